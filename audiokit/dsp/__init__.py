@@ -1,0 +1,1 @@
+"""Signal processing on arrays: pure functions, arrays in, new arrays out."""

@@ -1,0 +1,1 @@
+"""Reading and writing: audio, chunk sets, tar streams, pictures, whole files or none."""
