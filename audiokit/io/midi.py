@@ -1,0 +1,423 @@
+"""Standard MIDI files as note events in seconds: a small reader and writer without dependencies.
+
+Reference: MIDI Manufacturers Association (1996), Standard MIDI Files 1.0, RP-001.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from bisect import bisect_right
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from audiokit.errors import DamagedError, InputError, ParameterError
+from audiokit.io.files import atomic_file
+
+#: Ticks per quarter note that the writer uses: half a millisecond at 120 BPM.
+TICKS = 960
+
+
+@dataclass(frozen=True, order=True)
+class Note:
+    """One note.
+
+    Attributes:
+        start_s: onset in seconds.
+        end_s: end in seconds, after the onset.
+        pitch: MIDI number, 60 is middle C.
+        velocity: 1..127.
+        channel: 0..15; channel 9 is percussion by convention.
+        program: instrument number 0..127 (General MIDI) in force at the onset.
+        track: index among the tracks that hold notes.
+    """
+
+    start_s: float
+    end_s: float
+    pitch: int
+    velocity: int = 90
+    channel: int = 0
+    program: int = 0
+    track: int = 0
+
+
+@dataclass
+class Score:
+    """The musical content of a MIDI file, times in seconds.
+
+    Attributes:
+        notes: sorted by onset.
+        tempos: (time_s, BPM) pairs, the first at 0.
+        meters: (time_s, beats per bar, note value of a beat).
+        lyrics: (time_s, syllable).
+        names: names of the tracks that hold notes, by their index.
+        warnings: sentences about what had to be guessed (notes never ended and the like).
+    """
+
+    notes: list[Note] = field(default_factory=list)
+    tempos: list[tuple[float, float]] = field(default_factory=lambda: [(0.0, 120.0)])
+    meters: list[tuple[float, int, int]] = field(default_factory=list)
+    lyrics: list[tuple[float, str]] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def end_s(self) -> float:
+        """Time at which the last note ends, 0 without notes."""
+        return max((note.end_s for note in self.notes), default=0.0)
+
+
+def read_midi(path: str | os.PathLike) -> Score:
+    """Read a MIDI file (formats 0 and 1, and the first sequence of format 2).
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its notes, tempos, meters and lyrics in seconds.
+
+    Raises:
+        InputError: the file is not a MIDI file.
+        DamagedError: it is one, but cut short or inconsistent.
+    """
+    return parse_midi(Path(path).read_bytes(), name=str(path))
+
+
+def write_midi(path: str | os.PathLike, score: Score, *, force: bool = False) -> None:
+    """Write a score as a format 1 MIDI file; the file appears whole or not at all.
+
+    Args:
+        path: the file to write.
+        score: what to write. All times follow `score.tempos`.
+        force: replace an existing file.
+
+    Raises:
+        InputError: the file exists.
+        ParameterError: a value MIDI cannot hold.
+    """
+    data = format_midi(score)
+    with atomic_file(Path(path), force=force) as temporary:
+        temporary.write_bytes(data)
+
+
+def parse_midi(data: bytes, *, name: str = "MIDI data") -> Score:
+    """Decode the bytes of a MIDI file.
+
+    Args:
+        data: the file's bytes; a RIFF wrapper (.rmi) is accepted.
+        name: how to call the file in errors.
+
+    Returns:
+        The score.
+
+    Raises:
+        InputError: the bytes do not start like a MIDI file.
+        DamagedError: they do, but do not hold together.
+
+    >>> score = Score([Note(0.5, 1.0, 64)], lyrics=[(0.5, "la")])
+    >>> parse_midi(format_midi(score)).notes[0]
+    Note(start_s=0.5, end_s=1.0, pitch=64, velocity=90, channel=0, program=0, track=0)
+    """
+    if data[:4] == b"RIFF" and data[8:12] == b"RMID":
+        start = data.find(b"MThd")
+        data = data[start:] if start > 0 else b""
+    if data[:4] != b"MThd":
+        raise InputError(f"{name}: not a MIDI file", hint="give a Standard MIDI File (.mid)")
+    if len(data) < 14:
+        raise DamagedError(f"{name}: cut short inside the MIDI header ({len(data)} bytes)")
+    header = int.from_bytes(data[4:8], "big")
+    kind, count, division = (int.from_bytes(data[i : i + 2], "big") for i in (8, 10, 12))
+    if header < 6 or kind > 2:
+        raise DamagedError(f"{name}: MIDI format {kind} with a {header}-byte header does not exist")
+    chunks = _track_chunks(data, 8 + header, count, name)
+    if kind == 2:
+        chunks = chunks[:1]
+    tracks = [_events(chunk, f"{name}: track {index}") for index, chunk in enumerate(chunks)]
+    return _assemble(tracks, _Clock(tracks, division, name))
+
+
+def _track_chunks(data: bytes, position: int, count: int, name: str) -> list[bytes]:
+    chunks: list[bytes] = []
+    while len(chunks) < count:
+        if position + 8 > len(data):
+            raise DamagedError(f"{name}: {count} tracks announced, {len(chunks)} found")
+        size = int.from_bytes(data[position + 4 : position + 8], "big")
+        body = data[position + 8 : position + 8 + size]
+        if len(body) < size:
+            raise DamagedError(f"{name}: cut short inside track {len(chunks)} ({len(body)} of {size} bytes)")
+        if data[position : position + 4] == b"MTrk":
+            chunks.append(body)
+        position += 8 + size
+    return chunks
+
+
+def _variable(data: bytes, position: int, where: str) -> tuple[int, int]:
+    """Read a variable-length number: (value, next position)."""
+    value = 0
+    for step in range(4):
+        if position + step >= len(data):
+            break
+        byte = data[position + step]
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:
+            return value, position + step + 1
+    raise DamagedError(f"{where}: bad variable-length number at byte {position}")
+
+
+#: One event: tick, status byte (0xFF for meta), first data byte or meta type, then the payload.
+_Event = tuple[int, int, int, bytes]
+
+
+def _events(data: bytes, where: str) -> list[_Event]:
+    events: list[_Event] = []
+    position = tick = running = 0
+    while position < len(data):
+        delta, position = _variable(data, position, where)
+        tick += delta
+        if position >= len(data):
+            raise DamagedError(f"{where}: ends inside an event")
+        status = data[position]
+        if status >= 0x80:
+            position += 1
+        elif running:
+            status = running
+        else:
+            raise DamagedError(f"{where}: data byte {status} without a status at byte {position}")
+        if status == 0xFF:
+            if position >= len(data):
+                raise DamagedError(f"{where}: ends inside an event")
+            kind = data[position]
+            payload, position = _payload(data, position + 1, where)
+            if kind == 0x2F:
+                events.append((tick, 0xFF, 0x2F, b""))
+                return events
+            events.append((tick, 0xFF, kind, payload))
+        elif status in (0xF0, 0xF7):
+            _, position = _payload(data, position, where)
+            running = 0
+        elif status < 0xF0:
+            running = status
+            size = 1 if status & 0xE0 == 0xC0 else 2
+            values = data[position : position + size]
+            if len(values) < size or max(values) > 127:
+                raise DamagedError(f"{where}: bad event at byte {position}")
+            events.append((tick, status, values[0], values[1:]))
+            position += size
+        else:
+            raise DamagedError(f"{where}: status byte {status:#x} has no place in a file")
+    return events
+
+
+def _payload(data: bytes, position: int, where: str) -> tuple[bytes, int]:
+    size, position = _variable(data, position, where)
+    if position + size > len(data):
+        raise DamagedError(f"{where}: ends inside an event")
+    return data[position : position + size], position + size
+
+
+class _Clock:
+    """Ticks to seconds, through every tempo change."""
+
+    def __init__(self, tracks: list[list[_Event]], division: int, name: str) -> None:
+        self.ticks, self.times, self.seconds_per_tick = [0], [0.0], [0.5 / max(division, 1)]
+        if division & 0x8000:
+            frames = 256 - (division >> 8)
+            rate = {29: 30000 / 1001}.get(frames, float(frames)) * (division & 0xFF)
+            if not rate:
+                raise DamagedError(f"{name}: a time division of 0 ticks")
+            self.seconds_per_tick = [1 / rate]
+            self.tempos = [(0.0, 120.0)]
+            return
+        if not division:
+            raise DamagedError(f"{name}: a time division of 0 ticks")
+        self.tempos = []
+        changes = sorted(
+            (tick, int.from_bytes(payload[:3], "big"))
+            for track in tracks
+            for tick, status, kind, payload in track
+            if status == 0xFF and kind == 0x51 and len(payload) >= 3
+        )
+        for tick, micros in changes:
+            if not micros:
+                raise DamagedError(f"{name}: a tempo of 0 microseconds per beat")
+            self.times.append(self(tick))
+            self.ticks.append(tick)
+            self.seconds_per_tick.append(micros * 1e-6 / division)
+            self.tempos.append((self.times[-1], 6e7 / micros))
+        if not self.tempos or self.tempos[0][0] > 0:
+            self.tempos.insert(0, (0.0, 120.0))
+
+    def __call__(self, tick: int) -> float:
+        i = bisect_right(self.ticks, tick) - 1
+        return self.times[i] + (tick - self.ticks[i]) * self.seconds_per_tick[i]
+
+
+def _assemble(tracks: list[list[_Event]], clock: _Clock) -> Score:
+    score = Score(tempos=clock.tempos)
+    index = -1
+    for track in tracks:
+        # a track without notes (the conductor's) speaks for the whole score and has no index
+        has_notes = any(status & 0xF0 == 0x90 and payload[0] for _, status, _, payload in track)
+        index += has_notes
+        sounding: dict[tuple[int, int], deque] = defaultdict(deque)
+        programs = [0] * 16
+        last = track[-1][0] if track else 0
+        for tick, status, first, payload in track:
+            channel, kind = status & 15, status & 0xF0
+            if status == 0xFF:
+                _meta(score, index if has_notes else None, clock(tick), first, payload)
+            elif kind == 0xC0:
+                programs[channel] = first
+            elif kind == 0x90 and payload[0]:
+                sounding[channel, first].append((tick, payload[0], programs[channel]))
+            elif kind in (0x80, 0x90) and sounding[channel, first]:
+                # the oldest of several equal notes ends first, as sequencers do
+                _add(score, clock, sounding[channel, first].popleft(), tick, first, channel, index)
+        left = [(key, note) for key, queue in sounding.items() for note in queue]
+        for (channel, pitch), note in left:
+            _add(score, clock, note, last, pitch, channel, index)
+        if left:
+            score.warnings.append(f"track {index}: {len(left)} notes never end; they end with the track")
+    score.notes.sort()
+    score.lyrics.sort(key=lambda item: item[0])
+    score.meters.sort()
+    return score
+
+
+def _add(
+    score: Score, clock: _Clock, begun: tuple[int, int, int], end: int, pitch: int, channel: int, track: int
+) -> None:
+    start, velocity, program = begun
+    if end > start:
+        score.notes.append(Note(clock(start), clock(end), pitch, velocity, channel, program, track))
+
+
+def _meta(score: Score, track: int | None, time_s: float, kind: int, payload: bytes) -> None:
+    if kind == 0x58 and len(payload) >= 2 and payload[0] and payload[1] < 8:
+        score.meters.append((time_s, payload[0], 2 ** payload[1]))
+    elif kind == 0x05:
+        score.lyrics.append((time_s, _text(payload)))
+    elif kind == 0x03 and track is not None:
+        score.names[track] = _text(payload)
+
+
+def _text(payload: bytes) -> str:
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        return payload.decode("latin-1")
+
+
+def format_midi(score: Score) -> bytes:
+    """Encode a score as the bytes of a format 1 MIDI file.
+
+    Args:
+        score: what to encode.
+
+    Returns:
+        The file's bytes: one conductor track, then one track per track index in use.
+
+    Raises:
+        ParameterError: a value MIDI cannot hold.
+
+    >>> format_midi(Score())[:4]
+    b'MThd'
+    """
+    to_tick = _ticker(score.tempos)
+    conductor: list[tuple[int, int, bytes]] = []
+    for time_s, bpm in score.tempos:
+        micros = round(6e7 / bpm)
+        conductor.append((to_tick(time_s), 0, b"\xff\x51\x03" + micros.to_bytes(3, "big")))
+    for time_s, beats, value in score.meters:
+        if not 1 <= beats <= 255 or value not in {2**power for power in range(8)}:
+            raise ParameterError(f"a meter of {beats}/{value} does not fit a MIDI file")
+        signature = bytes([beats, value.bit_length() - 1, 24, 8])
+        conductor.append((to_tick(time_s), 0, b"\xff\x58\x04" + signature))
+    tracks: dict[int, list[tuple[int, int, bytes]]] = defaultdict(list)
+    for index, note in enumerate(score.notes):
+        _check(note, index)
+        tracks[note.track] += _note_events(note, to_tick)
+    first = min(tracks, default=0)
+    for time_s, text in score.lyrics:
+        encoded = text.encode()
+        tracks[first].append((to_tick(time_s), 2, b"\xff\x05" + _to_variable(len(encoded)) + encoded))
+    for index, title in score.names.items():
+        encoded = title.encode()
+        target = tracks.get(index, conductor)
+        target.append((0, -1, b"\xff\x03" + _to_variable(len(encoded)) + encoded))
+    chunks = [_track(conductor), *(_track(tracks[index]) for index in sorted(tracks))]
+    header = (
+        b"MThd" + (6).to_bytes(4, "big") + b"".join(v.to_bytes(2, "big") for v in (1, len(chunks), TICKS))
+    )
+    return header + b"".join(chunks)
+
+
+def _check(note: Note, index: int) -> None:
+    ranges = {
+        "pitch": (note.pitch, 0, 127),
+        "velocity": (note.velocity, 1, 127),
+        "channel": (note.channel, 0, 15),
+        "program": (note.program, 0, 127),
+    }
+    for what, (value, low, high) in ranges.items():
+        if not low <= value <= high or value != int(value):
+            raise ParameterError(f"note {index}: {what} {value} is not in {low}..{high}")
+    if not (math.isfinite(note.end_s) and 0 <= note.start_s < note.end_s):
+        raise ParameterError(f"note {index}: {note.start_s} s to {note.end_s} s is not a span of time")
+
+
+def _note_events(note: Note, to_tick) -> list[tuple[int, int, bytes]]:
+    start = to_tick(note.start_s)
+    end = max(to_tick(note.end_s), start + 1)
+    channel, pitch = note.channel, int(note.pitch)
+    # at one tick: ends (0) come before instruments (1), lyrics (2) and onsets (3)
+    return [
+        (start, 1, bytes([0xC0 | channel, note.program])),
+        (start, 3, bytes([0x90 | channel, pitch, int(note.velocity)])),
+        (end, 0, bytes([0x80 | channel, pitch, 64])),
+    ]
+
+
+def _ticker(tempos: list[tuple[float, float]]):
+    if not tempos or tempos[0][0] != 0:
+        raise ParameterError("the first tempo of a score must be at 0 s")
+    times, ticks, bpms = [0.0], [0.0], [tempos[0][1]]
+    for time_s, bpm in tempos:
+        if not 3.6 <= bpm <= 6e7:
+            raise ParameterError(f"a tempo of {bpm} BPM does not fit a MIDI file")
+        if time_s < times[-1]:
+            raise ParameterError("the tempos of a score must be in order of time")
+        ticks.append(ticks[-1] + (time_s - times[-1]) * bpms[-1] / 60 * TICKS)
+        times.append(time_s)
+        # what the file says, rounded to a microsecond per beat, is what the reader will use
+        bpms.append(6e7 / round(6e7 / bpm))
+
+    def to_tick(time_s: float) -> int:
+        i = bisect_right(times, time_s) - 1
+        return round(ticks[i] + (time_s - times[i]) * bpms[i] / 60 * TICKS)
+
+    return to_tick
+
+
+def _to_variable(value: int) -> bytes:
+    if value >= 1 << 28:
+        raise ParameterError(f"{value} does not fit a MIDI file")
+    groups = [value & 0x7F]
+    while value := value >> 7:
+        groups.append(value & 0x7F | 0x80)
+    return bytes(reversed(groups))
+
+
+def _track(events: list[tuple[int, int, bytes]]) -> bytes:
+    body, last = bytearray(), 0
+    programs: dict[int, int] = {}
+    for tick, _, message in sorted(events, key=lambda event: event[:2]):
+        if message[0] & 0xF0 == 0xC0:
+            if programs.get(message[0], 0) == message[1]:
+                continue
+            programs[message[0]] = message[1]
+        body += _to_variable(tick - last) + message
+        last = tick
+    body += b"\x00\xff\x2f\x00"
+    return b"MTrk" + len(body).to_bytes(4, "big") + bytes(body)
