@@ -1,9 +1,10 @@
 """Short-time Fourier transform and its exact inverse, whole or block by block.
 
-One framing rule serves every front-end. The signal is extended by `pad` samples on both sides, with zeros
-or by reflection; frame k covers samples k*hop - pad ... k*hop - pad + n_fft of it. `center` means
-pad = n_fft // 2, which is librosa's default framing. `tail` adds the last frame that a length which is no
-multiple of `hop` would leave out, so that nothing of the signal is lost when `hop` is large.
+One framing rule serves every front-end. The signal is extended by `pad` samples (one number, or one for
+each side), with zeros or by reflection; frame k covers samples k*hop - pad ... k*hop - pad + n_fft of it.
+`center` means pad = n_fft // 2, which is librosa's default framing. `tail` adds the last frame that a length
+which is no multiple of `hop` would leave out, so that nothing of the signal is lost when `hop` is large.
+Phases refer to the first sample of each frame.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _COSINES = {
     "blackman": (0.42, 0.5, 0.08),
     "rect": (1.0,),
 }
+Pad = int | tuple[int, int]
 WINDOWS = (*_COSINES, "sqrt-hann")
 # Frames transformed at once: enough to amortise the call, few enough to stay in a few MB.
 _BATCH = 512
@@ -56,13 +58,13 @@ def _cosine_sum(weights: tuple[float, ...], n: int) -> np.ndarray:
     return sum(((-1) ** k) * w * np.cos(k * angle) for k, w in enumerate(weights)) * np.ones(n)
 
 
-def frame_count(length: int, *, n_fft: int, hop: int, pad: int, tail: bool = False) -> int:
+def frame_count(length: int, *, n_fft: int, hop: int, pad: Pad, tail: bool = False) -> int:
     """Count the frames that `length` samples give.
 
     >>> [frame_count(1000, n_fft=256, hop=64, pad=128, tail=tail) for tail in (False, True)]
     [16, 17]
     """
-    room = length + 2 * pad - n_fft
+    room = length + sum(_sides(n_fft, False, pad)) - n_fft
     if tail:
         return 1 + max(0, -(-room // hop))
     return 1 + room // hop if room >= 0 else 0
@@ -75,7 +77,7 @@ def stft(
     hop: int = 512,
     window: str = "hann",
     center: bool = True,
-    pad: int | None = None,
+    pad: Pad | None = None,
     pad_mode: str = "constant",
     tail: bool = False,
 ) -> np.ndarray:
@@ -87,7 +89,7 @@ def stft(
         hop: step between frames in samples.
         window: name of a periodic window of n_fft samples.
         center: frames are centred on multiples of hop (pad = n_fft // 2).
-        pad: samples added on both sides instead of what `center` says.
+        pad: samples added on both sides, or (left, right), instead of what `center` says.
         pad_mode: "constant" (zeros) or "reflect".
         tail: add the frame that a length which is no multiple of hop leaves out.
 
@@ -105,10 +107,10 @@ def stft(
     """
     _check(n_fft, hop)
     _check_mode(pad_mode)
-    pad = _pad(n_fft, center, pad)
-    count = frame_count(y.shape[1], n_fft=n_fft, hop=hop, pad=pad, tail=tail)
-    right = max(0, (count - 1) * hop + n_fft - pad - y.shape[1])
-    padded = _extend(np.asarray(y, np.float32), pad, right, pad_mode)
+    sides = _sides(n_fft, center, pad)
+    count = frame_count(y.shape[1], n_fft=n_fft, hop=hop, pad=sides, tail=tail)
+    right = max(0, (count - 1) * hop + n_fft - sides[0] - y.shape[1])
+    padded = _extend(np.asarray(y, np.float32), sides[0], right, pad_mode)
     return _transform(padded, count, hop, window_values(window, n_fft))
 
 
@@ -120,7 +122,7 @@ def istft(
     window: str = "hann",
     length: int | None = None,
     center: bool = True,
-    pad: int | None = None,
+    pad: Pad | None = None,
 ) -> np.ndarray:
     """Turn short-time spectra back into audio by least squares (exact for an unchanged `stft`).
 
@@ -172,14 +174,14 @@ class StftStream:
         hop: int = 512,
         window: str = "hann",
         center: bool = True,
-        pad: int | None = None,
+        pad: Pad | None = None,
         pad_mode: str = "constant",
         tail: bool = False,
     ) -> None:
         _check(n_fft, hop)
         _check_mode(pad_mode)
         self.channels, self.n_fft, self.hop = channels, n_fft, hop
-        self.pad = _pad(n_fft, center, pad)
+        self.pad = _sides(n_fft, center, pad)
         self.pad_mode, self.tail = pad_mode, tail
         self.window = window_values(window, n_fft)
         self.length = 0
@@ -187,7 +189,7 @@ class StftStream:
         # The samples that wait for their frame, and the newest ones, which a reflection at the end repeats.
         self._held = np.zeros((channels, 0), np.float32)
         self._recent = np.zeros((channels, 0), np.float32)
-        self._reach = self.pad + hop
+        self._reach = max(self.pad) + hop
         self._started = False
 
     def push(self, block: np.ndarray) -> np.ndarray:
@@ -201,7 +203,7 @@ class StftStream:
             # Until then the signal may be shorter than what is reflected of it.
             if self.pad_mode == "reflect" and self.length <= self._reach:
                 return self._nothing()
-            self._held = _extend(self._held, self.pad, 0, self.pad_mode)
+            self._held = _extend(self._held, self.pad[0], 0, self.pad_mode)
             self._started = True
         return self._take(1 + (self._held.shape[1] - self.n_fft) // self.hop)
 
@@ -211,7 +213,7 @@ class StftStream:
         left = total - self.frames
         missing = (left - 1) * self.hop + self.n_fft - self._held.shape[1]
         if not self._started:
-            self._held = _extend(self._held, self.pad, max(0, missing - self.pad), self.pad_mode)
+            self._held = _extend(self._held, self.pad[0], max(0, missing - self.pad[0]), self.pad_mode)
         elif missing > 0:
             recent = self._recent if self.pad_mode == "reflect" else self._held[:, :0]
             end = _extend(recent, 0, missing, self.pad_mode)[:, recent.shape[1] :]
@@ -246,14 +248,14 @@ class IstftStream:
         hop: int = 512,
         window: str = "hann",
         center: bool = True,
-        pad: int | None = None,
+        pad: Pad | None = None,
     ) -> None:
         _check(n_fft, hop)
         self.channels, self.n_fft, self.hop = channels, n_fft, hop
         self.window = window_values(window, n_fft)
-        self._pad = self._skip = _pad(n_fft, center, pad)
+        self._skip, self._end = _sides(n_fft, center, pad)
         # Hops held back, because the signal may end before the frames do.
-        self._delay = max(1, -(-(self._pad + 2 * hop - n_fft) // hop))
+        self._delay = max(1, -(-(self._end + 2 * hop - n_fft) // hop))
         self._lag = 0
         self._sum = np.zeros((channels, 0), np.float32)
         self._weight = np.zeros(0, np.float32)
@@ -262,9 +264,7 @@ class IstftStream:
     def push(self, S: np.ndarray) -> np.ndarray:
         """Take spectra (C, F, k); return the audio (C, n) that no later frame can change."""
         if S.shape[1] != self.n_fft // 2 + 1:
-            raise ParameterError(
-                f"{S.shape[1]} bins do not fit n_fft {self.n_fft}, which has {self.n_fft // 2 + 1}"
-            )
+            raise ParameterError(f"{S.shape[1]} bins do not fit n_fft {self.n_fft}, which has {self.n_fft // 2 + 1}")
         count = S.shape[2]
         if count == 0:
             return np.zeros((self.channels, 0), np.float32)
@@ -290,7 +290,7 @@ class IstftStream:
         rest = self._emit(self._sum, self._weight)
         if length is None:
             # What the analysis padded at the end is not part of the signal.
-            return rest[:, : max(0, rest.shape[1] - self._pad)]
+            return rest[:, : max(0, rest.shape[1] - self._end)]
         wanted = max(0, length - before)
         return np.pad(rest[:, :wanted], ((0, 0), (0, max(0, wanted - rest.shape[1]))))
 
@@ -343,12 +343,13 @@ def _extend(y: np.ndarray, left: int, right: int, mode: str) -> np.ndarray:
     return np.pad(y, ((0, 0), (left, right)), mode=mode)  # type: ignore[call-overload]
 
 
-def _pad(n_fft: int, center: bool, pad: int | None) -> int:
+def _sides(n_fft: int, center: bool, pad: Pad | None) -> tuple[int, int]:
     if pad is None:
-        return n_fft // 2 if center else 0
-    if not 0 <= pad < n_fft:
-        raise ParameterError(f"pad {pad} is not in 0..{n_fft - 1}")
-    return pad
+        pad = n_fft // 2 if center else 0
+    left, right = (pad, pad) if isinstance(pad, int) else pad
+    if left < 0 or not 0 <= right < n_fft:
+        raise ParameterError(f"pad ({left}, {right}) does not fit frames of {n_fft} samples")
+    return left, right
 
 
 def _check(n_fft: int, hop: int) -> None:

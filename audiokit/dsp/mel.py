@@ -1,0 +1,144 @@
+"""Mel filter bank, and the spectrum that a mel spectrogram came from.
+
+Two scales are in use: Slaney's (linear below 1 kHz, logarithmic above) and HTK's formula.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from audiokit.errors import ParameterError
+
+_LINEAR_HZ = 200.0 / 3
+_CORNER_HZ = 1000.0
+_CORNER_MEL = _CORNER_HZ / _LINEAR_HZ
+_LOG_STEP = np.log(6.4) / 27
+
+
+def hz_to_mel(hz: np.ndarray | float, *, htk: bool = False) -> np.ndarray:
+    """Convert frequencies in Hz to mels.
+
+    >>> round(float(hz_to_mel(1000.0)), 6), round(float(hz_to_mel(1000.0, htk=True)), 1)
+    (15.0, 1000.0)
+    """
+    hz = np.asarray(hz, np.float64)
+    if htk:
+        return 2595.0 * np.log10(1.0 + hz / 700.0)
+    above = _CORNER_MEL + np.log(np.maximum(hz, _CORNER_HZ) / _CORNER_HZ) / _LOG_STEP
+    return np.where(hz < _CORNER_HZ, hz / _LINEAR_HZ, above)
+
+
+def mel_to_hz(mel: np.ndarray | float, *, htk: bool = False) -> np.ndarray:
+    """Convert mels to frequencies in Hz.
+
+    >>> round(float(mel_to_hz(15.0)), 6)
+    1000.0
+    """
+    mel = np.asarray(mel, np.float64)
+    if htk:
+        return 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
+    above = _CORNER_HZ * np.exp(_LOG_STEP * np.maximum(mel - _CORNER_MEL, 0.0))
+    return np.where(mel < _CORNER_MEL, mel * _LINEAR_HZ, above)
+
+
+@lru_cache(maxsize=32)
+def mel_filterbank(
+    rate: int,
+    n_fft: int,
+    n_mels: int,
+    fmin: float = 0.0,
+    fmax: float | None = None,
+    norm: str | None = "slaney",
+    htk: bool = False,
+) -> np.ndarray:
+    """Build triangular filters, equal to `librosa.filters.mel`.
+
+    Args:
+        rate: sample rate in Hz.
+        n_fft: frame length of the spectrum in samples.
+        n_mels: number of filters.
+        fmin: lowest frequency in Hz.
+        fmax: highest frequency in Hz; half the rate unless given.
+        norm: "slaney" (every filter has the same area) or None (every peak would be 1).
+        htk: HTK's mel formula instead of Slaney's.
+
+    Returns:
+        Filters (n_mels, F), float32, read-only, F = n_fft // 2 + 1.
+
+    Raises:
+        ParameterError: the band is empty or reaches above half the rate.
+
+    References:
+        Slaney (1998), Auditory Toolbox; Young et al., The HTK Book, eq. 5.13.
+
+    >>> mel_filterbank(22050, 1024, 80).shape
+    (80, 513)
+    """
+    fmax = rate / 2 if fmax is None else fmax
+    if n_mels < 1:
+        raise ParameterError(f"n_mels {n_mels} is less than 1")
+    if not 0 <= fmin < fmax <= rate / 2:
+        raise ParameterError(
+            f"mel band {fmin:g} to {fmax:g} Hz is not inside 0 to {rate / 2:g} Hz",
+            hint="choose --fmin below --fmax, and --fmax at most half the rate",
+        )
+    if norm not in ("slaney", None):
+        raise ParameterError(f"unknown mel norm {norm!r}", hint="norms: slaney, none")
+    low, high = hz_to_mel(np.array([fmin, fmax]), htk=htk)
+    edges = mel_to_hz(np.linspace(low, high, n_mels + 2), htk=htk)
+    bins = np.arange(n_fft // 2 + 1) * (rate / n_fft)
+    distance = edges[:, None] - bins[None, :]
+    widths = np.diff(edges)[:, None]
+    rising = -distance[:-2] / widths[:-1]
+    falling = distance[2:] / widths[1:]
+    filters = np.maximum(0.0, np.minimum(rising, falling))
+    if norm == "slaney":
+        filters *= (2.0 / (edges[2:] - edges[:-2]))[:, None]
+    filters = filters.astype(np.float32)
+    filters.flags.writeable = False
+    return filters
+
+
+def mel_to_linear(
+    mel: np.ndarray, filters: np.ndarray, *, start: np.ndarray | None = None, iterations: int = 60
+) -> np.ndarray:
+    """Find a non-negative spectrum whose mel bands are the given ones.
+
+    Multiplicative updates keep every bin non-negative and lower the squared error at each step; a bare
+    pseudo-inverse gives negative bins, and cutting those off changes the bands.
+
+    Args:
+        mel: mel bands (C, n_mels, N), linear, non-negative.
+        filters: filter bank (n_mels, F).
+        start: first spectrum (C, F, N), for instance what a network says; a smooth one unless given.
+        iterations: number of updates.
+
+    Returns:
+        Spectrum (C, F, N), float32. Bins that no filter sees are 0.
+
+    References:
+        Lee and Seung (2000), Algorithms for non-negative matrix factorization, eq. 4.
+
+    >>> W = mel_filterbank(8000, 256, 20)
+    >>> truth = np.ones((1, 129, 3), np.float32)
+    >>> found = mel_to_linear(W @ truth, W)
+    >>> bool(np.allclose(W @ found, W @ truth, rtol=1e-3))
+    True
+    """
+    W = np.ascontiguousarray(filters, np.float32)
+    gram, tiny = W.T @ W, np.float32(1e-20)
+    seen = gram.diagonal()[None, :, None] > 0
+    back = np.matmul(W.T, mel.astype(np.float32, copy=False))
+    H = _smooth_start(mel, W) if start is None else np.maximum(start, 0).astype(np.float32)
+    # A bin at exactly 0 could never rise again.
+    H = np.maximum(H, 1e-6 * mel.max(axis=(1, 2), keepdims=True, initial=0.0)) * seen
+    for _ in range(iterations):
+        H *= back / np.maximum(np.matmul(gram, H), tiny)
+    return np.ascontiguousarray(H, np.float32)
+
+
+def _smooth_start(mel: np.ndarray, W: np.ndarray) -> np.ndarray:
+    inverse = np.linalg.pinv(W.astype(np.float64)).astype(np.float32)
+    return np.maximum(np.matmul(inverse, mel), 0).astype(np.float32)
