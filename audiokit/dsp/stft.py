@@ -359,6 +359,18 @@ def _check(n_fft: int, hop: int) -> None:
         raise ParameterError(f"hop {hop} is not in 1..n_fft ({n_fft})")
 
 
+def frame_parameters(n_fft: int, hop: int, window: str, pad: Pad, pad_mode: str) -> None:
+    """Check how a signal would be framed.
+
+    Raises:
+        ParameterError: hop is not in 1..n_fft, the pad does not fit, or a name is unknown.
+    """
+    _check(n_fft, hop)
+    _check_mode(pad_mode)
+    _sides(n_fft, False, pad)
+    window_values(window, 2)
+
+
 def _check_mode(pad_mode: str) -> None:
     if pad_mode not in PAD_MODES:
         raise ParameterError(f"unknown pad mode {pad_mode!r}", hint=f"pad modes: {', '.join(PAD_MODES)}")
