@@ -76,9 +76,7 @@ class MissingExtraError(AudiokitError):
         >>> MissingExtraError.of("media", "reading m4a").hint
         "pip install 'audiokit[media]'"
         """
-        return cls(
-            f"{purpose} needs the optional extra {extra!r}", hint=f"pip install 'audiokit[{extra}]'"
-        )
+        return cls(f"{purpose} needs the optional extra {extra!r}", hint=f"pip install 'audiokit[{extra}]'")
 
 
 class BatchError(AudiokitError):

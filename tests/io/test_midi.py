@@ -48,11 +48,7 @@ def test_film_time_division_counts_ticks_per_second():
 
 def test_unknown_chunks_sysex_and_pedals_are_passed_over():
     body = (
-        b"\x00\xf0\x03\x01\x02\xf7"
-        + b"\x00\xb0\x40\x7f"
-        + b"\x00\xe0\x00\x40"
-        + b"\x00\x90\x3c\x40\x60\x3c\x00"
-        + END
+        b"\x00\xf0\x03\x01\x02\xf7" + b"\x00\xb0\x40\x7f" + b"\x00\xe0\x00\x40" + b"\x00\x90\x3c\x40\x60\x3c\x00" + END
     )
     data = _file(body)
     strange = data[:14] + b"XFIH\x00\x00\x00\x02ab" + data[14:]

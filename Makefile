@@ -1,0 +1,38 @@
+# make demo: install, then take a song through the whole chain.   make test: install, then check everything.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+AUDIOKIT := $(BIN)/audiokit
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench readme clean
+
+help:
+	@echo "make setup   create $(VENV) and install audiokit into it"
+	@echo "make demo    run the whole chain (SONG=my.mp3 [BACKING=other.mp3]) and show where the results are"
+	@echo "make test    install what tests need and run everything"
+	@echo "make bench   speed, memory and quality beside what you would otherwise use"
+	@echo "make readme  fill the generated parts of README.md in again"
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.tested: $(VENV)/.installed
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[media,score,cluster,remote]' --group test
+	touch $@
+
+lint: $(VENV)/.tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --durations 15
+
+clean:
+	rm -rf demo build dist runs/bench

@@ -1,0 +1,34 @@
+"""`audiokit train RECIPE`: every kind of model, resumable, audible while it runs."""
+
+from __future__ import annotations
+
+import typer
+
+from audiokit.cli import CONTEXT, LazyGroup
+
+#: Recipe name -> the line that `audiokit train --help` shows; the module is audiokit.commands.train.NAME.
+RECIPES: dict[str, str] = {}
+
+
+class TrainGroup(LazyGroup):
+    """The recipes, loaded one at a time."""
+
+    table = RECIPES
+    package = "audiokit.commands.train"
+
+
+app = typer.Typer(
+    name="train",
+    cls=TrainGroup,
+    help="Train the models behind the commands; every run is resumable and audible while it runs.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings=CONTEXT,
+)
+
+
+@app.callback()
+def train() -> None:
+    """Train the models behind the commands; every run is resumable and audible while it runs."""

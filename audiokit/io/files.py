@@ -1,0 +1,144 @@
+"""Whole outputs or none: temporary names beside the target, then one rename.
+
+A run that is killed leaves at most a hidden `.audiokit-*` file, which the next run in that folder sweeps away;
+the final name never holds half a result.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from audiokit.errors import InputError
+
+PREFIX = ".audiokit-"
+_swept: set[str] = set()
+
+
+def check_free(target: str | Path, *, force: bool = False) -> None:
+    """Refuse a target that exists already.
+
+    Raises:
+        InputError: the target exists and `force` is False.
+
+    >>> check_free("no/such/file.wav")
+    """
+    if not force and os.path.lexists(target):
+        raise InputError(f"{target}: exists already", hint="add --force to replace it, or choose another -o")
+
+
+@contextmanager
+def atomic_file(target: str | Path, *, force: bool = False) -> Iterator[Path]:
+    """Yield a temporary path that becomes `target` when the block ends without an error.
+
+    Args:
+        target: final path; missing parent folders are made.
+        force: replace an existing target.
+
+    Raises:
+        InputError: the target exists (also when another run made it meanwhile) or its folder cannot be written.
+
+    >>> with atomic_file(getfixture("tmp_path") / "a.txt") as temporary:
+    ...     _ = temporary.write_text("whole")
+    >>> (getfixture("tmp_path") / "a.txt").read_text()
+    'whole'
+    """
+    target = Path(target)
+    check_free(target, force=force)
+    temporary = _temporary(target)
+    try:
+        yield temporary
+        if force:
+            os.replace(temporary, target)
+        else:
+            _rename_without_replacing(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(target: str | Path, *, force: bool = False) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `target` when the block ends without an error.
+
+    Args:
+        target: final folder; missing parents are made.
+        force: replace an existing folder as a whole.
+
+    Raises:
+        InputError: the target exists or its parent cannot be written.
+    """
+    target = Path(target)
+    check_free(target, force=force)
+    temporary = _temporary(target)
+    try:
+        temporary.mkdir()
+        yield temporary
+        if force and target.is_dir() and not target.is_symlink():
+            old = _temporary(target)
+            os.rename(target, old)
+            os.rename(temporary, target)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            if force:
+                target.unlink(missing_ok=True)
+            check_free(target)
+            os.rename(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary(target: Path) -> Path:
+    """Name a hidden neighbour of `target`; short, so that a 255-byte target name still works."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(
+            f"{target.parent}: is a file, so nothing can be written inside it", hint="choose another -o"
+        ) from None
+    _sweep(target.parent)
+    suffix = target.suffix if len(target.suffix) <= 8 else ""
+    return target.parent / f"{PREFIX}{_host()}-{os.getpid()}-{os.urandom(4).hex()}{suffix}"
+
+
+def _host() -> str:
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs of this machine left in the folder, once per process."""
+    if str(folder) in _swept:
+        return
+    _swept.add(str(folder))
+    for stale in folder.glob(f"{PREFIX}{_host()}-*"):
+        owner = stale.name.removeprefix(f"{PREFIX}{_host()}-").split("-")[0]
+        if owner.isdigit() and not _alive(int(owner)):
+            if stale.is_dir():
+                shutil.rmtree(stale, ignore_errors=True)
+            else:
+                stale.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _rename_without_replacing(temporary: Path, target: Path) -> None:
+    """Rename, but lose to a file that appeared meanwhile; hard links make the check and the rename one step."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise InputError(f"{target}: was written by another run meanwhile", hint="add --force to replace it") from None
+    except OSError:  # file systems without hard links
+        check_free(target)
+        os.replace(temporary, target)

@@ -1,0 +1,58 @@
+"""Progress on standard error: one Rich display on a terminal, plain lines elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+class Progress:
+    """Follow a batch of `total` files; use as a context manager."""
+
+    def __init__(self, total: int, *, quiet: bool, data_on_stdout: bool = False) -> None:
+        self._total, self._quiet = total, quiet or data_on_stdout
+        self._quiet_warnings = quiet
+        self._done = 0
+        self._audio_s = 0.0
+        self._display = None
+
+    def __enter__(self) -> Progress:
+        if not self._quiet and self._total > 1 and sys.stderr is not None and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Display
+
+            columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), TimeRemainingColumn())
+            self._display = Display(*columns, console=Console(stderr=True))
+            self._display.start()
+            self._row = self._display.add_task("", total=self._total, speed="")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._display:
+            self._display.stop()
+
+    def finished(self, source: str, target: str, report: dict[str, Any]) -> None:
+        """Count one file, and pass on its warnings."""
+        self._done += 1
+        self._audio_s += float(report.get("seconds") or 0.0)
+        if self._display:
+            elapsed = self._display.tasks[0].elapsed or 1e-9
+            self._display.update(self._row, advance=1, speed=f"{self._audio_s / elapsed:.0f}x real time")
+        elif not self._quiet:
+            print(f"{_count(self._done, self._total)}{source} -> {target}", file=sys.stderr)
+        if not self._quiet_warnings:
+            for warning in report.get("warnings") or ():
+                print(f"audiokit: {source}: {warning}", file=sys.stderr)
+
+    def failed(self, source: str, reason: str) -> None:
+        """Count one file that failed; the reasons are listed at the end."""
+        self._done += 1
+        if self._display:
+            self._display.update(self._row, advance=1)
+        elif not self._quiet and self._total > 1:
+            print(f"{_count(self._done, self._total)}failed: {reason}", file=sys.stderr)
+
+
+def _count(done: int, total: int) -> str:
+    return f"[{done}/{total}] " if total > 1 else ""
