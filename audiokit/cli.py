@@ -37,7 +37,7 @@ class LazyGroup(TyperGroup):
         """Name the commands in the order of the table."""
         return list(self.table)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str):
+    def get_command(self, ctx: Any, cmd_name: str):
         """Import one command, or stand in for it with its one line while help is printed."""
         if cmd_name not in self.table:
             return None
@@ -45,7 +45,7 @@ class LazyGroup(TyperGroup):
             return TyperCommand(cmd_name, help=self.table[cmd_name])
         return load_command(cmd_name, f"{self.package}.{cmd_name.replace('-', '_')}")
 
-    def format_help(self, ctx: typer.Context, formatter) -> None:
+    def format_help(self, ctx: Any, formatter) -> None:
         """Print the table without importing a single command."""
         self._listing = True
         try:
@@ -157,7 +157,7 @@ def _report(message: str, hint: str | None, status: int) -> int:
 def _report_usage(error: Any) -> int:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "audiokit"
-    if type(error).__name__ == "NoArgsIsHelpError":  # no arguments at all: the help is the answer
+    if context and type(error).__name__ == "NoArgsIsHelpError":  # no arguments at all: the help is the answer
         print(context.get_help())
         return 0
     message = error.format_message()

@@ -14,7 +14,7 @@ class Progress:
         self._quiet_warnings = quiet
         self._done = 0
         self._audio_s = 0.0
-        self._display = None
+        self._display: Any = None
 
     def __enter__(self) -> Progress:
         if not self._quiet and self._total > 1 and sys.stderr is not None and sys.stderr.isatty():

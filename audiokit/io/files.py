@@ -20,7 +20,7 @@ PREFIX = ".audiokit-"
 _swept: set[str] = set()
 
 
-def check_free(target: str | Path, *, force: bool = False) -> None:
+def check_free(target: str | os.PathLike[str], *, force: bool = False) -> None:
     """Refuse a target that exists already.
 
     Raises:
@@ -33,7 +33,7 @@ def check_free(target: str | Path, *, force: bool = False) -> None:
 
 
 @contextmanager
-def atomic_file(target: str | Path, *, force: bool = False) -> Iterator[Path]:
+def atomic_file(target: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
     """Yield a temporary path that becomes `target` when the block ends without an error.
 
     Args:
@@ -62,7 +62,7 @@ def atomic_file(target: str | Path, *, force: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(target: str | Path, *, force: bool = False) -> Iterator[Path]:
+def atomic_folder(target: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
     """Yield a temporary folder that becomes `target` when the block ends without an error.
 
     Args:

@@ -347,9 +347,7 @@ def format_midi(score: Score) -> bytes:
         target = tracks.get(index, conductor)
         target.append((0, -1, b"\xff\x03" + _to_variable(len(encoded)) + encoded))
     chunks = [_track(conductor), *(_track(tracks[index]) for index in sorted(tracks))]
-    header = (
-        b"MThd" + (6).to_bytes(4, "big") + b"".join(v.to_bytes(2, "big") for v in (1, len(chunks), TICKS))
-    )
+    header = b"MThd" + (6).to_bytes(4, "big") + b"".join(v.to_bytes(2, "big") for v in (1, len(chunks), TICKS))
     return header + b"".join(chunks)
 
 

@@ -24,7 +24,7 @@ def _chunks(rng):
 
 @pytest.mark.parametrize("name", ["set.chunks", "set.tar"])
 def test_round_trip(tmp_path, rng, name):
-    y, chunks = _chunks(rng)
+    _y, chunks = _chunks(rng)
     with create_chunks(tmp_path / name, _head(extra={"mood": "blue"})) as writer:
         for chunk in chunks:
             writer.write(*chunk)
@@ -94,7 +94,7 @@ def test_flipped_bit_is_found(rng):
 
 def test_webdataset_reads_the_stream_as_it_is(tmp_path, rng):
     wds = pytest.importorskip("webdataset", reason="a test dependency")
-    y, chunks = _chunks(rng)
+    _y, chunks = _chunks(rng)
     (tmp_path / "s.tar").write_bytes(_stream(np.random.default_rng(20_240)))
     samples = list(wds.WebDataset(str(tmp_path / "s.tar"), shardshuffle=False).decode())
     assert [s["__key__"] for s in samples] == [f"my-song/{i:06d}" for i in range(3)]
