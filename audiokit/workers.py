@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 
 from audiokit.batch import Job, Outcome, Task, run_job
 from audiokit.errors import InputError
@@ -26,7 +27,8 @@ def run_in_processes(task: Task, jobs: Sequence[Job], count: int) -> Iterator[Ou
         died = yield from _drain(task, waiting, count)
         suspects += died
     for job in suspects:
-        alone = [job]
+        # It may have finished just before its neighbour died: its own output must not be in its way.
+        alone = [replace(job, force=True)]
         if (yield from _drain(task, alone, 1)):
             message = f"{job.source}: its worker process died twice"
             yield Outcome(job, error=InputError(message, hint="probably out of memory: use fewer --jobs"))
