@@ -33,3 +33,34 @@ def plucks(rng, seconds: float = 2.0, rate: int = 22_050, channels: int = 1) -> 
             pan = 0.5 + 0.5 * rng.random()
             y[channel, int(start * rate) : int(start * rate) + len(t)] += (0.15 * pan * note).astype(np.float32)
     return y
+
+
+def talk(
+    rng, *, rate: int = 22_050, pitch_hz: float = 130.0, syllables: int = 8, pause_after: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Speech without words: (audio (1, T), vowel onsets in seconds).
+
+    Every 0.24 s a vowel of 0.15 s (glottal pulses with falling pitch through three formants), a burst of consonant
+    noise before it; `pause_after` syllables follow 0.5 s of silence.
+    """
+    onsets = 0.25 + 0.24 * np.arange(syllables)
+    if pause_after:
+        onsets[pause_after:] += 0.5
+    y = np.zeros(round((onsets[-1] + 0.5) * rate))
+    vowels = [(730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480), (570, 840, 2410)]
+    for k, onset in enumerate(onsets):
+        size = round(0.15 * rate)
+        hz = pitch_hz * 2 ** ((2 - 4 * k / syllables + rng.normal(0, 0.7)) / 12) * np.linspace(1.03, 0.97, size)
+        phase = np.cumsum(hz) / rate
+        t = np.arange(size) / rate
+        sound = np.zeros(size)
+        for h in range(1, int(min(rate / 2, 5000) / hz.max())):
+            weight = sum(1 / (1 + ((h * pitch_hz - f) / (60 + 0.06 * f)) ** 2) for f in vowels[k % len(vowels)])
+            sound += (weight + 0.01) / h**0.5 * np.cos(2 * np.pi * h * phase)
+        shape = np.minimum(1, np.minimum(t / 0.012, (0.15 - t) / 0.03)).clip(0)
+        at = round(onset * rate)
+        y[at : at + size] += 0.15 * shape * sound
+        burst = rng.standard_normal(round(0.05 * rate)) * np.hanning(round(0.05 * rate))
+        y[at - len(burst) : at] += 0.02 * np.diff(burst, prepend=0.0)
+    y += 1e-4 * rng.standard_normal(len(y))
+    return y.astype(np.float32)[None], onsets
