@@ -1,0 +1,98 @@
+"""Turn the contents of a folder into one HTML page with nothing outside it."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from importlib import resources
+from typing import Any
+
+from audiokit.listen.collect import Contents, Track
+from audiokit.listen.pictures import curves_svg
+
+
+def render(contents: Contents) -> str:
+    """Make the page as one string of HTML; audio, pictures, styles and script are inside."""
+    template = resources.files("audiokit.listen").joinpath("page.html").read_text(encoding="utf-8")
+    players, group = [], None
+    for index, track in enumerate(contents.tracks):
+        if track.group != group:
+            group = track.group
+            players.append(f"<h2>{escape('' if group == '.' else group)}</h2>" if group != "." else "")
+        players.append(_player(index, track))
+    sources = json.dumps([{"name": t.name, "uri": t.data_uri, "seconds": t.seconds} for t in contents.tracks])
+    sections = [
+        _section("Curves", "".join(_curves(name, lines) for name, lines in contents.metrics)),
+        _section("Scores", "".join(f"<h3>{escape(n)}</h3>{_table(v)}" for n, v in contents.scores)),
+        _section("Pictures", "".join(_picture(name, uri) for name, uri in contents.pictures)),
+        _section("Models", "".join(f"<h3>{escape(n)}</h3>{_table(v)}" for n, v in contents.cards)),
+        _section("Left out", "".join(f"<p>{escape(line)}</p>" for line in contents.problems)),
+    ]
+    fields = {
+        "TITLE": escape(contents.title),
+        "PLAYERS": "\n".join(players),
+        "SECTIONS": "\n".join(sections),
+        # "</" would end the script element early.
+        "SOURCES": sources.replace("</", "<\\/"),
+    }
+    for key, value in fields.items():
+        template = template.replace("{{" + key + "}}", value)
+    return template
+
+
+def _player(index: int, track: Track) -> str:
+    facts = f"{track.seconds:.2f} s · {track.rate} Hz · {track.channels} ch{' · ' + track.note if track.note else ''}"
+    key = f"<kbd>{index + 1}</kbd>" if index < 9 else ""
+    return f"""<article class="track" data-index="{index}" tabindex="0" role="button" aria-pressed="false"
+ aria-label="{escape(track.name)}: play, or switch to it at the same position">
+<header><b>{escape(track.name)}</b> {key} <small>{escape(facts)}</small></header>
+<div class="stage"><div class="seek" data-seek="{index}">{track.waveform}<i class="head"></i></div>
+<div class="seek spectrum" data-seek="{index}"><img alt="spectrogram of {escape(track.name)}" src="{track.spectrogram}">
+<i class="head"></i><span class="hz">{track.top_hz / 1000:g} kHz</span><span class="hz low">0</span></div></div>
+{_history(track.history)}</article>"""
+
+
+def _history(history: list[dict[str, Any]]) -> str:
+    if not history:
+        return ""
+    steps = []
+    for entry in history:
+        options = entry.get("options") or {}
+        text = " ".join(f"{key}={value}" for key, value in options.items() if value is not None)
+        steps.append(f"<li><b>{escape(str(entry.get('name')))}</b> {escape(text)}</li>")
+    count = f"{len(history)} step{'s' * (len(history) > 1)}"
+    return f"<details><summary>made by {count}</summary><ol>{''.join(steps)}</ol></details>"
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{title}</h2>{body}</section>" if body else ""
+
+
+def _curves(name: str, lines: dict[str, tuple[list[float], list[float]]]) -> str:
+    return "".join(curves_svg({key: line}, title=f"{name}: {key}") for key, line in lines.items() if len(line[0]) > 1)
+
+
+def _picture(name: str, uri: str) -> str:
+    return (
+        f'<figure><figcaption>{escape(name)}</figcaption><img loading="lazy" alt="{escape(name)}" src="{uri}"></figure>'
+    )
+
+
+def _table(value: Any) -> str:
+    if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+        keys = list(dict.fromkeys(key for row in value for key in row))
+        head = "".join(f"<th>{escape(str(key))}</th>" for key in keys)
+        rows = "".join("<tr>" + "".join(f"<td>{_cell(row.get(key))}</td>" for key in keys) + "</tr>" for row in value)
+        return f"<table><tr>{head}</tr>{rows}</table>"
+    if isinstance(value, dict):
+        rows = "".join(f"<tr><th>{escape(str(key))}</th><td>{_cell(item)}</td></tr>" for key, item in value.items())
+        return f"<table>{rows}</table>"
+    return f"<pre>{escape(json.dumps(value, indent=1, ensure_ascii=False))}</pre>"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
+        return _table(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return escape(", ".join(map(str, value)) if isinstance(value, list) else str(value))
