@@ -36,3 +36,6 @@ test: lint
 
 clean:
 	rm -rf demo build dist runs/bench
+
+readme: $(VENV)/.tested
+	$(BIN)/python -m cogapp -r README.md

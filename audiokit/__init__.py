@@ -1,3 +1,37 @@
-"""audiokit: composable audio commands and the functions behind them."""
+"""audiokit: composable audio commands and the functions behind them.
+
+Everything the shell does is a function here, on arrays (C, T) of float32 with their rate beside them. Names are
+loaded when they are first used, so `import audiokit` costs nothing.
+"""
+
+from __future__ import annotations
 
 __version__ = "0.1.0"
+
+#: Public name -> "module:attribute".
+_LAZY: dict[str, str] = {
+    "AudiokitError": "audiokit.errors:AudiokitError",
+    "describe": "audiokit.describe:describe",
+    "open_chunks": "audiokit.io.chunkset:open_chunks",
+    "create_chunks": "audiokit.io.chunkset:create_chunks",
+    "read": "audiokit.io.audio:read",
+    "write": "audiokit.io.audio:write",
+}
+
+__all__ = ["__version__", *_LAZY]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use (PEP 562)."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'audiokit' has no attribute {name!r}")
+    from importlib import import_module
+
+    module, _, attribute = _LAZY[name].partition(":")
+    value = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

@@ -1,0 +1,58 @@
+"""Fill in the generated parts of README.md: run `make readme`; a test checks that nothing is out of date."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _run(*arguments: str) -> str:
+    import os
+
+    env = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+    done = subprocess.run([sys.executable, "-m", "audiokit", *arguments], capture_output=True, text=True, env=env)
+    return done.stdout.rstrip()
+
+
+def help_of(*command: str) -> str:
+    """The help of one command as a Markdown block."""
+    return f"```text\n$ audiokit {' '.join([*command, '--help'])}\n{_run(*command, '--help')}\n```"
+
+
+def command_table() -> str:
+    """Every command with its line, from the program's own table."""
+    from audiokit.cli import COMMANDS
+
+    rows = [f"| [`{name}`](#{name}) | {line} |" for name, line in COMMANDS.items()]
+    return "\n".join(["| command | does |", "|---|---|", *rows])
+
+
+def recipe_table() -> str:
+    """Every training recipe with its line."""
+    from audiokit.commands.train import RECIPES
+
+    rows = [f"| `train {name}` | {line} |" for name, line in RECIPES.items()]
+    return "\n".join(["| recipe | trains |", "|---|---|", *rows])
+
+
+def model_table() -> str:
+    """Every model that ships, from its own card."""
+    import json
+
+    rows = []
+    for card_file in sorted((ROOT / "audiokit/weights").glob("*/model.json")):
+        card = json.loads(card_file.read_text())
+        size = (card_file.parent / "weights.safetensors").stat().st_size / 1e6
+        licence = card.get("licence", "MIT")
+        rows.append(
+            f"| `{card_file.parent.name}` | {card['kind']} | {card['architecture']} | {size:.1f} MB | {licence} |"
+        )
+    return "\n".join(["| model | for | architecture | size | licence |", "|---|---|---|---|---|", *rows])
+
+
+def results_of(name: str) -> str:
+    """A results table that a bench wrote (tests/bench/results/NAME.md)."""
+    return (ROOT / "tests/bench/results" / f"{name}.md").read_text().rstrip()
