@@ -1,0 +1,299 @@
+"""Audio in blocks from files, containers and pipes, resampled and mixed down on the way when asked."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audiokit.errors import DamagedError, InputError, MissingExtraError, ParameterError, UsageError
+from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, AudioInfo, parse_software_tag
+from audiokit.io.wav import WavStreamReader
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Reader:
+    """Read audio in blocks from a file or, for "-", from standard input.
+
+    Args:
+        source: path or "-".
+        rate: resample to this rate on the way (soxr HQ, streaming).
+        mono: average the channels on the way.
+        start, stop: read only these samples of the file (at its own rate; not for streams).
+
+    Attributes:
+        info: the source's own AudioInfo.
+        rate, channels, length: of what `blocks` yields (length None if unknown).
+
+    Raises:
+        InputError: missing, unreadable, or no audio.
+        DamagedError: cut short, or it holds NaN or infinity (raised while reading).
+        MissingExtraError: the container needs PyAV.
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        rate: int | None = None,
+        mono: bool = False,
+        start: int = 0,
+        stop: int | None = None,
+    ) -> None:
+        self.name = "standard input" if str(source) == "-" else str(source)
+        self._stack = ExitStack()
+        self._backend = _open_backend(str(source), self._stack)
+        self.info: AudioInfo = self._backend.info
+        self._start, self._stop = start, stop
+        if rate is not None and rate < 1:
+            raise ParameterError(f"--rate {rate}: must be positive")
+        self.rate = rate or self.info.rate
+        self.channels = 1 if mono else self.info.channels
+        self._mono = mono
+        length = self.info.length
+        if length is not None:
+            length = max(0, min(length, length if stop is None else stop) - start)
+        self._source_length = length
+        self.length = None if length is None else _resampled_length(length, self.info.rate, self.rate)
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+        self._stack.close()
+
+    def blocks(self, size: int = BLOCK) -> Iterator[np.ndarray]:
+        """Yield arrays (C, about `size`), float32, in order, until the end."""
+        if self.rate == self.info.rate:
+            yield from self._checked(size)
+            return
+        import numpy as np
+        import soxr
+
+        resampler = soxr.ResampleStream(self.info.rate, self.rate, self.channels, dtype="float32", quality="HQ")
+        done = read = 0
+        for block in self._checked(size):
+            read += block.shape[1]
+            out = resampler.resample_chunk(np.ascontiguousarray(block.T)).reshape(-1, self.channels)
+            if len(out):
+                done += len(out)
+                yield np.ascontiguousarray(out.T)
+        tail = resampler.resample_chunk(np.zeros((0, self.channels), np.float32), last=True)
+        tail = tail.reshape(-1, self.channels)[: _resampled_length(read, self.info.rate, self.rate) - done]
+        if len(tail):
+            yield np.ascontiguousarray(tail.T)
+
+    def _checked(self, size: int) -> Iterator[np.ndarray]:
+        import numpy as np
+
+        position = self._start
+        for block in self._backend.blocks(size, self._start, self._stop):
+            if not np.isfinite(block).all():
+                where = position + int(np.argmax(~np.isfinite(block).all(axis=0)))
+                raise DamagedError(
+                    f"{self.name}: holds NaN or infinity, first at {where / self.info.rate:.3f} s",
+                    hint="find what wrote it; sox FILE OUT replaces such samples",
+                )
+            position += block.shape[1]
+            yield block.mean(axis=0, keepdims=True, dtype=np.float32) if self._mono else block
+
+    def read(self) -> np.ndarray:
+        """Read everything that is left as one array (C, T), float32."""
+        import numpy as np
+
+        blocks = list(self.blocks(1 << 18))
+        if not blocks:
+            return np.zeros((self.channels, 0), np.float32)
+        return np.concatenate(blocks, axis=1) if len(blocks) > 1 else np.ascontiguousarray(blocks[0])
+
+
+def _resampled_length(length: int, source_rate: int, rate: int) -> int:
+    return length if source_rate == rate else -(-length * rate // source_rate)
+
+
+class _SoundfileBackend:
+    def __init__(self, path: str, stack: ExitStack) -> None:
+        import soundfile as sf
+
+        _check_readable(path)
+        try:
+            self._file = stack.enter_context(sf.SoundFile(path))
+        except (sf.LibsndfileError, TypeError) as error:
+            reason = str(getattr(error, "error_string", error)).rstrip(".").lower()
+            raise InputError(
+                f"{path}: not audio that can be read ({reason})",
+                hint="is it really an audio file? try: file NAME",
+            ) from None
+        f = self._file
+        promised, software = _wav_promise(path)
+        frame_count = f.frames
+        if promised is not None and frame_count < promised[0] and frame_count <= promised[1]:
+            raise DamagedError(
+                f"{path}: cut short: the header promises {promised[0]} samples, {frame_count} are there",
+                hint="to keep what is there: ffmpeg -i FILE -c copy FIXED.wav",
+            )
+        tags = {key: value for key in TAGS if (value := getattr(f, key, ""))}
+        history = parse_software_tag(software or f.software or "")
+        if not history and tags.get("comment", "").startswith("audiokit "):
+            history = parse_software_tag(tags.pop("comment"))
+        self.info = AudioInfo(path, f.samplerate, f.channels, frame_count, f.subtype, f.format, tags, history)
+
+    def blocks(self, size: int, start: int, stop: int | None) -> Iterator[np.ndarray]:
+        import numpy as np
+        import soundfile as sf
+
+        assert self.info.length is not None
+        end = self.info.length if stop is None else min(stop, self.info.length)
+        position = min(start, end)
+        try:
+            if start:
+                self._file.seek(position)
+            while position < end:
+                block = self._file.read(min(size, end - position), dtype="float32", always_2d=True)
+                if not len(block):
+                    break
+                position += len(block)
+                yield np.ascontiguousarray(block.T)
+        except sf.LibsndfileError as error:
+            reason = str(error.error_string).rstrip(".")
+            raise DamagedError(f"{self.info.path}: damaged at {position / self.info.rate:.3f} s ({reason})") from None
+        if position < end and not self.info.lossy:
+            raise DamagedError(
+                f"{self.info.path}: cut short: {end} samples promised, {position} could be decoded",
+                hint="to keep what is there: ffmpeg -i FILE FIXED.wav",
+            )
+
+
+def _check_readable(path: str) -> None:
+    try:
+        size = os.stat(path).st_size
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
+    if os.path.isdir(path):
+        raise InputError(f"{path}: is a folder, not an audio file")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: permission denied")
+    if size == 0 and os.path.isfile(path):
+        raise InputError(f"{path}: is empty (0 bytes)")
+
+
+def _wav_promise(path: str) -> tuple[tuple[int, int] | None, str]:
+    """Read how many frames a WAV header promises and its software tag, which libsndfile silently shortens.
+
+    Returns:
+        ((frames promised, frames that fit in the file), software), the first None if the file is no plain WAV.
+    """
+    with open(path, "rb") as stream:
+        if stream.read(4) not in (b"RIFF", b"RF64"):
+            return None, ""
+        stream.seek(0)
+        try:
+            head = WavStreamReader(stream, path)
+        except (InputError, DamagedError, OverflowError):
+            return None, ""
+        available = os.fstat(stream.fileno()).st_size - stream.tell()
+        if head.length is None:
+            return None, head.software
+        return (head.length, available // head.frame_bytes), head.software
+
+
+class _StreamBackend:
+    def __init__(self, stack: ExitStack) -> None:
+        stream = sys.stdin.buffer
+        start = stream.peek(4)[:4] if hasattr(stream, "peek") else b"RIFF"
+        if start and start not in (b"RIFF", b"RF64"):  # FLAC, Ogg or MP3 on the pipe: libsndfile must seek
+            self._spooled: _SoundfileBackend | None = _spool(stream, stack)
+            self.info = replace(self._spooled.info, path="-")
+            return
+        self._spooled = None
+        self._wav = wav = WavStreamReader(stream)
+        self.info = AudioInfo(
+            "-", wav.rate, wav.channels, wav.length, wav.subtype, "WAV", {}, parse_software_tag(wav.software)
+        )
+
+    def blocks(self, size: int, start: int, stop: int | None) -> Iterator[np.ndarray]:
+        if self._spooled:
+            yield from self._spooled.blocks(size, start, stop)
+            return
+        if start or stop is not None:
+            raise UsageError("a part of standard input cannot be selected", hint="give a file")
+        yield from self._wav.blocks(size)
+
+
+def _spool(stream, stack: ExitStack) -> _SoundfileBackend:
+    import shutil
+    import tempfile
+
+    spool = stack.enter_context(tempfile.NamedTemporaryFile(prefix="audiokit-", suffix=".audio"))  # noqa: SIM115 - closed by the stack
+    shutil.copyfileobj(stream, spool)
+    spool.flush()
+    try:
+        return _SoundfileBackend(spool.name, stack)
+    except InputError as error:
+        raise InputError(str(error).replace(spool.name, "standard input"), hint="pipe WAV, FLAC, Ogg or MP3") from None
+
+
+class _MediaBackend:
+    """m4a, mp4, webm and the like through PyAV (extra `media`)."""
+
+    def __init__(self, path: str, stack: ExitStack) -> None:
+        _check_readable(path)
+        try:
+            import av
+        except ImportError:
+            raise MissingExtraError.of("media", f"{path}: reading {Path(path).suffix} files") from None
+        try:
+            self._container = stack.enter_context(av.open(path))
+        except (av.error.FFmpegError, ValueError) as error:
+            raise InputError(f"{path}: not media that can be read ({getattr(error, 'strerror', error)})") from None
+        if not self._container.streams.audio:
+            raise InputError(f"{path}: has no audio track")
+        self._stream = self._container.streams.audio[0]
+        tags = {k.lower(): v for k, v in self._container.metadata.items() if k.lower() in TAGS}
+        context = self._stream.codec_context
+        self.info = AudioInfo(
+            path,
+            int(context.sample_rate),
+            int(context.channels),
+            None,
+            "AAC",
+            Path(path).suffix[1:].upper(),
+            tags,
+        )
+
+    def blocks(self, size: int, start: int, stop: int | None) -> Iterator[np.ndarray]:
+        import av
+        import numpy as np
+
+        resampler = av.AudioResampler(format="fltp", layout=self._stream.layout, rate=self.info.rate)
+        position = 0
+        try:
+            for frame in self._container.decode(self._stream):
+                for part in resampler.resample(frame):
+                    block = np.ascontiguousarray(part.to_ndarray(), np.float32)
+                    keep = block[:, max(0, start - position) : None if stop is None else max(0, stop - position)]
+                    position += block.shape[1]
+                    if keep.shape[1]:
+                        yield np.ascontiguousarray(keep)
+        except av.error.FFmpegError as error:
+            raise DamagedError(f"{self.info.path}: damaged at {position / self.info.rate:.3f} s ({error})") from None
+
+
+def _open_backend(source: str, stack: ExitStack):
+    if source == "-":
+        return _StreamBackend(stack)
+    if Path(source).suffix.lower() in MEDIA_SUFFIXES:
+        return _MediaBackend(source, stack)
+    return _SoundfileBackend(source, stack)

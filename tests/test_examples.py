@@ -1,0 +1,24 @@
+"""Every example runs, from another folder, with nothing but the installed program."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/run.sh"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example(name, tmp_path):
+    env = {**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        ["bash", ROOT / "examples" / name / "run.sh", tmp_path / "work"],
+        cwd=tmp_path, env=env, capture_output=True, text=True, timeout=280,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    made = [path for path in (tmp_path / "work").rglob("*") if path.is_file() and path.stat().st_size > 0]
+    assert made, "the example made nothing"
