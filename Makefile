@@ -26,6 +26,9 @@ $(VENV)/.tested: $(VENV)/.installed
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[media,score,cluster,remote]' --group test
 	touch $@
 
+demo: setup
+	PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo/run.sh demo $(SONG) $(BACKING)
+
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ processes, or on a Dask cluster.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import string
 import sys
@@ -18,6 +19,8 @@ from typing import Any
 from audiokit.errors import AudiokitError, BatchError, InputError, UsageError
 from audiokit.io.audio import MEDIA_SUFFIXES, SUFFIXES, history_entry
 from audiokit.options import BatchOptions
+from audiokit.remote import exists as remote_exists
+from audiokit.remote import is_remote, join, run_local, search
 
 CHUNK_SUFFIXES = (".npy", ".tar")
 
@@ -31,7 +34,7 @@ class Job:
         target: path of the (first) output, or "-".
         targets: part name -> path, for commands that write several parts.
         history: this command's entry, to hand to the writer.
-        seed: differs per input, the same whatever the number of workers.
+        seed: made of `--seed` and the input's name, so it is the same whatever else runs.
         force: outputs may be replaced.
     """
 
@@ -127,7 +130,9 @@ def expand(inputs: Sequence[str], accept: str = "audio") -> list[tuple[str, str]
     found: list[tuple[str, str]] = []
     for given in inputs:
         path = Path(given)
-        if path.is_dir() and not (accept != "audio" and (path / "manifest.json").exists()):
+        if is_remote(given):
+            found += search(given, _suffixes(accept))
+        elif path.is_dir() and not (accept != "audio" and (path / "manifest.json").exists()):
             inside = sorted(_search(path, accept))
             if not inside:
                 raise InputError(f"{given}: no {_KINDS[accept]} inside", hint="check the folder")
@@ -142,8 +147,12 @@ def expand(inputs: Sequence[str], accept: str = "audio") -> list[tuple[str, str]
 _KINDS = {"audio": "audio files", "chunks": "chunk sets", "either": "audio files or chunk sets"}
 
 
+def _suffixes(accept: str) -> tuple[str, ...]:
+    return (SUFFIXES + MEDIA_SUFFIXES if accept != "chunks" else ()) + (CHUNK_SUFFIXES if accept != "audio" else ())
+
+
 def _search(folder: Path, accept: str) -> Iterator[Path]:
-    suffixes = (SUFFIXES + MEDIA_SUFFIXES if accept != "chunks" else ()) + (CHUNK_SUFFIXES if accept != "audio" else ())
+    suffixes = _suffixes(accept)
     for root, folders, files in os.walk(folder, followlinks=True):
         here = Path(root)
         if (here / "manifest.json").exists():
@@ -175,10 +184,10 @@ def plan(
     elif _is_file_target(out, sources, parts):
         named = [dict.fromkeys(parts or [""], out)]
     else:
-        named = [_names(Path(out), relative, ext, parts, batch.name) for _, relative in sources]
+        named = [_names(out, relative, ext, parts, batch.name) for _, relative in sources]
     taken: dict[str, str] = {}
     jobs = []
-    for index, ((source, _), targets) in enumerate(zip(sources, named, strict=True)):
+    for (source, relative), targets in zip(sources, named, strict=True):
         for target in targets.values():
             owner = taken.setdefault(os.path.normpath(target), source)
             if target != "-" and owner is not source:
@@ -190,25 +199,26 @@ def plan(
             raise UsageError(f"{source}: its parts would overwrite each other", hint="put {part} into --name")
         first = next(iter(targets.values()))
         several = targets if parts else {}
-        jobs.append(Job(source, first, several, [entry], _job_seed(seed, index), batch.force))
+        jobs.append(Job(source, first, several, [entry], _job_seed(seed, relative), batch.force))
     return jobs
 
 
-def _job_seed(seed: int, index: int) -> int:
-    """Derive a seed that depends on the place in the plan alone, never on which worker runs it."""
-    return seed if index == 0 else (seed + 0x9E3779B97F4A7C15 * index) % (1 << 63)
+def _job_seed(seed: int, relative: str) -> int:
+    """Derive a seed from the input's own name: the same whichever worker runs it and whatever else is in the batch."""
+    digest = hashlib.sha256(f"{seed}:{relative}".encode(errors="surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
 
 
 def _is_file_target(out: str, sources: Sequence[tuple[str, str]], parts: Sequence[str] | None) -> bool:
     if out.endswith(("/", os.sep)) or len(sources) != 1 or (parts and len(parts) > 1):
         return False
     path = Path(out)
-    if path.is_dir() and not (path / "manifest.json").exists():
+    if not is_remote(out) and path.is_dir() and not (path / "manifest.json").exists():
         return False
     return bool(path.suffix)
 
 
-def _names(folder: Path, relative: str, ext: str, parts: Sequence[str] | None, template: str | None) -> dict[str, str]:
+def _names(folder: str, relative: str, ext: str, parts: Sequence[str] | None, template: str | None) -> dict[str, str]:
     path = Path(relative)
     stem = (
         path.name if path.suffix.lower() not in (*SUFFIXES, *MEDIA_SUFFIXES, *CHUNK_SUFFIXES, ".chunks") else path.stem
@@ -226,7 +236,9 @@ def _names(folder: Path, relative: str, ext: str, parts: Sequence[str] | None, t
         raise UsageError(
             f"--name {template!r}: cannot be filled in ({error})", hint="use {stem}, {part}, {ext} and {parent}"
         ) from None
-    return {part: str(folder / path.parent / name) for part, name in made.items()}
+    if is_remote(folder):
+        return {part: join(folder, path.parent.as_posix(), name) for part, name in made.items()}
+    return {part: str(Path(folder) / path.parent / name) for part, name in made.items()}
 
 
 def _targets(job: Job) -> list[str]:
@@ -236,7 +248,7 @@ def _targets(job: Job) -> list[str]:
 def _check_targets(jobs: Sequence[Job], batch: BatchOptions) -> None:
     if batch.force or batch.skip_existing:
         return
-    existing = [t for job in jobs for t in _targets(job) if t != "-" and os.path.lexists(t)]
+    existing = [t for job in jobs for t in _targets(job) if t != "-" and _exists(t)]
     if existing:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         raise InputError(
@@ -245,10 +257,16 @@ def _check_targets(jobs: Sequence[Job], batch: BatchOptions) -> None:
         )
 
 
+def _exists(target: str) -> bool:
+    return remote_exists(target) if is_remote(target) else os.path.lexists(target)
+
+
 def _up_to_date(job: Job) -> bool:
     """Whether all outputs are complete, newer than the input, and carry this very recipe."""
-    if job.source == "-" or job.target == "-":
+    if "-" in (job.source, job.target):
         return False
+    if any(map(is_remote, [job.source, *_targets(job)])):  # their times and recipes are not to be had cheaply
+        return all(map(_exists, _targets(job)))
     try:
         made = min(os.stat(target).st_mtime_ns for target in _targets(job))
         if _modified(job.source) > made:
@@ -299,7 +317,8 @@ def run_job(task: Task, job: Job) -> Outcome:
 
     started = time.perf_counter()
     try:
-        report = task(job)
+        local = not any(map(is_remote, [job.source, *_targets(job)]))
+        report = task(job) if local else run_local(task, job)
         return Outcome(job, {**report, "elapsed_s": round(time.perf_counter() - started, 3)})
     except AudiokitError as error:
         return Outcome(job, error=error)

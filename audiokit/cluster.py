@@ -12,6 +12,7 @@ from dataclasses import replace
 from audiokit import __version__
 from audiokit.batch import Job, Outcome, Task, run_job
 from audiokit.errors import AudiokitError, InputError, MissingExtraError, UsageError
+from audiokit.remote import is_remote
 
 #: A file whose worker dies is tried again, on another worker where there is one.
 RETRIES = 2
@@ -86,8 +87,11 @@ def _check_workers(client, address: str) -> None:
 
 
 def _absolute(job: Job) -> Job:
-    targets = {part: os.path.abspath(path) for part, path in job.targets.items()}
-    return replace(job, source=os.path.abspath(job.source), target=os.path.abspath(job.target), targets=targets)
+    def absolute(path: str) -> str:
+        return path if is_remote(path) else os.path.abspath(path)
+
+    targets = {part: absolute(path) for part, path in job.targets.items()}
+    return replace(job, source=absolute(job.source), target=absolute(job.target), targets=targets)
 
 
 def _outcome(future, job: Job) -> Outcome:

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The main job: a song through spectro, stylize, invert, normalize and mix, once through pipes and once through make.
+#
+#   bash run.sh [FOLDER [SONG [BACKING]]]
+#
+# Without songs it makes two of its own. Everything lands in FOLDER (default: demo), with FOLDER/index.html to listen.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+out=${1:-demo}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+song=${2:-}
+backing=${3:-}
+[ -z "$song" ] || song=$(realpath "$song")
+[ -z "$backing" ] || backing=$(realpath "$backing")
+
+if [ -z "$song" ]; then
+  echo "== making two songs"
+  python "$here/../songs/make_songs.py" "$out/songs" --seconds "${DEMO_SECONDS:-24}"
+  song=$out/songs/pop/mixture.wav
+  backing=$out/songs/trio/mixture.wav
+fi
+backing=${backing:-$song}
+
+echo "== through pipes: four processes, no intermediate file"
+mkdir -p "$out/pipes"
+audiokit spectro "$song" -o - \
+  | audiokit stylize - -o - \
+  | audiokit invert - -o - \
+  | audiokit normalize - --to -14 -o "$out/pipes/styled.wav" --force
+
+echo "== through make: every stage a file, nothing done twice"
+make --no-print-directory -f "$here/chain.mk" OUT="$out/make" SONG="$song" BACKING="$backing"
+
+echo "== what came out"
+audiokit info "$out/pipes/styled.wav" "$out/make/mix.wav" --check
+audiokit page "$out" -o "$out/index.html" --title "audiokit: a song through the whole chain" --force
+
+echo
+echo "Listen: $out/index.html"
+echo "        $out/pipes/styled.wav   the styled song, made through pipes"
+echo "        $out/make/mix.wav       the styled song over the other one, made by make"
