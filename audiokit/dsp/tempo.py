@@ -1,0 +1,138 @@
+"""Tempo: which beat periods the onsets support, and the best path of beats at a slowly changing period."""
+
+from __future__ import annotations
+
+import numpy as np
+
+#: Beats per minute that are looked for.
+LOWEST_BPM, HIGHEST_BPM = 48.0, 225.0
+# Cost of changing the period by a factor e from one beat to the next.
+_CHANGE_COST = 60.0
+# Listeners' preferred tempo and its spread in octaves.
+_PREFERRED_BPM, _PREFERRED_OCTAVES = 118.0, 0.8
+
+
+def tempo_prior(bpm: np.ndarray | float) -> np.ndarray:
+    """How likely a tempo is before anything is heard, as a logarithm (0 at the most likely).
+
+    References:
+        Moelants (2002), Preferred tempo reconsidered.
+
+    >>> bool(tempo_prior(118.0) > tempo_prior(60.0))
+    True
+    """
+    return -0.5 * (np.log2(np.asarray(bpm) / _PREFERRED_BPM) / _PREFERRED_OCTAVES) ** 2
+
+
+def normalised_curve(strength: np.ndarray, frames_per_s: float, *, window_s: float = 6.0) -> np.ndarray:
+    """Flatten an onset curve (N,) so that quiet passages count like loud ones: mean 0, spread about 1.
+
+    >>> bool(abs(normalised_curve(np.arange(1000.0) % 50 == 0, 100.0).mean()) < 0.1)
+    True
+    """
+    size = max(3, min(len(strength), round(window_s * frames_per_s)) | 1)
+    mean = moving_mean(strength, size)
+    spread = np.sqrt(np.maximum(0.0, moving_mean(strength**2, size) - mean**2))
+    return (strength - mean) / (spread + 0.1 * spread.max(initial=0.0) + 1e-9)
+
+
+def moving_mean(values: np.ndarray, size: int) -> np.ndarray:
+    """Centred moving average over an odd number of values, fewer at the ends.
+
+    >>> moving_mean(np.array([0.0, 3.0, 0.0, 0.0]), 3).tolist()
+    [1.5, 1.0, 1.0, 0.0]
+    """
+    half = size // 2
+    total = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
+    index = np.arange(len(values))
+    low, high = np.maximum(0, index - half), np.minimum(len(values), index + half + 1)
+    return (total[high] - total[low]) / (high - low)
+
+
+def autocorrelation(curve: np.ndarray, longest: int) -> np.ndarray:
+    """Autocorrelation (longest + 1,) of a curve (N,), 1 at lag 0, corrected for the shorter overlap at long lags."""
+    n = len(curve)
+    size = 1 << int(np.ceil(np.log2(max(2, 2 * n))))
+    spectrum = np.abs(np.fft.rfft(curve - curve.mean(), size)) ** 2
+    values = np.fft.irfft(spectrum, size)[: longest + 1]
+    values = np.pad(values, (0, longest + 1 - len(values)))
+    overlap = np.maximum(n - np.arange(longest + 1), 0.2 * n)
+    return values / (values[0] + 1e-12) * n / overlap
+
+
+def period_candidates(curve: np.ndarray, frames_per_s: float, *, count: int = 4) -> list[float]:
+    """Find beat periods that a comb filter over the autocorrelation supports, in frames, best first.
+
+    Windows of 12 s are judged alone and added, so that a changing tempo does not smear everything.
+    """
+    low, high = 60 * frames_per_s / HIGHEST_BPM, 60 * frames_per_s / LOWEST_BPM
+    periods = np.geomspace(low, high, 160)
+    score = np.zeros(len(periods))
+    size = round(12 * frames_per_s)
+    for start in range(0, max(1, len(curve) - size // 2), size // 2):
+        piece = curve[start : start + size]
+        if len(piece) < 4:
+            continue
+        values = autocorrelation(piece, int(4.3 * high))
+        for multiple in (1, 2, 3, 4):
+            at = periods * multiple
+            known = at < 0.8 * len(piece)
+            score += known * np.interp(at, np.arange(len(values)), values) / multiple**0.5
+    score *= np.exp(0.5 * tempo_prior(60 * frames_per_s / periods))
+    peaks = [k for k in range(1, len(score) - 1) if score[k] > score[k - 1] and score[k] >= score[k + 1]]
+    peaks.sort(key=lambda k: -score[k])
+    return [float(periods[k]) for k in peaks[:count]] or [60 * frames_per_s / _PREFERRED_BPM]
+
+
+def beat_path(curve: np.ndarray, shortest: int, longest: int) -> tuple[np.ndarray, float]:
+    """Find the path of beats with the most onset strength on them and the steadiest period.
+
+    Dynamic programming over (time of a beat, period that led to it): the period may change a little from beat to
+    beat, so ramps are followed.
+
+    Args:
+        curve: normalised onset curve (N,).
+        shortest: shortest period in frames.
+        longest: longest period in frames.
+
+    Returns:
+        Frames of the beats (B,), int, and the mean strength per beat, changes of period taken off.
+
+    References:
+        Ellis (2007), Beat tracking by dynamic programming; Krebs, Boeck and Widmer (2015), An efficient state-space
+        model for joint tempo and meter tracking.
+
+    >>> curve = np.zeros(400)
+    >>> curve[20::50] = 5
+    >>> beat_path(curve, 40, 60)[0].tolist()
+    [20, 70, 120, 170, 220, 270, 320, 370]
+    """
+    periods = np.arange(shortest, longest + 1)
+    change = np.abs(np.log(periods[:, None] / periods[None, :]))
+    cost = _CHANGE_COST * change
+    n, m = len(curve), len(periods)
+    # best[t, p]: the best path whose last beat is at t, ready to go on with period p.
+    best = np.zeros((n + longest, m))
+    came_by = np.zeros((n, m), np.uint8 if m < 256 else np.uint16)
+    columns = np.arange(m)
+    reward = np.concatenate([curve, np.zeros(1)])
+    for t in range(n):
+        arrive = best[t - periods + longest, columns] + reward[t]
+        # rows: period to go on with; columns: period that led here.
+        options = arrive[None, :] - cost
+        choice = options.argmax(axis=1)
+        came_by[t] = choice
+        best[t + longest] = options[columns, choice]
+    start = max(0, n - longest)
+    if n == 0:
+        return np.zeros(0, int), 0.0
+    tail = best[start + longest : n + longest]
+    last, p = (int(k) for k in np.unravel_index(int(tail.argmax()), tail.shape))
+    score, t = float(tail[last, p]), last + start
+    frames = []
+    while t >= 0:
+        frames.append(t)
+        p = int(came_by[t, p])
+        t -= int(periods[p])
+    frames.reverse()
+    return np.array(frames), score / len(frames)
