@@ -47,6 +47,13 @@ def refuse_terminal(stream: IO) -> None:
         raise UsageError("refusing to write binary data to a terminal", hint="redirect it: ... > FILE, or | NEXT")
 
 
+def add_member(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    """Append one member with every time and owner zero, so that the same data give the same bytes."""
+    info = tarfile.TarInfo(name)
+    info.size, info.mtime, info.mode = len(data), 0, 0o644
+    tar.addfile(info, io.BytesIO(data))
+
+
 class TarWriter:
     """Write a chunk set as a tar stream to a file or, for "-", to standard output."""
 
@@ -69,13 +76,8 @@ class TarWriter:
             stream = self._stack.enter_context(open(path, "wb"))
         self._stream = stream
         self._tar = tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT, bufsize=10240)
-        self._add(HEAD, _json_bytes(self.head.to_dict()))
+        add_member(self._tar, HEAD, _json_bytes(self.head.to_dict()))
         return self
-
-    def _add(self, name: str, data: bytes) -> None:
-        info = tarfile.TarInfo(name)
-        info.size, info.mtime, info.mode = len(data), 0, 0o644
-        self._tar.addfile(info, io.BytesIO(data))
 
     def write(self, array: np.ndarray, start: int, stop: int) -> None:
         """Append one chunk that covers samples (or frames) start to stop."""
@@ -88,15 +90,15 @@ class TarWriter:
             "shape": list(array.shape),
             "sha256": hashlib.sha256(data).hexdigest(),
         }
-        self._add(f"{stem}.json", _json_bytes(item))
-        self._add(f"{stem}.npy", data)
+        add_member(self._tar, f"{stem}.json", _json_bytes(item))
+        add_member(self._tar, f"{stem}.npy", data)
         self._count += 1
         self._position = max(self._position, stop)
 
     def __exit__(self, kind, error, trace) -> bool | None:
         if kind is None:
             try:
-                self._add(END, _json_bytes({"count": self._count, "length": self.head.length}))
+                add_member(self._tar, END, _json_bytes({"count": self._count, "length": self.head.length}))
                 self._tar.close()
                 self._stream.flush()
             except BaseException as failure:
