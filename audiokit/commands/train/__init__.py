@@ -7,7 +7,10 @@ import typer
 from audiokit.cli import CONTEXT, LazyGroup
 
 #: Recipe name -> the line that `audiokit train --help` shows; the module is audiokit.commands.train.NAME.
-RECIPES: dict[str, str] = {}
+RECIPES: dict[str, str] = {
+    "vocal-cyclegan": "Speech to singing and back, from folders of speech, vocals and accompaniments.",
+    "splitter": "A separator, from songs with stems and loose parts.",
+}
 
 
 class TrainGroup(LazyGroup):
