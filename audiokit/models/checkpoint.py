@@ -90,7 +90,7 @@ def read_card(folder: str | os.PathLike[str]) -> dict[str, Any]:
         raise ModelError(f"{path}: not an audiokit model card")
     if not isinstance(card.get("version"), int) or card["version"] > VERSION:
         raise ModelError(f"{path}: model version {card.get('version')}, read up to {VERSION}", hint="update audiokit")
-    if card.get("architecture") not in ARCHITECTURES:
+    if not isinstance(card.get("architecture"), str) or card["architecture"] not in ARCHITECTURES:
         raise ModelError(f"{path}: unknown architecture {card.get('architecture')!r}", hint="update audiokit")
     if not isinstance(card.get("settings"), dict):
         raise DamagedError(f"{path}: has no settings for {card['architecture']}")

@@ -1,0 +1,155 @@
+"""Bounded fuzzing of every reader: whatever the bytes, the outcome is data or one of the documented errors."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from audiokit.errors import AudiokitError
+from audiokit.io.audio import Reader
+from audiokit.io.chunkset import FolderReader, Head, create_chunks, decode_npy, encode_npy
+from audiokit.io.stream import TarReader, TarWriter
+from audiokit.io.wav import WavStreamReader, encode, header
+
+BOUNDED = settings(
+    max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def mutations(seed: bytes):
+    """Cut, overwrite, insert and repeat pieces of a valid input."""
+    edit = st.tuples(
+        st.sampled_from(["set", "cut", "insert", "fill"]),
+        st.integers(0, max(0, len(seed) - 1)),
+        st.binary(min_size=1, max_size=8),
+    )
+
+    def apply(edits):
+        data = bytearray(seed)
+        for kind, place, piece in edits:
+            place = min(place, len(data))
+            if kind == "set":
+                data[place : place + len(piece)] = piece
+            elif kind == "insert":
+                data[place:place] = piece
+            elif kind == "cut":
+                del data[place : place + 16 * len(piece)]
+            else:
+                data[place : place + 4] = b"\xff\xff\xff\xff"
+        return bytes(data)
+
+    return st.one_of(st.lists(edit, min_size=1, max_size=4).map(apply), st.binary(max_size=200))
+
+
+def documented(action):
+    """Run an action; only the documented errors with status 2 to 6 may come out."""
+    try:
+        return action()
+    except AudiokitError as error:
+        assert 2 <= error.status <= 6 and str(error)
+        return None
+
+
+Y = np.linspace(-1, 1, 64, dtype=np.float32).reshape(2, 32)
+WAV = header(8000, 2, 'audiokit 0 [{"name":"x"}]') + encode(Y, "FLOAT")
+
+
+@BOUNDED
+@given(mutations(WAV))
+def test_wav_stream(data):
+    documented(lambda: [b.shape for b in WavStreamReader(io.BytesIO(data)).blocks(7)])
+
+
+@BOUNDED
+@given(mutations(WAV))
+def test_audio_file(tmp_path, data):
+    path = tmp_path / "x.wav"
+    path.write_bytes(data)
+
+    def read():
+        with Reader(path) as reader:
+            return reader.read()
+
+    y = documented(read)
+    assert y is None or (y.ndim == 2 and np.isfinite(y).all())
+
+
+def _head():
+    return Head("audio", 8000, 2, 32, "float32", 16, 16, name="x")
+
+
+def _tar() -> bytes:
+    buffer = io.BytesIO()
+    with TarWriter("-", _head(), stream=buffer) as writer:
+        writer.write(Y[:, :16], 0, 16)
+        writer.write(Y[:, 16:], 16, 32)
+    return buffer.getvalue()
+
+
+@BOUNDED
+@given(mutations(_tar()))
+def test_tar_stream(data):
+    documented(lambda: [array.shape for _, array in TarReader(io.BytesIO(data))])
+
+
+@BOUNDED
+@given(mutations(encode_npy(Y)))
+def test_npy(data):
+    documented(lambda: decode_npy(data, "x"))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@BOUNDED
+@given(st.data())
+def test_manifest(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("fuzz") / "s"
+    with create_chunks(folder, _head()) as writer:
+        writer.write(Y, 0, 32)
+    fields = json.loads((folder / "manifest.json").read_text())
+    key = data.draw(st.sampled_from([*fields, "file", "start", "stop", "shape", "sha256"]))
+    value = data.draw(JSON)
+    if key in fields:
+        fields[key] = value
+    else:
+        fields["items"][0][key] = value
+    (folder / "manifest.json").write_text(json.dumps(fields))
+    documented(lambda: FolderReader(folder).verify())
+
+
+@BOUNDED
+@given(st.data())
+def test_model_card(tmp_path_factory, data):
+    from audiokit.models.checkpoint import FORMAT, read_card
+
+    folder = tmp_path_factory.mktemp("fuzz")
+    fields = {"format": FORMAT, "version": 1, "architecture": "patchgan", "settings": {}, "kind": "x"}
+    fields[data.draw(st.sampled_from([*fields, "other"]))] = data.draw(JSON)
+    (folder / "model.json").write_text(json.dumps(fields))
+    documented(lambda: read_card(folder))
+
+
+@BOUNDED
+@given(st.data())
+def test_midi(tmp_path_factory, data):
+    from audiokit.io.midi import Note, Score, read_midi, write_midi
+
+    folder = tmp_path_factory.mktemp("fuzz")
+    write_midi(folder / "a.mid", Score([Note(0.0, 0.5, 60, 100), Note(0.5, 1.0, 64, 90)]))
+    (folder / "b.mid").write_bytes(data.draw(mutations((folder / "a.mid").read_bytes())))
+    documented(lambda: read_midi(folder / "b.mid"))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 50_000, "\ud800", "1e999999", '{"rate": 1e400}'])
+def test_hostile_json(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text, errors="surrogatepass")
+    with pytest.raises(AudiokitError):
+        FolderReader(tmp_path)
