@@ -12,6 +12,10 @@ __version__ = "0.1.0"
 _LAZY: dict[str, str] = {
     "AudiokitError": "audiokit.errors:AudiokitError",
     "describe": "audiokit.describe:describe",
+    "spectro": "audiokit.spectra:spectro",
+    "invert": "audiokit.inversion:invert",
+    "denoise": "audiokit.denoising:denoise",
+    "Transform": "audiokit.dsp.transform:Transform",
     "open_chunks": "audiokit.io.chunkset:open_chunks",
     "create_chunks": "audiokit.io.chunkset:create_chunks",
     "read": "audiokit.io.audio:read",

@@ -52,7 +52,7 @@ def _drain(task: Task, waiting: list[Job], count: int):
     except BrokenProcessPool:
         return list(under_way.values())
     finally:
-        _stop(pool)
+        _stop(pool, kill=bool(under_way))
     return []
 
 
@@ -77,8 +77,9 @@ def _leave(*_: object) -> None:
     raise SystemExit(143)
 
 
-def _stop(pool: ProcessPoolExecutor) -> None:
-    for process in list((pool._processes or {}).values()):
+def _stop(pool: ProcessPoolExecutor, *, kill: bool) -> None:
+    # Idle workers leave by themselves; terminating them while they wait for the queue ends in tracebacks.
+    for process in list((pool._processes or {}).values()) if kill else ():
         if process.is_alive():
             process.terminate()
     pool.shutdown(wait=True, cancel_futures=True)

@@ -133,7 +133,7 @@ def mel_to_linear(
     back = np.matmul(W.T, mel.astype(np.float32, copy=False))
     H = _smooth_start(mel, W) if start is None else np.maximum(start, 0).astype(np.float32)
     # A bin at exactly 0 could never rise again.
-    H = np.maximum(H, 1e-6 * mel.max(axis=(1, 2), keepdims=True, initial=0.0)) * seen
+    H = np.maximum(H, 1e-6 * mel.max(axis=1, keepdims=True, initial=0.0)) * seen
     for _ in range(iterations):
         H *= back / np.maximum(np.matmul(gram, H), tiny)
     return np.ascontiguousarray(H, np.float32)

@@ -29,7 +29,7 @@ class Preset:
 
 _POWER_MEL = {"kind": "mel", "n_fft": 2048, "hop": 512, "n_mels": 128, "power": 2.0, "scale": "db", "floor": 1e-10}
 _VOCODER = {"kind": "mel", "n_fft": 1024, "hop": 256, "n_mels": 80}
-_REFLECT_384 = {"pad": (384, 384), "pad_mode": "reflect"}
+_REFLECT_384 = {"pad": (384, 384), "pad_mode": "reflect", "tail": True}
 _REFLECT_512 = {"pad": (512, 512), "pad_mode": "reflect"}
 
 PRESETS: dict[str, Preset] = {
@@ -106,6 +106,7 @@ PRESETS: dict[str, Preset] = {
             "n_fft": 2048,
             "hop": 512,
             "pad": (3072, 0),
+            "tail": True,
             "first_bin": 1,
             "scale": "log",
             "floor": 1e-6,

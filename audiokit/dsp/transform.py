@@ -39,7 +39,8 @@ class Transform:
         n_fft, hop, window: frame length and step in samples, window name.
         pad: samples added (left, right) before framing.
         pad_mode: what is added: "constant" (zeros) or "reflect".
-        tail: the last frame covers what a length that is no multiple of hop leaves over.
+        tail: the last frame covers what a length that is no multiple of hop leaves over (unless given: only
+            when hop is so large that samples would be lost otherwise).
         gain: factor on the spectrum (1 / the window's sum, for instance).
         first_bin: lowest bin kept (1 drops DC).
         power: exponent of the magnitude, 1 or 2.
@@ -67,7 +68,7 @@ class Transform:
     window: str = "hann"
     pad: tuple[int, int] | None = None
     pad_mode: str = "constant"
-    tail: bool = True
+    tail: bool | None = None
     gain: float = 1.0
     first_bin: int = 0
     power: float = 1.0
@@ -91,6 +92,8 @@ class Transform:
     def __post_init__(self) -> None:
         left, right = (self.n_fft // 2, self.n_fft // 2) if self.pad is None else self.pad
         object.__setattr__(self, "pad", (int(left), int(right)))
+        if self.tail is None:
+            object.__setattr__(self, "tail", self.hop > self.n_fft // 4)
         if self.kind == "mel" and self.fmax is None:
             object.__setattr__(self, "fmax", self.rate / 2)
         self._check()
@@ -150,7 +153,7 @@ class Transform:
     @property
     def framing(self) -> dict[str, Any]:
         """Arguments for `stft` and `StftStream`."""
-        return {**self.synthesis, "pad_mode": self.pad_mode, "tail": self.tail}
+        return {**self.synthesis, "pad_mode": self.pad_mode, "tail": bool(self.tail)}
 
     @property
     def synthesis(self) -> dict[str, Any]:
@@ -162,6 +165,12 @@ class Transform:
         """Mel filters (n_mels, F)."""
         assert self.n_mels is not None
         return mel_filterbank(self.rate, self.n_fft, self.n_mels, self.fmin, self.fmax, self.mel_norm, self.htk)
+
+    @property
+    def front_end(self) -> dict[str, Any]:
+        """What decides which network fits mel bands: the filters and the frames, not the scale."""
+        keys = ("rate", "n_fft", "hop", "window", "n_mels", "fmin", "fmax", "mel_norm", "htk", "power")
+        return {key: getattr(self, key) for key in keys}
 
     @property
     def silence(self) -> float:
@@ -204,7 +213,7 @@ def forward(y: np.ndarray, transform: Transform) -> tuple[np.ndarray, Transform]
 
     >>> X, t = forward(np.ones((1, 4000), np.float32), Transform(rate=8000, kind="magnitude", n_fft=256, hop=64))
     >>> X.shape, X.dtype.name
-    ((1, 129, 64), 'float32')
+    ((1, 129, 63), 'float32')
     """
     S = _stft.stft(y, **transform.framing)
     if transform.needs_peak:
@@ -280,7 +289,7 @@ def decode(X: np.ndarray, transform: Transform) -> np.ndarray:
     >>> t = Transform(rate=8000, kind="magnitude", n_fft=256, hop=64, scale="db", floor=1e-6)
     >>> y = np.sin(np.arange(2000, dtype=np.float32))[None]
     >>> X, _ = forward(y, t)
-    >>> bool(np.allclose(decode(X, t), np.abs(_stft.stft(y, n_fft=256, hop=64, tail=True)), atol=1e-3))
+    >>> bool(np.allclose(decode(X, t), np.abs(_stft.stft(y, n_fft=256, hop=64)), atol=1e-3))
     True
     """
     if X.ndim != 3 or X.shape[1] != transform.bins or X.shape[0] % transform.planes:

@@ -33,8 +33,7 @@ def test_cyclegan_music_equals_its_recipe(rng):
     X, resolved = forward(y, preset("cyclegan-music"))
     mel = librosa.feature.melspectrogram(y=y[0], sr=22050)
     expected = np.clip((librosa.power_to_db(mel, ref=np.max) + 80) / 80 * 2 - 1, -1, 1)
-    # The recipe's frames come first; one more may follow for the tail.
-    np.testing.assert_allclose(X[0, :, : expected.shape[1]], expected, atol=2e-4)
+    np.testing.assert_allclose(X[0], expected, atol=2e-4)
     assert resolved.reference == pytest.approx(mel.max(), rel=1e-4)
 
 
@@ -44,7 +43,7 @@ def test_vocal_cyclegan_equals_its_recipe(rng):
     y = music(rng, 44100)
     X, _ = forward(y, preset("vocal-cyclegan"))
     expected = librosa.power_to_db(librosa.feature.melspectrogram(y=y[0], sr=44100))
-    np.testing.assert_allclose(X[0, :, : expected.shape[1]], expected, atol=5e-3)
+    np.testing.assert_allclose(X[0], expected, atol=5e-3)
 
 
 def test_mel_front_end_equals_the_reference_array(shared):
@@ -117,8 +116,7 @@ def test_presets_keep_level_stereo_and_tail(name, rng):
     assert X.shape[0] == 2 * transform.planes
     alone, _ = forward(y[1:], resolved)
     np.testing.assert_allclose(X[transform.planes :], alone, atol=2e-5)
-    covered = (X.shape[2] - 1) * transform.hop + transform.n_fft - transform.sides[0]
-    assert covered >= length
+    assert (X.shape[2] - 1) * transform.hop + transform.n_fft - transform.sides[0] >= length
 
 
 @pytest.mark.parametrize("name", ["nsynth-ri", "gansynth"])

@@ -1,0 +1,91 @@
+"""`audiokit spectro`: audio to spectrogram chunks, an array, a stream or a picture."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from audiokit.options import BatchOptions, Inputs, Mono, Out, Rate, batch_options
+
+Kind = Annotated[str | None, typer.Option(metavar="stft|magnitude|mel", help="What to keep (default: stft).")]
+NFft = Annotated[int | None, typer.Option("--n-fft", min=2, help="Frame length in samples (default: 2048).")]
+Hop = Annotated[
+    int | None, typer.Option(min=1, help="Step between frames in samples (default: a quarter of the frame).")
+]
+Window = Annotated[
+    str | None, typer.Option(metavar="hann|hamming|blackman|sqrt-hann|rect", help="Window (default: hann).")
+]
+NMels = Annotated[int | None, typer.Option("--n-mels", min=1, help="Number of mel bands (default: 128).")]
+Fmin = Annotated[float | None, typer.Option(min=0, help="Lowest mel frequency in Hz (default: 0).")]
+Fmax = Annotated[float | None, typer.Option(min=0, help="Highest mel frequency in Hz (default: half the rate).")]
+Scale = Annotated[
+    str | None,
+    typer.Option(metavar="linear|log|log10|db", help="Scale of magnitudes (default: log, the natural logarithm)."),
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="A known system's front-end: cyclegan-music, vocal-cyclegan, melgan, hifigan, parallel-wavegan, vocos,"
+        " nsynth-ri, gansynth. Other options change single numbers of it.",
+    ),
+]
+
+
+@batch_options
+def spectro(
+    inputs: Inputs,
+    out: Out = None,
+    preset: Preset = None,
+    kind: Kind = None,
+    n_fft: NFft = None,
+    hop: Hop = None,
+    window: Window = None,
+    n_mels: NMels = None,
+    fmin: Fmin = None,
+    fmax: Fmax = None,
+    scale: Scale = None,
+    rate: Rate = None,
+    mono: Mono = False,
+    chunk: Annotated[
+        str | None,
+        typer.Option(
+            metavar="6s|256f|all", help="Length of a chunk in seconds or frames (default: the preset's, or 6s)."
+        ),
+    ] = None,
+    overlap: Annotated[
+        str | None,
+        typer.Option(metavar="0.5s|128f", help="What neighbouring chunks share (default: the preset's, or 0.5s)."),
+    ] = None,
+    format: Annotated[
+        str, typer.Option(metavar="chunks|npy|tar|png", help="What to make of each file inside an output folder.")
+    ] = "chunks",
+    *,
+    batch: BatchOptions,
+) -> None:
+    """Turn audio into spectrogram chunks or a picture.
+
+    The complex spectrum (the default) goes back to audio exactly; magnitude and mel bands through phase retrieval.
+    An output named .npy holds one array, with a .json beside it; .png is a picture; - is a stream of chunks.
+
+    \b
+    Examples:
+      audiokit spectro song.wav -o song.chunks
+      audiokit spectro songs/ -o sets/ --preset cyclegan-music --jobs 4
+      audiokit spectro song.wav -o song.png
+      audiokit spectro song.wav -o - --kind mel | audiokit invert - -o back.wav
+    """
+    from dataclasses import asdict
+    from functools import partial
+
+    from audiokit.batch import run
+    from audiokit.errors import ParameterError
+    from audiokit.spectra import SpectroOptions, spectro_file
+
+    if format not in ("chunks", "npy", "tar", "png"):
+        raise ParameterError(f"--format {format}: not one of chunks, npy, tar, png")
+    options = SpectroOptions(kind, n_fft, hop, window, n_mels, fmin, fmax, scale, rate, preset, mono, chunk, overlap)
+    recipe = {key: value for key, value in asdict(options).items() if value not in (None, False)}
+    task = partial(spectro_file, options=options)
+    run(task, inputs, out, batch=batch, command="spectro", options=recipe, ext=f".{format}")
