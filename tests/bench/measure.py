@@ -1,0 +1,68 @@
+"""Wall time and peak memory of whole commands, beside what a user would otherwise run, in one run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAM = [sys.executable, "-m", "audiokit"]
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One command: how long it took (start included) and the most memory any one of its processes held."""
+
+    seconds: float
+    peak_mb: float
+
+
+def measure(command: Sequence[str | os.PathLike], *, cwd: Path, repeats: int = 1) -> Measurement:
+    """Run a command `repeats` times; the fastest run counts, for noise only ever adds."""
+    best = Measurement(float("inf"), 0.0)
+    for _ in range(repeats):
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        text = process.stderr.read() if process.stderr else b""
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise RuntimeError(f"{command}: {text.decode(errors='replace')[-2000:]}")
+        if seconds < best.seconds:
+            best = Measurement(seconds, usage.ru_maxrss / 1024)
+    return best
+
+
+def have(program: str) -> bool:
+    """Whether a program to compare with is installed."""
+    return shutil.which(program) is not None
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Make a Markdown table; floats get three significant figures."""
+
+    def cell(value: object) -> str:
+        return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join([*lines, *("| " + " | ".join(map(cell, row)) + " |" for row in rows)])
+
+
+def publish(name: str, text: str) -> None:
+    """Print a result and keep it for the README."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.md").write_text(text.rstrip() + "\n")
+    print(f"\n## {name}\n\n{text}")
