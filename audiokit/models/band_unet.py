@@ -1,0 +1,188 @@
+"""A small separator: a U-Net on banded mid/side spectra whose masks share every bin out among the stems.
+
+The spectrum is gathered into bands, one bin wide where harmonics lie and wider above, and the network sees their
+levels for mid (L + R) and side (L - R). Two-dimensional convolutions follow lines through time, and a bottlenecked
+linear layer across all bands in every block sees a whole harmonic series at once. The masks of all stems sum to 1 in
+every bin, so that the separated stems sum to the mix.
+
+References:
+    Ronneberger, Fischer and Brox (2015), U-Net; Choi, Kim, Chung, Lee and Jung (2020), Investigating U-Nets with
+    various intermediate blocks for spectrogram-based singing voice separation (linear layers across frequency).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from audiokit.errors import ParameterError
+
+
+@dataclass(frozen=True)
+class BandUnetConfig:
+    """Settings of the separator.
+
+    Attributes:
+        stems: names, in the order of the masks.
+        rate: Hz.
+        n_fft, hop: of the periodic Hann short-time spectra.
+        bands: bands per spectrum, a multiple of 2 ** len(widths).
+        single: lowest bands that are one bin wide.
+        widths: channels of each level; each level halves bands and frames.
+        squeeze: the linear layers across bands shrink them to a `squeeze`-th.
+    """
+
+    stems: Sequence[str] = ("vocals", "accompaniment")
+    rate: int = 44_100
+    n_fft: int = 4096
+    hop: int = 1024
+    bands: int = 256
+    single: int = 150
+    widths: Sequence[int] = (24, 48, 72)
+    squeeze: int = 8
+
+    def __post_init__(self) -> None:
+        if self.bands % 2 ** len(self.widths):
+            raise ParameterError(f"{self.bands} bands cannot be halved {len(self.widths)} times")
+        if not 1 <= self.single < self.bands < self.n_fft // 2:
+            raise ParameterError("bands must be more than the single ones and fewer than the bins")
+
+
+def band_filters(*, n_fft: int, bands: int, single: int) -> np.ndarray:
+    """Build overlapping triangles that share every bin out among neighbouring bands.
+
+    Centres lie on the first `single` bins, then at distances that grow by a constant factor up to the last bin.
+
+    Returns:
+        Filters (bands, F), float32, whose columns sum to 1.
+
+    >>> bool(np.allclose(band_filters(n_fft=512, bands=64, single=16).sum(axis=0), 1))
+    True
+    """
+    last, more = n_fft // 2, bands - single
+    low, high = 1.0, 2.0
+    for _ in range(60):  # bisect the growth factor with which the last centre falls on the last bin
+        growth = (low + high) / 2
+        reach = single - 1 + np.sum(growth ** np.arange(1, more + 1))
+        low, high = (growth, high) if reach < last else (low, growth)
+    centers = np.concatenate([np.arange(single), single - 1 + np.cumsum(low ** np.arange(1, more + 1))])
+    centers[-1] = last
+    bins = np.arange(last + 1)
+    return np.stack([np.interp(bins, centers, np.eye(bands)[band]) for band in range(bands)]).astype(np.float32)
+
+
+class BandMixing(nn.Module):
+    """Two linear layers across all bands, with a bottleneck between them."""
+
+    def __init__(self, channels: int, bands: int, squeeze: int) -> None:
+        super().__init__()
+        inner = max(4, bands // squeeze)
+        self.down = nn.Linear(bands, inner, bias=False)
+        self.norm_inner = nn.BatchNorm2d(channels)
+        self.up = nn.Linear(inner, bands, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, c, N, bands) to the same shape."""
+        return self.norm(self.up(torch.relu(self.norm_inner(self.down(x)))))
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions and a mixing of bands, added to the input; `reach` spreads the second one in time."""
+
+    def __init__(self, channels: int, bands: int, squeeze: int, reach: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=(reach, 1), dilation=(reach, 1), bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        self.mixing = BandMixing(channels, bands, squeeze)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, c, N, bands) to the same shape."""
+        y = torch.relu(self.norm1(self.conv1(x)))
+        y = self.norm2(self.conv2(y))
+        return torch.relu(x + y + self.mixing(x))
+
+
+class BandUnet(nn.Module):
+    """Map magnitudes of mid and side (B, 2, F, N) to masks (B, S, 2, F, N) that sum to 1 over the stems.
+
+    >>> net = BandUnet(n_fft=512, bands=64, single=16, widths=(4, 4)).eval()
+    >>> net(torch.rand(1, 2, 257, 12)).shape
+    torch.Size([1, 2, 2, 257, 12])
+    """
+
+    filters: Tensor
+    height: Tensor
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()
+        self.config = config = BandUnetConfig(**settings)
+        self.settings = {**asdict(config), "stems": list(config.stems), "widths": list(config.widths)}
+        filters = torch.from_numpy(band_filters(n_fft=config.n_fft, bands=config.bands, single=config.single))
+        self.register_buffer("filters", filters, persistent=False)
+        self.register_buffer("height", torch.linspace(-1, 1, config.bands), persistent=False)
+        widths, squeeze = list(config.widths), config.squeeze
+        sizes = [config.bands >> level for level in range(1, len(widths) + 1)]
+        self.down = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+            for a, b in zip([3, *widths[:-1]], widths, strict=True)
+        )
+        self.encoder = nn.ModuleList(Block(c, size, squeeze) for c, size in zip(widths, sizes, strict=True))
+        self.bottom = nn.Sequential(*(Block(widths[-1], sizes[-1], squeeze, reach) for reach in (2, 4)))
+        self.up = nn.ModuleList(
+            nn.Sequential(nn.ConvTranspose2d(b, a, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(a), nn.ReLU())
+            for a, b in pairwise(widths)
+        )
+        self.decoder = nn.ModuleList(Block(c, size, squeeze) for c, size in zip(widths[:-1], sizes[:-1], strict=True))
+        self.last = nn.ConvTranspose2d(widths[0], 16, 4, stride=2, padding=1)
+        self.head = nn.Conv2d(16 + 3, 2 * len(config.stems), 3, padding=1)
+
+    @property
+    def multiple(self) -> int:
+        """The number of frames must be a multiple of this; segments must start at one."""
+        return 2 ** len(self.config.widths)
+
+    @property
+    def reach(self) -> int:
+        """Frames that can influence a frame of the result, before and after it, in multiples of `multiple`."""
+        levels = len(self.config.widths)
+        convolutions = sum(3 * 2**level for level in range(1, levels + 1)) + 8 * 2**levels  # down, and at the bottom
+        back = sum(4 * 2**level for level in range(1, levels)) + 2 * 2**levels + 1
+        return -(-(convolutions + back) // self.multiple) * self.multiple
+
+    def features(self, magnitude: Tensor) -> Tensor:
+        """Gather magnitudes (B, 2, F, N) into levels of bands and their height (B, 3, N, bands)."""
+        return self.with_height(torch.matmul(magnitude.square().transpose(2, 3), self.filters.T))
+
+    def with_height(self, power: Tensor) -> Tensor:
+        """Turn the power of bands (B, 2, N, bands) into their levels and their height (B, 3, N, bands)."""
+        level = torch.log10(power.clamp_min(0) + 1e-7) / 4
+        return torch.cat([level, self.height.expand_as(level[:, :1])], dim=1)
+
+    def band_masks(self, features: Tensor) -> Tensor:
+        """Map features (B, 3, N, bands) to masks (B, S, 2, N, bands); N is a multiple of `multiple`."""
+        skips, x = [], features
+        for down, block in zip(self.down, self.encoder, strict=True):
+            x = block(down(x))
+            skips.append(x)
+        x = self.bottom(x)
+        for level in reversed(range(len(self.up))):
+            x = self.decoder[level](self.up[level](x) + skips[level])
+        x = torch.relu(self.last(x))
+        logits = self.head(torch.cat([x, features], dim=1))
+        return torch.softmax(logits.unflatten(1, (len(self.config.stems), 2)), dim=1)
+
+    def forward(self, magnitude: Tensor) -> Tensor:
+        """Map (B, 2, F, N) to masks (B, S, 2, F, N); any N."""
+        frames = magnitude.shape[-1]
+        surplus = -frames % self.multiple
+        masks = self.band_masks(self.features(nn.functional.pad(magnitude, (0, surplus))))
+        return torch.matmul(masks[..., :frames, :], self.filters).transpose(3, 4)
