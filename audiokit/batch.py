@@ -71,6 +71,7 @@ def run(
     parts: Sequence[str] | None = None,
     accept: str = "audio",
     seed: int = 0,
+    place: Callable[[str], str] | None = None,
 ) -> list[dict[str, Any]]:
     """Run a task over inputs, whole outputs only, and report.
 
@@ -85,6 +86,7 @@ def run(
         parts: names of several outputs per input, such as stems.
         accept: what folders are searched for: "audio", "chunks" or "either".
         seed: `--seed`.
+        place: where an input goes below the output folder, from its relative name (default: the same place).
 
     Returns:
         The reports of the jobs that succeeded, in input order.
@@ -98,7 +100,10 @@ def run(
     if batch.json and out == "-":
         raise UsageError("--json and -o - both want standard output", hint="write the result to a file")
     entry = history_entry(command, options, seed)
-    jobs = plan(expand(inputs, accept), out, ext=ext, parts=parts, batch=batch, entry=entry, seed=seed)
+    sources = expand(inputs, accept)
+    if place is not None:
+        sources = [(source, place(relative)) for source, relative in sources]
+    jobs = plan(sources, out, ext=ext, parts=parts, batch=batch, entry=entry, seed=seed)
     if batch.dry_run:
         for job in jobs:
             print(f"{job.source} -> {', '.join(_targets(job))}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import BatchOptions, Inputs, Mono, Out, Rate, batch_options
+from audiokit.options import BatchOptions, Inputs, Mono, Out, Rate, Seed, batch_options
 
 Kind = Annotated[str | None, typer.Option(metavar="stft|magnitude|mel", help="What to keep (default: stft).")]
 NFft = Annotated[int | None, typer.Option("--n-fft", min=2, help="Frame length in samples (default: 2048).")]
@@ -61,6 +61,17 @@ def spectro(
     format: Annotated[
         str, typer.Option(metavar="chunks|npy|tar|png", help="What to make of each file inside an output folder.")
     ] = "chunks",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="train:0.9,valid:0.1", help="Divide a data set by recording; adding files moves none of the others."
+        ),
+    ] = None,
+    shards: Annotated[
+        str | None,
+        typer.Option(metavar="500MB", help="Pack the chunk sets (made now, or given) into WebDataset shards."),
+    ] = None,
+    seed: Seed = 0,
     *,
     batch: BatchOptions,
 ) -> None:
@@ -73,6 +84,7 @@ def spectro(
     Examples:
       audiokit spectro song.wav -o song.chunks
       audiokit spectro songs/ -o sets/ --preset cyclegan-music --jobs 4
+      audiokit spectro songs/ -o dataset/ --split train:0.9,valid:0.1 --shards 500MB
       audiokit spectro song.wav -o song.png
       audiokit spectro song.wav -o - --kind mel | audiokit invert - -o back.wav
     """
@@ -88,4 +100,9 @@ def spectro(
     options = SpectroOptions(kind, n_fft, hop, window, n_mels, fmin, fmax, scale, rate, preset, mono, chunk, overlap)
     recipe = {key: value for key, value in asdict(options).items() if value not in (None, False)}
     task = partial(spectro_file, options=options)
+    if split or shards:
+        from audiokit.datasets import write_dataset
+
+        write_dataset(task, inputs, out, batch=batch, recipe=recipe, split=split, shards=shards, seed=seed)
+        return
     run(task, inputs, out, batch=batch, command="spectro", options=recipe, ext=f".{format}")
