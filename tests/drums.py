@@ -21,8 +21,21 @@ STYLES: dict[str, tuple[int, str, str, str]] = {
     "waltz8": (3, "k...........", "....s...s...", "h.h.h.h.h.h."),
     "motown": (4, "k.....k...k.....", "s...s...s...s...", "h.h.h.h.h.h.h.h."),
     "swing": (4, "k...k...k...k...", "....s.......s...", "r...r..rr...r..r"),
+    "open": (4, "k...k...k...k...", "....s.......s...", "..o...o...o...o."),
+    "open2": (4, "k...k...k...k.k.", "....c.......c...", "hho.hho.hho.hhoh"),
+    "twostep": (4, "k.........k.....", "....s.......s...", "h.h.h..hh.h.h..h"),
+    "jungle": (4, "k.k.......k.....", "....s..s....s..s", "h.h.h.h.h.h.h.h."),
+    "halftime": (4, "k.........k.....", "........s.......", "h.h.h.h.h.h.hhhh"),
+    "onedrop": (4, "........k.......", "........s.......", "..h...h...h...h."),
+    "bossa": (4, "k..kk..kk..kk..k", "s..s..s...s..s..", "h.h.h.h.h.h.h.h."),
+    "pop": (4, "k.....kk..k.....", "....s.......s...", "h.h.h.h.h.h.h.o."),
+    "trap": (4, "k.....k...k.....", "........c.......", "h.hhh.h.hhh.h.hh"),
     "clicks": (4, "w...w...w...w...", "................", "................"),
 }
+
+
+#: Styles that are only what they are at some tempi.
+TEMPI = {"halftime": (110, 180), "trap": (110, 170), "jungle": (120, 200), "onedrop": (100, 170), "bossa": (90, 170)}
 
 
 @dataclass(frozen=True)
@@ -48,12 +61,13 @@ def pattern(
     fills: bool = False,
     music: bool = False,
     human_s: float = 0.0,
+    breaks: bool = False,
 ) -> Pattern:
     """Synthesise a pattern.
 
     swing: place of the off-beat eighth in its beat (0.5 straight, 0.67 triplets). ramp: the tempo changes by this part
     over the whole. fills: the last bar of every four is a tom and snare fill. music: bass and chords play along.
-    human_s: standard deviation of every hit's time.
+    human_s: standard deviation of every hit's time. breaks: some bars leave out the kick, the snare or the hats.
     """
     rng = np.random.default_rng(seed)
     kit = _Kit(rng, rate)
@@ -61,6 +75,7 @@ def pattern(
     beats = _beat_times(bpm, ramp, seconds, 0.25 + 0.4 * rng.random())
     y = np.zeros(round(seconds * rate))
     steps = per_bar * 4
+    silent = _silences(rng, len(beats) // per_bar + 1) if breaks else {}
     for index in range(len(beats) - 1):
         length = beats[index + 1] - beats[index]
         bar, place = divmod(index, per_bar)
@@ -72,7 +87,7 @@ def pattern(
             if in_fill:
                 hits = ("k" if step == 0 else ".", rng.choice(list("ts.")) if quarter else "t", ".")
             for hit in hits:
-                if hit != ".":
+                if hit != "." and hit not in silent.get(bar, ""):
                     accent = 1.0 if quarter == 0 else 0.75
                     at = beats[index] + part * length + human_s * rng.standard_normal()
                     _add(y, kit.sound(hit) * accent * (0.85 + 0.15 * rng.random()), at, rate)
@@ -81,7 +96,7 @@ def pattern(
     y += 10 ** rng.uniform(-4.5, -3) * rng.standard_normal(len(y))
     y *= rng.uniform(0.1, 0.7) / np.abs(y).max()
     label = f"{style} {bpm:g}" + f" swing {swing:g}" * (swing != 0.5) + f" ramp {ramp:+g}" * (ramp != 0)
-    label += " fills" * fills + " music" * music + " human" * (human_s > 0)
+    label += " breaks" * breaks + " fills" * fills + " music" * music + " human" * (human_s > 0)
     return Pattern(y.astype(np.float32)[None], rate, beats[:-1], beats[:-1:per_bar], label)
 
 
@@ -89,7 +104,8 @@ def random_pattern(seed: int, *, seconds: float = 20.0) -> Pattern:
     """A pattern whose style, tempo (60 to 200 BPM) and ways are drawn from the seed."""
     rng = np.random.default_rng([seed, 77])
     style = list(STYLES)[int(rng.integers(len(STYLES)))]
-    bpm = float(60 * (200 / 60) ** rng.random())
+    low, high = TEMPI.get(style, (60, 200))
+    bpm = float(low * (high / low) ** rng.random())
     swing = float(rng.uniform(0.55, 0.68)) if style == "swing" or rng.random() < 0.2 else 0.5
     return pattern(
         style,
@@ -100,8 +116,16 @@ def random_pattern(seed: int, *, seconds: float = 20.0) -> Pattern:
         ramp=float(rng.choice([0.0, 0.0, 0.0, 0.1, -0.1, 0.25])),
         fills=bool(rng.random() < 0.4),
         music=bool(rng.random() < 0.4),
+        breaks=bool(rng.random() < 0.3),
         human_s=float(rng.choice([0.0, 0.002, 0.005])),
     )
+
+
+def _silences(rng: np.random.Generator, bars: int) -> dict[int, str]:
+    """Drums left out per bar, for two bars at a time."""
+    return {
+        bar: str(rng.choice(["", "", "k", "s", "hor", "ks"])) for pair in range(0, bars, 2) for bar in [pair, pair + 1]
+    }
 
 
 def _beat_times(bpm: float, ramp: float, seconds: float, first: float) -> np.ndarray:
@@ -124,8 +148,9 @@ class _Kit:
 
     def __init__(self, rng: np.random.Generator, rate: int) -> None:
         self.rate, self.rng = rate, rng
-        self.values = {name: rng.random(4) for name in "kshrtcw"}
-        self.levels = {"k": 1.0, "s": 0.8, "c": 0.7, "h": 0.25 + 0.2 * rng.random(), "r": 0.3, "t": 0.8, "w": 0.7}
+        self.values = {name: rng.random(4) for name in "kshrtcwo"}
+        self.levels = {"k": 1.0, "s": 0.8, "c": 0.7, "h": 0.15 + 0.5 * rng.random(), "r": 0.3, "t": 0.8, "w": 0.7}
+        self.levels["o"] = 0.3 + 0.5 * rng.random()
 
     def sound(self, name: str) -> np.ndarray:
         a, b, c, d = self.values[name]
@@ -150,6 +175,8 @@ class _Kit:
         elif name == "r":
             ring = np.sin(2 * np.pi * (3000 + 2000 * a) * t)
             out = (0.6 * bright + 0.3 * ring) * np.exp(-t / (0.08 + 0.2 * b))
+        elif name == "o":
+            out = bright * np.exp(-t / (0.05 + 0.1 * a))
         else:
             out = bright * np.exp(-t / (0.008 + 0.04 * a))
         return self.levels[name] * out
@@ -159,6 +186,7 @@ def _play(y: np.ndarray, rng: np.random.Generator, beats: np.ndarray, per_bar: i
     """A bass note on some beats, and chords that change with the bars."""
     roots = rng.choice([0, 5, 7, 9], size=len(beats) // per_bar + 1)
     busy = rng.random() < 0.5
+    stabs, runs, off_bass = rng.random() < 0.3, int(rng.choice([0, 0, 2, 4])), rng.random() < 0.2
     for index in range(len(beats) - 1):
         length = beats[index + 1] - beats[index]
         root = 110 * 2 ** (roots[index // per_bar] / 12)
@@ -166,6 +194,14 @@ def _play(y: np.ndarray, rng: np.random.Generator, beats: np.ndarray, per_bar: i
         if index % per_bar == 0:
             chord = sum(np.sin(2 * np.pi * root * 2 * r * k * t) / k for r in (1, 1.26, 1.498) for k in (1, 2, 3))
             _add(y, 0.08 * chord * np.minimum(1, t / 0.02) * np.exp(-t / 1.5), beats[index], rate)
+        if stabs and index % 2:
+            tone = sum(np.sin(2 * np.pi * root * 2 * r * k * t) / k for r in (1, 1.26, 1.498) for k in (1, 2, 3))
+            _add(y, 0.12 * tone * np.minimum(1, t / 0.004) * np.exp(-t / 0.1), beats[index] + length / 2, rate)
+        for k in range(runs):
+            hz = 4 * root * 2 ** (rng.choice([0, 3, 5, 7, 10, 12]) / 12)
+            note = sum(np.sin(2 * np.pi * hz * h * t) / h**2 for h in (1, 2, 3)) * np.exp(-t / 0.15)
+            if rng.random() < 0.7:
+                _add(y, 0.12 * note * np.minimum(1, t / 0.003), beats[index] + k * length / runs, rate)
         if index % per_bar == 0 or busy:
             low = sum(np.sin(2 * np.pi * root / 2 * k * t) / k for k in (1, 2, 3)) * np.exp(-t / 0.25)
-            _add(y, 0.25 * low * np.minimum(1, t / 0.004), beats[index], rate)
+            _add(y, 0.25 * low * np.minimum(1, t / 0.004), beats[index] + off_bass * length / 2, rate)

@@ -119,19 +119,33 @@ def _best_level(
     fps = curves.frames_per_s
     if bpm is not None:
         period = 60 * fps / bpm
-        return beat_path(curve, max(2, round(period * 0.85)), round(period * 1.18))[0]
-    tried: list[tuple[float, np.ndarray]] = []
-    for first in period_candidates(curve, fps, count=3):
+        paths = with_shifts(beat_path(curve, max(2, round(period * 0.85)), round(period * 1.18))[0])
+    else:
+        paths = level_paths(curve, fps, range_bpm)
+    if not paths:
+        raise ParameterError(f"no tempo lies within {range_bpm[0]:g} to {range_bpm[1]:g} BPM")
+    return paths[int(np.argmax([level_score(curves, curve, path) for path in paths]))]
+
+
+def level_paths(curve: np.ndarray, frames_per_s: float, range_bpm: tuple[float, float]) -> list[np.ndarray]:
+    """Track the beat at every tempo level (half, double, triple ...) of the best-supported tempi, both ways round."""
+    tried: list[float] = []
+    paths: list[np.ndarray] = []
+    for first in period_candidates(curve, frames_per_s, count=3):
         for level in _LEVELS:
             period = first / level
-            inside = range_bpm[0] <= 60 * fps / period <= range_bpm[1]
-            if inside and all(abs(np.log(period / other)) > 0.1 for other, _ in tried):
-                path, _ = beat_path(curve, max(2, round(period * 0.8)), round(period * 1.25))
-                tried.append((period, path))
-    if not tried:
-        raise ParameterError(f"no tempo lies within {range_bpm[0]:g} to {range_bpm[1]:g} BPM")
-    scores = [level_score(curves, curve, path) for _, path in tried]
-    return tried[int(np.argmax(scores))][1]
+            inside = range_bpm[0] <= 60 * frames_per_s / period <= range_bpm[1]
+            if inside and all(abs(np.log(period / other)) > 0.1 for other in tried):
+                tried.append(period)
+                paths += with_shifts(beat_path(curve, max(2, round(period * 0.8)), round(period * 1.25))[0])
+    return paths
+
+
+def with_shifts(frames: np.ndarray) -> list[np.ndarray]:
+    """A path of beats (B,), and the same path half a beat later: strong off-beats attract beats."""
+    if len(frames) < 3:
+        return [frames]
+    return [frames, np.round((frames[1:] + frames[:-1]) / 2).astype(int)]
 
 
 def refine(y: np.ndarray, rate: int, times: np.ndarray) -> np.ndarray:
