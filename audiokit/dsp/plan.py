@@ -114,7 +114,7 @@ def even_music(end_s: float, *, bpm: float = 100.0, beats_per_bar: int = 4, offs
     first = -int(offset_s // period)
     count = max(2, int(np.floor((end_s - offset_s) / period + 1e-9)) - first + 1)
     index = np.arange(first, first + count)
-    return Music(offset_s + index * period, index % beats_per_bar == 0, end_s, bpm=bpm, **known)
+    return Music(offset_s + index * period, index % beats_per_bar == 0, end_s, bpm=float(bpm), **known)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import numpy as np
 from audiokit.dsp.plan import Music, SungNote
 from audiokit.dsp.syllables import Syllable
 
-#: Eighths shorter than this are not sung one by one.
-SHORTEST_SLOT_S = 0.17
+#: The grid is the coarsest division of the beat whose steps are no longer than this: eighths at usual tempos, beats at
+#: very fast ones, sixteenths where the tempo was counted slowly.
+LONGEST_SLOT_S = 0.37
 #: How much longer than spoken a syllable likes to be.
 COMFORTABLE_STRETCH = 1.5
 
@@ -35,8 +36,9 @@ def set_rhythm(
     Returns:
         The notes, their pitch still 60, and warnings.
     """
-    divisions = 2 if np.median(np.diff(music.beats_s)) / 2 >= SHORTEST_SLOT_S else 1
-    grid = _Grid(music, divisions)
+    grid = _Grid(
+        music, next(d for d in (1, 2, 4, 8) if np.median(np.diff(music.beats_s)) / d <= LONGEST_SLOT_S or d == 8)
+    )
     phrases = group_phrases(syllables, bar_s=grid.bar_s)
     notes: list[SungNote] = []
     warnings: list[str] = []
@@ -123,11 +125,11 @@ class _Grid:
         return (slot - self.origin) % self.bar == 0
 
     def strength(self, slot: int) -> float:
-        """1 on a downbeat, 0.8 on the middle of a bar, 0.6 on other beats, 0 between beats."""
+        """1 on a downbeat, 0.8 on the middle of a bar, 0.6 on other beats, less or nothing between beats."""
         if self.is_down(slot):
             return 1.0
         if slot % self.divisions:
-            return 0.0
+            return 0.3 if self.divisions > 2 and slot % (self.divisions // 2) == 0 else 0.0
         position = (slot - self.origin) % self.bar
         return 0.8 if self.bar % 4 == 0 and position == self.bar // 2 else 0.6
 
@@ -140,7 +142,7 @@ class _Grid:
 def _place_phrase(phrase: list[Syllable], grid: _Grid, cursor: int) -> list[int]:
     """Slots of the syllables' onsets, and last the slot where the final note ends."""
     down = grid.next_down(cursor)
-    starts = {down: 0.0, down + 1: 0.8, down + grid.divisions: 0.5, down - 1: 0.3, down - 2: 0.3}
+    starts = {down: 0.0, down + 1: 0.8, down + 2: 0.5, down - 1: 0.3, down - 2: 0.3}
     best: dict[int, tuple[float, tuple[int, ...]]] = {
         slot: (cost + _accent(phrase[0], grid.strength(slot)), (slot,))
         for slot, cost in starts.items()

@@ -1,0 +1,645 @@
+"""Speech over a backing becomes a sung vocal: the function behind `audiokit.sing`, and the per-file task.
+
+The default engine decides everything in a plan (what is sung when and how high) and sings it with WORLD. The other
+engine is the VocalCycleGAN, which maps mel columns without a plan; "both" lets it refine what the first one sang.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiokit.dsp.plan import Music, Plan, SungNote
+from audiokit.errors import InputError, ParameterError
+
+if TYPE_CHECKING:
+    from audiokit.batch import Job
+    from audiokit.dsp.world import Voice
+
+ENGINES = ("world", "gan", "both")
+FITS = ("phrase", "trim", "loop")
+HARMONIES = ("third", "fifth", "octave")
+QUALITIES = ("fast", "best")
+#: The published app's mix: 0.7 of the vocal and 0.5 of the backing.
+REFERENCE_GAINS = (0.7, 0.5)
+#: The model of the gan engine.
+DEFAULT_MODEL = "sing-gan"
+
+
+@dataclass(frozen=True)
+class SingOptions:
+    """How a vocal is made.
+
+    Attributes:
+        engine: "world" (default), "gan" or "both".
+        scale: scale of composed melodies on the backing's tonic; "auto" is the key's.
+        range: "auto", or lowest and highest note such as "48-60" or "C3-C4".
+        transpose: semitones added to every note.
+        bpm, key: of the backing, where they are known.
+        start_s: earliest time of the first note.
+        fit: what happens when speech and backing differ in length: "phrase" sings the whole phrases that fit,
+            "trim" stops at the end of the backing, "loop" repeats the shorter of the two.
+        pitch_correction: 0 the speaker's own intonation, 1 the melody.
+        vibrato_cents, portamento, formant_db, breath, evenness: see `audiokit.dsp.singing.Expression`.
+        harmony: added voices: "third", "fifth", "octave".
+        balance: loudness of the vocal over the backing in LU, or "reference" for the published gains.
+        quality: "best" tracks pitch with Harvest and iterates longer; "fast" with DIO.
+        model: of the gan engine: name or folder.
+        device: where the network runs.
+        seed: of fluctuations, and of the melody (0 gives the plainest one).
+    """
+
+    engine: str = "world"
+    scale: str = "auto"
+    range: str = "auto"
+    transpose: float = 0.0
+    bpm: float | None = None
+    key: str | None = None
+    start_s: float = 0.0
+    fit: str = "phrase"
+    pitch_correction: float = 1.0
+    vibrato_cents: float = 35.0
+    portamento: float = 1.0
+    formant_db: float = 4.0
+    breath: float = 0.5
+    evenness: float = 0.6
+    harmony: tuple[str, ...] = ()
+    balance: str = "1"
+    quality: str = "fast"
+    model: str | None = None
+    device: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("engine", self.engine, ENGINES),
+            ("fit", self.fit, FITS),
+            ("quality", self.quality, QUALITIES),
+            *(("harmony", voice, HARMONIES) for voice in self.harmony),
+        ):
+            if value not in known:
+                raise ParameterError(f"--{name} {value!r} is unknown", hint=f"choose one of {', '.join(known)}")
+        if not 0 <= self.pitch_correction <= 1:
+            raise ParameterError(f"--pitch-correction {self.pitch_correction:g} is outside 0..1")
+        if self.start_s < 0 or abs(self.transpose) > 48:
+            raise ParameterError("--start must not be negative, and --transpose stays within 48 semitones")
+        if self.bpm is not None and not 20 <= self.bpm <= 400:
+            raise ParameterError(f"--bpm {self.bpm:g} is outside 20 to 400")
+        self.balance_lu  # noqa: B018 - checks it
+        if self.range != "auto":
+            read_range(self.range)
+
+    @property
+    def balance_lu(self) -> float | None:
+        """Loudness over the backing in LU; None for the published gains."""
+        if self.balance == "reference":
+            return None
+        try:
+            value = float(self.balance)
+        except ValueError:
+            value = float("nan")
+        if not -40 <= value <= 40:
+            raise ParameterError(f"--balance {self.balance!r} is neither LU nor 'reference'", hint="such as 1 or -2.5")
+        return value
+
+
+@dataclass
+class Sung:
+    """A vocal and how it came about.
+
+    Attributes:
+        vocal: audio (1, T), float32, at the backing's rate and of its length (longer with fit "loop").
+        rate: of the vocal and the mix.
+        backing: the backing (C, T) as long as the vocal.
+        plan: what was sung; None for the engine "gan".
+        warnings: what the user should know.
+        mix_gain: factor on backing plus vocal that the published gains ask for, otherwise 1.
+    """
+
+    vocal: np.ndarray
+    rate: int
+    backing: np.ndarray
+    plan: Plan | None
+    warnings: list[str] = field(default_factory=list)
+    mix_gain: float = 1.0
+
+    def mix(self) -> np.ndarray:
+        """Vocal and backing together (C, T), turned down as a whole if the sum exceeds full scale."""
+        together = (self.backing + self.vocal) * np.float32(self.mix_gain)
+        peak = float(np.abs(together).max(initial=0.0))
+        return together * np.float32(0.99 / peak) if peak > 0.99 else together
+
+
+def sing(
+    speech: np.ndarray,
+    rate: int,
+    backing: np.ndarray,
+    backing_rate: int,
+    *,
+    lyrics: str = "",
+    melody: Any = None,
+    guide: tuple[np.ndarray, int] | None = None,
+    plan: Any = None,
+    **options: Any,
+) -> Sung:
+    """Turn speech into a sung vocal that fits a backing.
+
+    Args:
+        speech: audio (C, T), float32.
+        rate: its sample rate in Hz.
+        backing: audio (C, T), float32.
+        backing_rate: its sample rate in Hz.
+        lyrics: what is said, if it is known.
+        melody: an `audiokit.io.midi.Score` to sing instead of a composed melody.
+        guide: a hummed melody (audio (C, T), rate) to sing instead.
+        plan: a Plan, or a path of one (.json, .mid), to sing as it is.
+        **options: fields of SingOptions.
+
+    Returns:
+        The vocal, its plan and the backing.
+
+    Raises:
+        InputError: the speech holds no voice.
+        ParameterError: an option is out of range.
+
+    >>> sing(np.zeros((1, 16000), np.float32), 16000, np.zeros((1, 32000), np.float32), 16000)
+    Traceback (most recent call last):
+    audiokit.errors.InputError: no voiced speech found
+    """
+    how = SingOptions(**options)
+    sung = _sing_with_gan(speech, rate, backing, backing_rate, how) if how.engine == "gan" else None
+    if sung is None:
+        sung = _sing_with_world(speech, rate, backing, backing_rate, how, lyrics, melody, guide, plan)
+    if how.engine == "both":
+        sung = _refine(sung, how)
+    return _balance(sung, how)
+
+
+def _sing_with_world(
+    speech: np.ndarray,
+    rate: int,
+    backing: np.ndarray,
+    backing_rate: int,
+    how: SingOptions,
+    lyrics: str,
+    melody: Any,
+    guide: tuple[np.ndarray, int] | None,
+    plan: Any,
+) -> Sung:
+    from audiokit.dsp.backing import hear_music
+    from audiokit.dsp.singing import Expression, harmonise, sing_plan
+    from audiokit.dsp.syllables import find_syllables
+    from audiokit.dsp.world import analyse_voice
+
+    mono, rate = _one_voice(speech, rate)
+    voice = analyse_voice(mono, rate, quality=how.quality)
+    syllables = find_syllables(voice, lyrics=lyrics)
+    if not syllables or voice.strong.sum() < 10:
+        raise InputError("no voiced speech found", hint="give a recording of someone speaking, without music")
+    music = hear_music(backing, backing_rate, bpm=how.bpm, key=how.key)
+    if plan is not None:
+        chosen = plan if isinstance(plan, Plan) else _read_plan(plan, syllables, music)
+        music = chosen.music
+    else:
+        if how.fit == "loop":
+            music, backing = _long_enough(syllables, music, backing, backing_rate, how)
+        chosen = _make_plan(voice, syllables, music, how, melody, guide)
+    expression = Expression(
+        pitch_correction=how.pitch_correction,
+        portamento=how.portamento,
+        vibrato_cents=how.vibrato_cents,
+        formant_db=how.formant_db,
+        breath=how.breath,
+        evenness=how.evenness,
+    )
+    length_s = backing.shape[1] / backing_rate
+    rng = np.random.default_rng(how.seed)
+    arguments: dict[str, Any] = {"length_s": length_s, "expression": expression, "speech": mono, "rng": rng}
+    y = sing_plan(voice, chosen, **arguments)
+    for interval in how.harmony:
+        second = replace_notes(chosen, harmonise(chosen.notes, music, interval, scale=how.scale))
+        y += 0.45 * _later(sing_plan(voice, second, **{**arguments, "speech": None}), round(0.012 * rate))
+    vocal = _resample(y[None], rate, backing_rate, backing.shape[1])
+    return Sung(vocal, backing_rate, backing, chosen, [*music.notes, *chosen.warnings])
+
+
+def replace_notes(plan: Plan, notes: list[SungNote]) -> Plan:
+    """Give a plan other notes."""
+    return Plan(notes, plan.syllables, plan.music, plan.warnings)
+
+
+def _read_plan(path: Any, syllables: Any, music: Music) -> Plan:
+    from audiokit.io.plan import read_plan
+
+    return read_plan(path, syllables=syllables, music=music)
+
+
+def _make_plan(
+    voice: Voice, syllables: Any, music: Music, how: SingOptions, melody: Any, guide: tuple[np.ndarray, int] | None
+) -> Plan:
+    from audiokit.dsp.melody import compose, voice_range
+    from audiokit.dsp.plan import check_notes
+    from audiokit.dsp.rhythm import set_rhythm
+
+    low, high = voice_range(voice.median_hz) if how.range == "auto" else read_range(how.range)
+    if melody is not None or guide is not None:
+        notes, warnings = _given_melody(syllables, music, how, melody, guide, low, high)
+    else:
+        notes, warnings = set_rhythm(syllables, music, start_s=how.start_s, fit=how.fit)
+        rng = np.random.default_rng([how.seed, 1]) if how.seed else None
+        notes = compose(notes, syllables, music, low=low, high=high, scale=how.scale, rng=rng)
+    if not notes:
+        raise InputError(
+            "the backing is too short for a single phrase of the speech", hint="add --fit trim, or use a longer backing"
+        )
+    notes = [replace(note, pitch=note.pitch + how.transpose) for note in notes]
+    return Plan(check_notes(notes, len(syllables)), syllables, music, warnings)
+
+
+def _given_melody(
+    syllables: Any, music: Music, how: SingOptions, melody: Any, guide: Any, low: float, high: float
+) -> tuple[list[SungNote], list[str]]:
+    """Notes of a MIDI melody or a hummed guide, in the speaker's octave, with a syllable each."""
+    from audiokit.dsp.guide import hear_melody, snap
+    from audiokit.dsp.melody import fit_octave
+    from audiokit.dsp.world import analyse_voice
+    from audiokit.io.midi import Note, Score
+    from audiokit.io.plan import score_to_notes
+
+    warnings = []
+    if guide is not None:
+        hum, rate = _one_voice(*guide)
+        heard = snap(hear_melody(analyse_voice(hum, rate, quality=how.quality)), music)
+        if not heard:
+            raise InputError("no melody heard in the guide", hint="hum or sing one voice without music")
+        score = Score([Note(n.start_s, n.end_s, int(n.pitch)) for n in heard])
+    else:
+        score = _on_the_beat(melody, music)
+    notes = score_to_notes(score, count=len(syllables), name="the melody", fit=how.fit)
+    notes = [n for n in notes if how.start_s <= n.start_s < music.end_s - 0.1]
+    if not notes:
+        raise InputError("no note of the melody lies within the backing", hint="check its tempo, or --start")
+    notes = [replace(n, end_s=min(n.end_s, music.end_s)) for n in notes]
+    left = len(score.notes) - len(notes)
+    if left > 0 and how.fit != "loop":
+        warnings.append(f"{left} notes of the melody have no syllable and are not sung (--fit loop repeats the speech)")
+    unsung = len(syllables) - len({n.syllable for n in notes})
+    if unsung > 0:
+        warnings.append(f"{unsung} of {len(syllables)} syllables have no note and are not sung")
+    shift = fit_octave([n.pitch for n in notes], low, high)
+    scale = set(music.scale(how.scale))
+    inside = np.mean([round(n.pitch + how.transpose) % 12 in scale for n in notes])
+    if inside < 0.8:
+        warnings.append(f"only {inside:.0%} of the melody lies in {music.key_name} (--transpose moves it)")
+    return [replace(n, pitch=n.pitch + shift) for n in notes], warnings
+
+
+def _on_the_beat(score: Any, music: Music) -> Any:
+    """Keep the seconds of a melody whose tempo is the backing's; lay any other on the beats from the first downbeat."""
+    from audiokit.io.midi import Score
+
+    tempo = score.tempos[0][1]
+    if abs(tempo / music.bpm - 1) < 0.02:
+        return score
+    down = np.flatnonzero(music.downbeats)
+    first = int(down[0]) if len(down) else 0
+    times = np.array([t for t, _ in score.tempos])
+    beats = np.concatenate(([0.0], np.cumsum(np.diff(times) * np.array([b for _, b in score.tempos[:-1]]) / 60)))
+
+    def place(seconds: float) -> float:
+        i = int(np.searchsorted(times, seconds + 1e-9)) - 1
+        return float(music.time_of(first + beats[i] + (seconds - times[i]) * score.tempos[i][1] / 60))
+
+    notes = [replace(n, start_s=max(place(n.start_s), 0.0), end_s=place(n.end_s)) for n in score.notes]
+    lyrics = [(max(place(t), 0.0), text) for t, text in score.lyrics]
+    return Score([n for n in notes if n.end_s > n.start_s], lyrics=lyrics, names=score.names)
+
+
+def _long_enough(
+    syllables: Any, music: Music, backing: np.ndarray, rate: int, how: SingOptions
+) -> tuple[Music, np.ndarray]:
+    """Repeat the backing, from its first downbeat to its last, until the whole speech fits."""
+    from audiokit.dsp.rhythm import set_rhythm
+
+    needed = sum(s.end_s - s.start_s for s in syllables) * 4 + music.end_s
+    tiled = repeat_music(music, needed)
+    if tiled is None:
+        return music, backing
+    notes, _ = set_rhythm(syllables, tiled, start_s=how.start_s, fit="phrase")
+    end_s = max((n.end_s for n in notes), default=0.0) + 1.0
+    if end_s <= music.end_s:
+        return music, backing
+    down = np.flatnonzero(music.downbeats)
+    a, b = (round(float(music.beats_s[i]) * rate) for i in (down[0], down[-1]))
+    fade = min(round(0.02 * rate), a, b - a) if a else 0
+    parts, total = [backing[:, :b].copy()], b
+    while total < end_s * rate:
+        piece = backing[:, a:b].copy()
+        if fade:  # what led to the first downbeat blends into it
+            ramp = np.linspace(0, 1, fade, dtype=np.float32)
+            parts[-1][:, -fade:] = parts[-1][:, -fade:] * (1 - ramp) + backing[:, a - fade : a] * ramp
+        parts.append(piece)
+        total += piece.shape[1]
+    size = round(end_s * rate)
+    longer = np.concatenate(parts, axis=1)[:, :size]
+    return replace(repeat_music(music, end_s) or music, end_s=longer.shape[1] / rate), longer
+
+
+def repeat_music(music: Music, until_s: float) -> Music | None:
+    """Repeat beats and chords from the first downbeat to the last until a time; None without two downbeats."""
+    down = np.flatnonzero(music.downbeats)
+    if len(down) < 2:
+        return None
+    a, b = int(down[0]), int(down[-1])
+    period = float(music.beats_s[b] - music.beats_s[a])
+    beats, flags = [music.beats_s[:b]], [music.downbeats[:b]]
+    chords = list(music.chords[:b])
+    offset = float(music.beats_s[b] - music.beats_s[a])
+    while beats[-1][-1] < until_s:
+        beats.append(music.beats_s[a:b] + offset)
+        flags.append(music.downbeats[a:b])
+        chords += music.chords[a:b]
+        offset += period
+    return replace(
+        music, beats_s=np.concatenate(beats), downbeats=np.concatenate(flags), chords=tuple(chords), end_s=until_s
+    )
+
+
+def read_range(text: str) -> tuple[float, float]:
+    """Read a range of notes such as "C3-C4" or "48-60" (60 is C4).
+
+    Raises:
+        ParameterError: it is no range, or narrower than a fifth.
+
+    >>> read_range("C3-Bb3"), read_range("48-60")
+    ((48.0, 58.0), (48.0, 60.0))
+    """
+    from audiokit.dsp.note_names import parse_pitch
+
+    parts = re.fullmatch(r"\s*(\d+|[A-Ga-g][#b]?-?\d)\s*-\s*(\d+|[A-Ga-g][#b]?-?\d)\s*", text)
+    if not parts:
+        raise ParameterError(f"--range {text!r} is no range of notes", hint="write auto, or for example C3-C4 or 48-60")
+    ends = [float(parse_pitch(part)) for part in parts.groups()]
+    if not 24 <= ends[0] <= ends[1] - 5 <= 91:
+        raise ParameterError(f"--range {text!r} is narrower than five semitones or outside 24 to 96")
+    return ends[0], ends[1]
+
+
+def _one_voice(y: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
+    """Fold to mono (T,) and bring to a rate that WORLD accepts; the level is evened so that thresholds hold."""
+    from audiokit.dsp.world import MAX_RATE, MIN_RATE
+
+    mono = np.atleast_2d(y).mean(axis=0, dtype=np.float32)
+    if not np.isfinite(mono).all():
+        raise InputError("the speech holds NaN or infinity")
+    target = min(max(rate, MIN_RATE), MAX_RATE)
+    if rate > MAX_RATE:
+        target = 44_100 if rate % 44_100 == 0 else MAX_RATE
+    mono = _resample(mono[None], rate, target, None)[0]
+    peak = float(np.abs(mono).max(initial=0.0))
+    if peak < 1e-5 or len(mono) < target // 5:
+        raise InputError("no voiced speech found", hint="the recording is silent or shorter than a fifth of a second")
+    return (mono * np.float32(0.5 / peak)).astype(np.float32), target
+
+
+def _resample(y: np.ndarray, rate: int, target: int, length: int | None) -> np.ndarray:
+    if rate != target:
+        import soxr
+
+        y = np.ascontiguousarray(soxr.resample(y.T, rate, target, quality="HQ").T.astype(np.float32))
+    if length is None:
+        return y
+    return np.ascontiguousarray(np.pad(y[:, :length], ((0, 0), (0, max(0, length - y.shape[1])))))
+
+
+def _later(y: np.ndarray, samples: int) -> np.ndarray:
+    return np.concatenate([np.zeros(samples, np.float32), y[: len(y) - samples]])
+
+
+def _balance(sung: Sung, how: SingOptions) -> Sung:
+    """Set the vocal's loudness against the backing where it sings."""
+    from audiokit.dsp.vocal_mel import level_gain
+
+    vocal, mix_gain = sung.vocal, 1.0
+    if how.balance_lu is None:
+        peak = float(np.abs(vocal).max(initial=0.0))
+        gain = REFERENCE_GAINS[0] / REFERENCE_GAINS[1] / max(peak, 1e-9) if peak > 1 else 1.4
+        if how.engine == "world" and 0 < peak <= 1:
+            gain = 1.4 / peak  # the published vocals came out near full scale
+        mix_gain = REFERENCE_GAINS[1]
+    else:
+        active = _active(vocal[0], sung.rate)
+        wanted = _loudness(sung.backing[:, active], sung.rate)
+        own = _loudness(vocal[:, active], sung.rate, dual_mono=sung.backing.shape[0] > 1)
+        heard = wanted is not None and own is not None
+        gain = 10 ** ((wanted + how.balance_lu - own) / 20) if heard else level_gain(vocal[0])  # type: ignore[operator]
+    vocal = vocal * np.float32(gain)
+    return replace(sung, vocal=vocal, mix_gain=mix_gain)
+
+
+def _active(y: np.ndarray, rate: int) -> np.ndarray:
+    """Samples in or near sound."""
+    size = max(1, rate // 10)
+    blocks = np.abs(y[: len(y) // size * size]).reshape(-1, size).max(axis=1)
+    loud = np.repeat(blocks > 0.01 * blocks.max(initial=0.0), size)
+    mask = np.zeros(len(y), bool)
+    mask[: len(loud)] = loud
+    return mask
+
+
+def _loudness(y: np.ndarray, rate: int, *, dual_mono: bool = False) -> float | None:
+    """Loudness in LUFS, None for silence or less than half a second."""
+    from audiokit.dsp.loudness import measure
+
+    if y.shape[1] < rate // 2:
+        return None
+    value = measure(y, rate, dual_mono=dual_mono).integrated_lufs
+    return value if np.isfinite(value) else None
+
+
+def _load(how: SingOptions) -> Any:
+    import torch
+
+    from audiokit.models.checkpoint import load, pick_device
+
+    device = pick_device(how.device)
+    model, card = load(how.model or DEFAULT_MODEL, kind="sing", device=device)
+
+    def apply(direction: str, *mels: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            inputs = [torch.from_numpy(np.ascontiguousarray(m[None], np.float32)).to(device) for m in mels]
+            return getattr(model, direction)(*inputs)[0].cpu().numpy()
+
+    return apply, card
+
+
+def _sing_with_gan(speech: np.ndarray, rate: int, backing: np.ndarray, backing_rate: int, how: SingOptions) -> Sung:
+    """The published way: mel columns of speech and backing in, mel columns of a vocal out, phase found anew."""
+    from audiokit.dsp.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
+
+    apply, _ = _load(how)
+    mono, own = _one_voice(speech, rate)
+    x = _resample(mono[None], own, RATE, None)[0]
+    warnings = []
+    frames_s = backing.shape[1] / backing_rate
+    if len(x) / RATE > frames_s:
+        if how.fit == "loop":
+            repeats = int(np.ceil(len(x) / RATE / frames_s))
+            backing = np.tile(backing, (1, repeats))[:, : round(len(x) / RATE * backing_rate)]
+        else:
+            warnings.append(f"the speech is cut to the backing's {frames_s:.1f} s")
+    elif how.fit == "loop":
+        x = np.tile(x, int(np.ceil(frames_s * RATE / len(x))))
+    total = backing.shape[1]
+    x = x[: round(total / backing_rate * RATE)]
+    spoken = to_mel(x * np.float32(level_gain(x)))
+    z = _resample(backing.mean(axis=0, keepdims=True), backing_rate, RATE, len(x))[0]
+    played = to_mel(z * np.float32(level_gain(z)))
+    mel = np.maximum(apply("sing", spoken, played), SILENCE_DB)
+    rng = np.random.default_rng(how.seed)
+    y = from_mel(mel, length=len(x), iterations=64 if how.quality == "best" else 16, rng=rng)
+    y *= _gate(x, RATE)
+    return Sung(_resample(y[None], RATE, backing_rate, total), backing_rate, backing, None, warnings)
+
+
+def _refine(sung: Sung, how: SingOptions) -> Sung:
+    """Let the network correct the spectrum of what the default engine sang; pitch and phase are kept."""
+    from audiokit.dsp.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
+
+    apply, _ = _load(how)
+    x = _resample(sung.vocal, sung.rate, RATE, None)[0]
+    gain = np.float32(level_gain(x))
+    mel = to_mel(x * gain)
+    better = apply("sing", mel, np.full_like(mel, SILENCE_DB))
+    iterations = 16 if how.quality == "best" else 4
+    y = from_mel(better, length=len(x), source=x * gain, iterations=iterations, rng=np.random.default_rng(how.seed))
+    y = y / gain * _gate(x, RATE)
+    return replace(sung, vocal=_resample(y[None], RATE, sung.rate, sung.vocal.shape[1]))
+
+
+def _gate(x: np.ndarray, rate: int) -> np.ndarray:
+    """1 where there is sound, 0 where there was silence, 20 ms ramps between: silence is kept."""
+    size = rate // 100
+    blocks = np.abs(np.pad(x, (0, -len(x) % size))).reshape(-1, size).max(axis=1)
+    open_ = np.convolve(blocks > 1e-4 * max(blocks.max(), 1e-9), np.ones(5), "same") > 0
+    smooth = np.convolve(open_, np.ones(3) / 3, "same")
+    return np.interp(np.arange(len(x)), (np.arange(len(blocks)) + 0.5) * size, smooth).astype(np.float32)
+
+
+def speak(vocal: np.ndarray, rate: int, **options: Any) -> np.ndarray:
+    """Turn singing into speech with the VocalCycleGAN's other generator.
+
+    Args:
+        vocal: audio (C, T), float32.
+        rate: its sample rate in Hz.
+        **options: model, device, quality and seed of SingOptions.
+
+    Returns:
+        Audio (1, T), float32, at the same rate.
+    """
+    from audiokit.dsp.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
+
+    how = SingOptions(**options)
+    apply, _ = _load(how)
+    x = _resample(np.atleast_2d(vocal).mean(axis=0, keepdims=True, dtype=np.float32), rate, RATE, None)[0]
+    gain = np.float32(level_gain(x))
+    mel = np.maximum(apply("speak", to_mel(x * gain)), SILENCE_DB)
+    iterations = 64 if how.quality == "best" else 16
+    y = from_mel(mel, length=len(x), iterations=iterations, rng=np.random.default_rng(how.seed))
+    return _resample((y / gain * _gate(x, RATE))[None], RATE, rate, np.atleast_2d(vocal).shape[1])
+
+
+@dataclass(frozen=True)
+class SingFiles:
+    """Files beside the speech: backing, melody, guide, lyrics, plan and mix, as given on the command line."""
+
+    over: str | None = None
+    melody: str = "auto"
+    guide: str | None = None
+    lyrics: str | None = None
+    plan: str | None = None
+    mix: str | None = None
+    rate: int | None = None
+    subtype: str | None = None
+    clip: str = "rescale"
+
+
+def sing_file(job: Job, *, files: SingFiles, options: SingOptions, reverse: bool = False) -> dict[str, Any]:
+    """Sing one file; what `--json` prints comes back.
+
+    Raises:
+        InputError, ParameterError, ModelError: with the file's name.
+    """
+    from audiokit.io.audio import read, write
+
+    speech, info = read(job.source)
+    if reverse:
+        y = speak(speech, info.rate, **_fields(options))
+        warnings = write(
+            job.target, y, info.rate, subtype=files.subtype, history=[*info.history, *job.history], clip=files.clip,
+            force=job.force,
+        )  # fmt: skip
+        return {"seconds": round(y.shape[1] / info.rate, 3), "warnings": warnings}
+    assert files.over is not None
+    backing, about = read(files.over, rate=files.rate)
+    rate = files.rate or about.rate
+    plan_path = _beside(files.plan, job, ".json")
+    given: dict[str, Any] = {"lyrics": _text(files.lyrics)}
+    if files.melody != "auto":
+        from audiokit.io.midi import read_midi
+
+        given["melody"] = read_midi(files.melody)
+    if files.guide:
+        hum, hum_info = read(files.guide)
+        given["guide"] = (hum, hum_info.rate)
+    if plan_path and Path(plan_path).exists():
+        given["plan"] = plan_path
+    try:
+        sung = sing(speech, info.rate, backing, rate, **given, **_fields(options))
+    except InputError as error:
+        raise type(error)(f"{job.source}: {error}", hint=error.hint) from None
+    history = [*info.history, *job.history]
+    written: dict[str, Any] = {"history": history, "clip": files.clip, "force": job.force}
+    warnings = [*sung.warnings, *write(job.target, sung.vocal, rate, subtype=files.subtype, **written)]
+    mix_path = _beside(files.mix, job, ".wav")
+    if mix_path:
+        like = None if files.subtype or files.rate else about
+        warnings += write(mix_path, sung.mix(), rate, like=like, subtype=files.subtype, **written)
+    report: dict[str, Any] = {"seconds": round(sung.vocal.shape[1] / rate, 3), "warnings": warnings}
+    if mix_path:
+        report["mix"] = mix_path
+    if sung.plan is not None:
+        music = sung.plan.music
+        report |= {"key": music.key_name, "bpm": round(music.bpm, 2), "notes": len(sung.plan.notes)}
+        report["syllables"] = len(sung.plan.syllables)
+        if plan_path and "plan" not in given:
+            from audiokit.io.plan import write_plan
+
+            write_plan(plan_path, sung.plan, force=job.force)
+            report["plan"] = plan_path
+    return report
+
+
+def _fields(options: SingOptions) -> dict[str, Any]:
+    return {f.name: getattr(options, f.name) for f in fields(options)}
+
+
+def _beside(path: str | None, job: Job, suffix: str) -> str | None:
+    """A path for one job: a folder gets the vocal's name."""
+    if path is None or not (path.endswith("/") or Path(path).is_dir()):
+        return path
+    return str(Path(path) / (Path(job.target if job.target != "-" else "vocal").stem + suffix))
+
+
+def _text(lyrics: str | None) -> str:
+    """Read lyrics from a .txt file, or take them as they are."""
+    if lyrics and lyrics.lower().endswith(".txt"):
+        try:
+            return Path(lyrics).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise InputError(f"{lyrics}: not a text file") from None
+    return lyrics or ""
