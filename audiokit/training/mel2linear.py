@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from audiokit.dsp.transform import Transform
-from audiokit.errors import InputError
+from audiokit.errors import InputError, ParameterError
 from audiokit.models.mel2linear import FLOOR, Mel2Linear, linear_magnitude
-from audiokit.training.loop import Recipe, update
+from audiokit.training.loop import Recipe, cosine, fit, update
+from audiokit.training.options import RunOptions
 
 #: Sounds are also learnt from played slower and faster: other pitches, other voices.
 SPEEDS = (1.0, 0.84, 1.19)
@@ -189,3 +192,69 @@ def load_sounds(files: Sequence[str | Path], rate: int, *, speeds: Sequence[floa
                 peak = max(1.0, float(np.abs(y).max()))
                 sounds.append(np.round(y[0] * (32767 / peak)).astype(np.int16))
     return sounds
+
+
+def train_mel2linear(
+    inputs: Sequence[str],
+    held_out: Sequence[str],
+    transform: Transform,
+    settings: Mel2LinearSettings,
+    *,
+    run: RunOptions,
+) -> dict[str, float]:
+    """Train a mel inverter on files and folders of audio, and say where it is.
+
+    Args:
+        inputs: audio files and folders to learn from.
+        held_out: files and folders to measure on, never learnt from.
+        transform: the front-end, kind "mel".
+        settings: sizes and rates.
+        run: how long, where, and what goes into the model card.
+
+    Returns:
+        The last measurements, with step and seconds.
+
+    Raises:
+        ParameterError: the front-end holds no mel bands.
+        InputError: there is no audio, or too little.
+    """
+    from audiokit.batch import expand
+    from audiokit.models.checkpoint import pick_device
+
+    if transform.kind != "mel":
+        raise ParameterError(f"a {transform.kind} front-end has no mel bands", hint="choose a preset with mel bands")
+    files = [path for path, _ in expand(inputs)]
+    tests = [path for path, _ in expand(held_out)] if held_out else []
+    sounds = load_sounds(files, transform.rate, speeds=SPEEDS)
+    recipe = Mel2LinearRecipe(
+        sounds,
+        load_sounds(tests, transform.rate),
+        transform,
+        settings,
+        device=pick_device(run.device),
+        seed=run.seed,
+        card={
+            "licence": run.licence,
+            "training_data": run.source or f"{len(files)} files",
+            "minutes": round(sum(map(len, sounds)) / len(SPEEDS) / transform.rate / 60, 1),
+        },
+    )
+    steps = run.steps or 5000
+    values = fit(
+        recipe,
+        folder=run.out,
+        steps=steps,
+        minutes=run.minutes,
+        validate_every=run.validate_every or min(steps, 500),
+        seed=run.seed,
+        resume=run.resume,
+        average=run.average,
+        precision=run.precision,
+        schedule=cosine(),
+        quiet=run.quiet,
+    )
+    if run.json:
+        print(json.dumps({"output": f"{run.out}/model", **values}))
+    elif not run.quiet:
+        print(f"{run.out}/model: trained {values['step']} steps", file=sys.stderr)
+    return values

@@ -8,6 +8,9 @@ from audiokit.cli import CONTEXT, LazyGroup
 
 #: Recipe name -> the line that `audiokit train --help` shows; the module is audiokit.commands.train.NAME.
 RECIPES: dict[str, str] = {
+    "mel2linear": "A mel inverter for invert, from any folder of audio.",
+    "cyclegan": "A style model from two folders of sounds that need not correspond.",
+    "pix2pix": "A style model from two folders that hold the same pieces.",
     "vocal-cyclegan": "Speech to singing and back, from folders of speech, vocals and accompaniments.",
     "splitter": "A separator, from songs with stems and loose parts.",
 }
