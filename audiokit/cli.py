@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -16,13 +17,19 @@ from audiokit.errors import AudiokitError
 #: Command name -> the line that `audiokit --help` shows. The module is audiokit.commands.NAME (dashes become
 #: underscores) and holds a function, or a Typer `app`, of the same name.
 COMMANDS: dict[str, str] = {
+    "split": "Separate a mix into stems.",
     "info": "Describe any file audiokit reads or writes, and verify it.",
     "spectro": "Turn audio into spectrogram chunks or a picture.",
     "invert": "Turn spectrogram chunks back into audio.",
     "stylize": "Transfer a style with a trained generator.",
+    "align-beats": "Warp a track onto the beats of another, or onto a tempo; or find its beats.",
     "normalize": "Bring audio to a loudness, or only measure it.",
+    "denoise": "Remove noise without making anything worse.",
+    "generate": "Make instrument notes with the pitch, family and qualities you ask for.",
     "mix": "Sum tracks with gains and without clipping.",
+    "sing": "Turn plain speech into a sung vocal that fits a backing track.",
     "train": "Train the models behind the commands.",
+    "models": "List, describe, pull, import, export and verify models.",
     "page": "Build one self-contained listening page for a folder or a training run.",
 }
 
@@ -114,9 +121,16 @@ def run(arguments: list[str]) -> int:
     # Click's own errors share this base; naming it through Typer keeps us independent of where Click lives.
     click_error: Any = typer.BadParameter.__mro__[2]
     try:
-        status = typer.main.get_command(app).main(args=arguments, prog_name="audiokit", standalone_mode=False)
+        command = typer.main.get_command(app)
+        if "_AUDIOKIT_COMPLETE" in os.environ:
+            command.main(args=arguments, prog_name="audiokit")
+        # Not command.main(): it would turn a closed pipe into status 1 and swallow Ctrl-C's message.
+        with command.make_context("audiokit", list(arguments)) as context:
+            command.invoke(context)
         sys.stdout.flush()
-        return status if isinstance(status, int) else 0
+        return 0
+    except typer.Exit as leave:
+        return leave.exit_code
     except AudiokitError as error:
         return _report(str(error), error.hint, error.status)
     except click_error as error:
@@ -166,7 +180,5 @@ def _report_usage(error: Any) -> int:
 
 def _silence_stdout() -> None:
     """Let the interpreter close a broken pipe without a word."""
-    import os
-
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())
