@@ -6,6 +6,7 @@ the final name never holds half a result.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -18,6 +19,7 @@ from audiokit.errors import InputError
 
 PREFIX = ".audiokit-"
 _swept: set[str] = set()
+_IN_THE_WAY = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
 
 def check_free(target: str | os.PathLike[str], *, force: bool = False) -> None:
@@ -87,7 +89,12 @@ def atomic_folder(target: str | os.PathLike[str], *, force: bool = False) -> Ite
             if force:
                 target.unlink(missing_ok=True)
             check_free(target)
-            os.rename(temporary, target)
+            try:
+                os.rename(temporary, target)
+            except OSError as error:
+                if error.errno not in _IN_THE_WAY:
+                    raise
+                raise _lost_race(target) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -133,12 +140,16 @@ def _alive(pid: int) -> bool:
     return True
 
 
+def _lost_race(target: Path) -> InputError:
+    return InputError(f"{target}: was written by another run meanwhile", hint="add --force to replace it")
+
+
 def _rename_without_replacing(temporary: Path, target: Path) -> None:
     """Rename, but lose to a file that appeared meanwhile; hard links make the check and the rename one step."""
     try:
         os.link(temporary, target)
     except FileExistsError:
-        raise InputError(f"{target}: was written by another run meanwhile", hint="add --force to replace it") from None
+        raise _lost_race(target) from None
     except OSError:  # file systems without hard links
         check_free(target)
         os.replace(temporary, target)

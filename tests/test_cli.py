@@ -1,0 +1,210 @@
+"""The program itself: start-up, statuses, pipes, signals."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from audiokit.cli import COMMANDS
+from audiokit.commands.train import RECIPES
+from audiokit.io import audio
+from tests import signals
+
+HEAVY = ("numpy", "scipy", "librosa", "torch", "soundfile", "soxr", "numba", "matplotlib", "rich", "pydantic", "joblib")
+LINES = [[], *[[name] for name in COMMANDS], *[["train", name] for name in RECIPES]]
+
+
+def test_every_help_is_light_and_complete():
+    """One process runs every help, so that whatever any of them imports is seen."""
+    code = f"""
+import sys
+from audiokit.cli import run
+for line in {LINES!r}:
+    assert run([*line, "--help"]) == 0, line
+    loaded = [name for name in {HEAVY!r} if name in sys.modules]
+    assert not loaded, (line, loaded)
+    print("\\x00")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    for line, text in zip(LINES, done.stdout.split("\x00"), strict=False):
+        if line and line not in (["train"], ["models"]):
+            assert "Examples:" in text, f"{line} has no example"
+        assert "Usage: audiokit" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "words"),
+    [
+        (["--version"], 0, ""),
+        ([], 0, ""),
+        (["nonsense"], 2, "no such command 'nonsense'"),
+        (["info"], 2, "missing argument"),
+        (["info", "nowhere.wav"], 3, "nowhere.wav: no such file"),
+        (["info", "--frobnicate"], 2, "no such option"),
+        (["info", "text.wav"], 3, "not audio"),
+        (["info", "nan.wav", "--check"], 4, "NaN"),
+        (["info", "text.wav", "ok.wav"], 7, "1 of 2 failed"),
+    ],
+)
+def test_statuses(cli, tmp_path, line, status, words):
+    (tmp_path / "text.wav").write_text("words")
+    y = signals.sine(440, 0.1)
+    audio.write(tmp_path / "ok.wav", y, 22_050)
+    from audiokit.io.wav import encode, header
+
+    (tmp_path / "nan.wav").write_bytes(header(8000, 1) + encode(np.full((1, 9), np.nan, np.float32), "FLOAT"))
+    done = cli(*line, status=status)
+    text = done.stderr.decode()
+    assert words in text
+    if status:
+        assert text.startswith("audiokit: ") and done.stdout.count(b"\n") <= 10
+
+
+def test_a_bug_keeps_its_traceback(tmp_path):
+    code = "import audiokit.describe as d; d.describe = lambda *a, **k: 1 / 0\n"
+    code += "from audiokit.cli import main; main(['info', 'x'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1 and "ZeroDivisionError" in done.stderr
+
+
+def _audiokit(*arguments, **options):
+    return subprocess.Popen([sys.executable, "-m", "audiokit", *arguments], stderr=subprocess.PIPE, **options)
+
+
+def test_closed_pipe_downstream_is_quiet(tmp_path):
+    audio.write(tmp_path / "a.wav", signals.sine(440, 20.0, channels=2), 22_050)
+    command = (
+        f"{sys.executable} -m audiokit spectro {tmp_path}/a.wav -o - | head -c 1 > /dev/null; echo ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stdout.strip() == "0" and done.stderr == ""
+
+
+def test_closed_stdin_and_terminal(cli, tmp_path):
+    audio.write(tmp_path / "a.wav", signals.sine(440, 0.2), 22_050)
+    command = f"{sys.executable} -m audiokit normalize - -o {tmp_path}/x.wav <&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 3 and "standard input is closed" in done.stderr
+    assert "no data arrived" in cli("normalize", "-", "-o", "y.wav", stdin=b"", status=3).stderr.decode()
+    leader, follower = os.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "audiokit", "normalize", "a.wav", "-o", "-"],
+        stdout=follower, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, cwd=tmp_path,
+    )  # fmt: skip
+    os.close(leader)
+    os.close(follower)
+    assert done.returncode == 2 and b"terminal" in done.stderr
+
+
+def test_a_pipeline_of_real_processes(tmp_path):
+    """spectro | invert | normalize: samples go through three processes and two kinds of stream."""
+    y = signals.plucks(np.random.default_rng(1), 2.0, 44_100, channels=2)
+    audio.write(tmp_path / "a.wav", y, 44_100, subtype="PCM_24")
+    program = f"{sys.executable} -m audiokit"
+    stages = ["spectro a.wav -o -", "invert - -o -", "normalize - --to -20 -o b.wav"]
+    command = " | ".join(f"{program} {stage}" for stage in stages)
+    subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=tmp_path, check=True)
+    back, info = audio.read(tmp_path / "b.wav")
+    assert back.shape == y.shape and [e["name"] for e in info.history] == ["spectro", "invert", "normalize"]
+    gain = float((back * y).sum() / (y * y).sum())
+    assert np.abs(back - gain * y).max() < 1e-5
+
+
+def test_interrupt_is_130_and_leaves_nothing_half_written(tmp_path):
+    audio.write(tmp_path / "long.wav", signals.noise(np.random.default_rng(0), 240.0, 44_100, channels=2), 44_100)
+    process = _audiokit("spectro", "long.wav", "-o", "long.chunks", cwd=tmp_path, stdout=subprocess.PIPE)
+    deadline = time.time() + 30
+    while not list(tmp_path.glob(".audiokit-*")) and time.time() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    text = process.communicate(timeout=30)[1].decode()
+    assert process.returncode == 130 and "interrupted" in text and "Traceback" not in text
+    assert [p.name for p in tmp_path.iterdir()] == ["long.wav"]
+
+
+@pytest.mark.slow
+def test_kill_9_at_random_moments_leaves_no_half_output(tmp_path, rng):
+    """At least twenty kills over the life of a run: the target is absent or whole, and the next run sweeps up."""
+    audio.write(tmp_path / "a.wav", signals.noise(rng, 15.0, 44_100, channels=2), 44_100)
+    started = time.time()
+    done = _audiokit("spectro", "a.wav", "-o", "whole.chunks", cwd=tmp_path, stdout=subprocess.PIPE)
+    done.communicate()
+    whole = time.time() - started
+    kills = 0
+    for round_number in range(40):
+        target = tmp_path / f"{round_number}.chunks"
+        process = _audiokit("spectro", "a.wav", "-o", target.name, cwd=tmp_path, stdout=subprocess.PIPE)
+        time.sleep(float(rng.uniform(0.1, 1.05)) * whole)
+        process.kill()
+        process.communicate()
+        if process.returncode == -signal.SIGKILL:
+            kills += 1
+        if target.exists():
+            subprocess.run(
+                [sys.executable, "-m", "audiokit", "info", "--check", target], check=True, capture_output=True
+            )
+        if kills >= 20:
+            break
+    assert kills >= 20
+    _audiokit("spectro", "a.wav", "-o", "last.chunks", cwd=tmp_path, stdout=subprocess.PIPE).communicate()
+    assert not list(tmp_path.glob(".audiokit-*"))
+
+
+def test_disk_full_and_file_size_limit(tmp_path):
+    audio.write(tmp_path / "a.wav", signals.noise(np.random.default_rng(0), 10.0, 44_100), 44_100)
+    program = f"{sys.executable} -m audiokit"
+    command = f"ulimit -f 200; {program} spectro a.wav -o a.npy; echo $?; {program} normalize a.wav -o b.wav; echo $?"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == ["3", "3"] and "Traceback" not in done.stderr, done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.wav"]
+
+
+@pytest.mark.parametrize("name", ["with space.wav", "new\nline.wav", "ünïcödé 音.wav", "-dash.wav", "q'uote\".wav"])
+def test_difficult_names(cli, tmp_path, name):
+    audio.write(tmp_path / name, signals.sine(440, 0.5), 22_050)
+    cli("normalize", "-o", "out/", "--", name)
+    assert (tmp_path / "out" / name).exists()
+
+
+def test_python_api_is_lazy_and_every_name_is_there():
+    code = "import sys, audiokit\nassert 'numpy' not in sys.modules\n"
+    code += "for name in audiokit._LAZY: assert callable(getattr(audiokit, name)) and name in dir(audiokit)\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_two_runs_on_the_same_output(tmp_path):
+    """Exactly one wins, the other says so; the output is whole."""
+    audio.write(tmp_path / "a.wav", signals.noise(np.random.default_rng(0), 20.0, 44_100), 44_100)
+    runs = [_audiokit("spectro", "a.wav", "-o", "a.chunks", cwd=tmp_path, stdout=subprocess.PIPE) for _ in range(3)]
+    texts = [run.communicate(timeout=120)[1].decode() for run in runs]
+    assert sorted(run.returncode for run in runs) == [0, 3, 3], texts
+    assert sum("exists already" in text or "another run" in text for text in texts) == 2
+    subprocess.run([sys.executable, "-m", "audiokit", "info", "--check", tmp_path / "a.chunks"], check=True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.chunks", "a.wav"]
+
+
+def test_input_deleted_before_its_turn(tmp_path, cli):
+    """A file that vanishes during a batch is one failure among the others."""
+    code = """
+import os, sys
+from audiokit import batch, spectra
+from audiokit.cli import run
+real = spectra.spectro_file
+def task(job, **options):
+    if job.source.endswith("a.wav"):
+        os.unlink("songs/b.wav")
+    return real(job, **options)
+spectra.spectro_file = task
+sys.exit(run(["spectro", "songs", "-o", "out/"]))
+"""
+    for name in "abc":
+        audio.write(tmp_path / f"songs/{name}.wav", signals.sine(440, 0.5), 22_050)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 7 and "songs/b.wav: no such file" in done.stderr
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.chunks", "c.chunks"]
