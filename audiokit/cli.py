@@ -23,6 +23,8 @@ COMMANDS: dict[str, str] = {
     "invert": "Turn spectrogram chunks back into audio.",
     "stylize": "Transfer a style with a trained generator.",
     "align-beats": "Warp a track onto the beats of another, or onto a tempo; or find its beats.",
+    "chunk": "Cut audio into pieces: of one length, at beats, or at silences.",
+    "augment": "Make random, recorded variations for training.",
     "normalize": "Bring audio to a loudness, or only measure it.",
     "denoise": "Remove noise without making anything worse.",
     "generate": "Make instrument notes with the pitch, family and qualities you ask for.",
