@@ -27,6 +27,12 @@ IMPORTERS: dict[str, tuple[str, str]] = {
         "audiokit.models.importers:import_spleeter",
         "a Spleeter folder of 2, 4 or 5 stems (checkpoint, model.index, model.data-00000-of-00001)",
     ),
+    "wave-unet": ("audiokit.models.wave_unet:import_wave_unet", "a Wave-U-Net separator (checkpoints/waveunet/model)"),
+    "vocal-cyclegan": (
+        "audiokit.models.vocal_cyclegan:import_vocal_cyclegan",
+        "generators of a VocalCycleGAN (generator_state_vocal_dict_*.pt, or the folder with both)",
+    ),
+    "gtcrn": ("audiokit.models.gtcrn:import_gtcrn", "a GTCRN speech denoiser (model_trained_on_*.tar)"),
 }
 
 

@@ -212,3 +212,42 @@ class RocketDiscriminator(nn.Module):
         """Map (B, channels, frames) to (B, 1)."""
         # shares lie around a half; their spread is small, which spectral norm would make smaller still
         return self.classifier(4.0 * (self.rocket(x) - 0.5))
+
+
+def import_vocal_cyclegan(source: str, *, speech: str = "") -> tuple[VocalCycleGan, dict[str, Any]]:
+    """Read the published system's generators.
+
+    Args:
+        source: the singing generator's file (generator_state_vocal_dict_*.pt, or the app's generator_state_dict-*.pt),
+            or a folder where the newest of them lie.
+        speech: the speaking generator's file, found by name in a folder.
+
+    Raises:
+        ModelError: not such generators.
+        InputError: the folder holds none.
+    """
+    from pathlib import Path
+
+    from audiokit.errors import InputError
+    from audiokit.models.checkpoint import read_state_dict
+
+    path = Path(source)
+    if path.is_dir():
+        found = {
+            name: sorted(path.glob(f"generator_state_{pattern}*.pt"))
+            for name, pattern in (("vocal", "vocal_dict"), ("app", "dict"), ("speech", "speech_dict"))
+        }
+        singing = found["vocal"] or found["app"]
+        if not singing:
+            raise InputError(f"{source}: no generator_state_vocal_dict_*.pt inside", hint="give the file itself")
+        path = singing[-1]
+        speech = speech or (str(found["speech"][-1]) if found["speech"] else "")
+    model = from_reference(read_state_dict(path), read_state_dict(speech) if speech else None)
+    card = {
+        "architecture": "vocal-cyclegan",
+        "settings": model.settings,
+        "kind": "sing",
+        "frontend": {"preset": "vocal-cyclegan", "rate": 44_100},
+        "source": path.name,
+    }
+    return model.eval(), card

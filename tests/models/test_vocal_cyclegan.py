@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from audiokit.errors import ModelError
+from audiokit.errors import InputError, ModelError
 from audiokit.models import vocal_cyclegan
-from audiokit.models.vocal_cyclegan import RocketDiscriminator, VocalCycleGan, from_reference
+from audiokit.models.vocal_cyclegan import (
+    RocketDiscriminator,
+    VocalCycleGan,
+    from_reference,
+    import_vocal_cyclegan,
+)
 
 SMALL = {"vocal_channels": (8, 8, 8), "speech_channels": (8, 8, 8), "mels": 16}
 
@@ -108,3 +113,18 @@ def test_discriminator_teaches_the_vocal_and_sees_the_accompaniment(rng):
         other = x.clone()
         other[:, 16:] = torch.randn(4, 16, 64)
         assert float((judge(other) - judge(x)).abs().max()) > 1e-5
+
+
+def test_published_files_are_imported_from_their_folder(tmp_path, gan):
+    torch.save(gan.generator_vocal.state_dict(), tmp_path / "generator_state_vocal_dict_20250421-033033.pt")
+    torch.save(gan.generator_speech.state_dict(), tmp_path / "generator_state_speech_dict_20250421-033033.pt")
+    network, card = import_vocal_cyclegan(str(tmp_path))
+    assert card["kind"] == "sing" and network.config.shift == 1
+    one, _ = import_vocal_cyclegan(str(tmp_path / "generator_state_vocal_dict_20250421-033033.pt"))
+    x = torch.randn(1, 16, 30)
+    with torch.no_grad():
+        assert torch.equal(one.sing(x, x), network.sing(x, x))
+    with pytest.raises(ModelError, match="only sings"):
+        one.speak(x)
+    with pytest.raises(InputError, match="inside"):
+        import_vocal_cyclegan(str(tmp_path.parent))

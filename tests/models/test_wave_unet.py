@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from audiokit.errors import ParameterError
+from audiokit.errors import ModelError, ParameterError
 from audiokit.models.checkpoint import read_state_dict
-from audiokit.models.wave_unet import SincResample, WaveUnet, sinc_filter
+from audiokit.models.wave_unet import SincResample, WaveUnet, import_wave_unet, separate, sinc_filter
 
 CASES = ("a_gn_fixed_separate", "b_normal_learned_joint", "c_bn_learned_joint", "d_bn_fixed_k15")
 
@@ -108,3 +108,23 @@ def test_wrong_settings_are_refused():
     for wrong in ({"conv_type": "in"}, {"res": "cubic"}, {"num_channels": [7]}, {"kernel_size": 4}):
         with pytest.raises(ParameterError):
             WaveUnet(**wrong)
+
+
+def test_whole_signal_is_separated_as_released(golden):
+    network, card = import_wave_unet(str(golden / "a_gn_fixed_separate.pt"), target_output_size=600)
+    assert card["settings"]["strides"] == 4 and card["labels"] == ["bass", "drums", "other", "vocals"]
+    y = torch.from_numpy(np.load(golden / "a_predict_in.npy"))
+    for name, part in separate(network, y).items():
+        np.testing.assert_allclose(part, np.load(golden / f"a_predict_out_{name}.npy"), atol=2e-5)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_import_finds_the_settings_in_the_weights(golden, case):
+    expected = _settings(golden / f"{case}_config.json")
+    options = {} if expected["separate"] else {"instruments": ",".join(expected["instruments"])}
+    if expected["res"] == "learned":
+        with pytest.raises(ModelError, match="strides"):
+            import_wave_unet(str(golden / f"{case}.pt"))
+        options["strides"] = expected["strides"]
+    _, card = import_wave_unet(str(golden / f"{case}.pt"), target_output_size=expected["target_output_size"], **options)
+    assert {key: card["settings"][key] for key in expected} == expected
