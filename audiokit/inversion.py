@@ -160,7 +160,7 @@ class PhaseEngine:
         linear,
         source: Iterator[np.ndarray] | None,
     ) -> None:
-        from audiokit.dsp.phase import PhaseSettings, PhaseStream
+        from audiokit.dsp.phase import BandKeeper, PhaseSettings, PhaseStream
         from audiokit.dsp.stft import IstftStream
 
         settings = PhaseSettings(
@@ -174,7 +174,9 @@ class PhaseEngine:
         )
         self.rate = transform.rate
         self._linear = linear
-        self._phases = PhaseStream(channels, settings, rng=np.random.default_rng(options.seed))
+        keeper = BandKeeper(transform.filters, transform.power) if transform.kind == "mel" else None
+        rng = np.random.default_rng(options.seed)
+        self._phases = PhaseStream(channels, settings, keeper=keeper, rng=rng)
         self._audio = IstftStream(channels=channels, **transform.synthesis)
         self._source = SourceFrames(transform, source) if options.init == "source" else None
         if self._source is not None and source is None:
@@ -402,7 +404,7 @@ def _open_bare(path: Path, bare: SpectroOptions) -> tuple[Head, Transform, Chunk
     warnings = []
     if transform.reference is None:
         transform = resolve(transform, 1.0)
-        warnings.append(f"{path}: the level of 0 dB is not recorded; taken as 1.0, so the loudness is arbitrary")
+        warnings.append("the level of 0 dB is not recorded; it is taken as 1.0, so the loudness is arbitrary")
     preset = find_preset(bare.preset) if bare.preset else None
     step = preset.chunk - preset.overlap if preset is not None and preset.chunk else None
     pieces = shape_bare(array, transform, str(path), step=step)

@@ -73,12 +73,45 @@ class PhaseSettings:
         return self.segment or max(64, _SEGMENT_VALUES // self.n_fft)
 
 
+class BandKeeper:
+    """Keep the filter bands of what comes out at those of what went in.
+
+    A magnitude that was only estimated (from mel bands, say) is not one that audio can have, and the audio that is
+    nearest has other bands. While phases are found, every bin is turned up or down by what the bands around it
+    lack, so that the audio keeps the bands that were given.
+
+    Args:
+        filters: filter bank (n, F).
+        power: the bands are sums of magnitude ** power.
+    """
+
+    #: Rounds after which bins are corrected, as shares of all rounds, and how much of the difference is made up.
+    SHARES = (0.4, 0.6, 0.8)
+    STRENGTH = 0.7
+
+    def __init__(self, filters: np.ndarray, power: float = 1.0) -> None:
+        self._filters, self._power = np.ascontiguousarray(filters.T), power
+        spread = filters / np.maximum(filters.sum(axis=1, keepdims=True), 1e-20)
+        self._spread = spread / np.maximum(spread.sum(axis=0), 1e-12)
+
+    def bands(self, magnitude: np.ndarray) -> np.ndarray:
+        """Bands (N, n) of a magnitude (N, F)."""
+        return magnitude**self._power @ self._filters
+
+    def correction(self, wanted: np.ndarray, found: np.ndarray) -> np.ndarray:
+        """Factors (N, F) for the bins, from bands wanted and found (N, n)."""
+        floor = 1e-5**self._power * wanted.max(initial=1e-20)
+        ratio = np.clip((wanted + floor) / (found + floor), 0.2**self._power, 5.0**self._power)
+        return np.exp((self.STRENGTH / self._power) * (np.log(ratio) @ self._spread)).astype(np.float32)
+
+
 def retrieve_phase(
     magnitude: np.ndarray,
     settings: PhaseSettings,
     *,
     source: np.ndarray | None = None,
     length: int | None = None,
+    keeper: BandKeeper | None = None,
     rng: np.random.Generator | None = None,
 ) -> np.ndarray:
     """Find a phase for a magnitude spectrogram.
@@ -90,10 +123,11 @@ def retrieve_phase(
         settings: framing and method.
         source: spectrum (C, F, N) or (1, F, N), complex, whose phase init "source" starts from.
         length: samples of audio the frames came from; what lies outside is known to be silent.
+        keeper: bands that the audio has to keep, when the magnitude is only an estimate.
         rng: source of the random phases; seeded with 0 unless given.
 
     Returns:
-        Spectrum (C, F, N), complex64, with exactly the given magnitude.
+        Spectrum (C, F, N), complex64, with exactly the given magnitude (unless there is a keeper).
 
     Raises:
         ParameterError: the magnitude does not fit n_fft, or init "source" has no source.
@@ -110,7 +144,7 @@ def retrieve_phase(
     >>> bool(np.linalg.norm(again - magnitude) < 0.02 * np.linalg.norm(magnitude))
     True
     """
-    stream = PhaseStream(magnitude.shape[0], settings, rng=rng)
+    stream = PhaseStream(magnitude.shape[0], settings, keeper=keeper, rng=rng)
     parts = [stream.push(magnitude, source), stream.finish(length)]
     return np.concatenate(parts, axis=2)
 
@@ -125,8 +159,16 @@ class PhaseStream:
     20
     """
 
-    def __init__(self, channels: int, settings: PhaseSettings, *, rng: np.random.Generator | None = None) -> None:
+    def __init__(
+        self,
+        channels: int,
+        settings: PhaseSettings,
+        *,
+        keeper: BandKeeper | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         self.settings = settings
+        self._keeper = keeper
         self.channels = channels
         self._rng = np.random.default_rng(0) if rng is None else rng
         bins = settings.n_fft // 2 + 1
@@ -166,9 +208,9 @@ class PhaseStream:
         start = self._start(magnitude, source)
         decided = np.stack(
             [
-                _fast_griffin_lim(magnitude[c], start[c], self._known[c], self.settings, self._silence(taken, length))[
-                    :count
-                ]
+                _fast_griffin_lim(
+                    magnitude[c], start[c], self._known[c], self.settings, self._silence(length), self._keeper
+                )[:count]
                 for c in range(self.channels)
             ]
         )
@@ -178,7 +220,7 @@ class PhaseStream:
         self._decided += count
         return np.ascontiguousarray(np.moveaxis(decided, 1, 2))
 
-    def _silence(self, taken: int, length: int | None) -> tuple[int, int]:
+    def _silence(self, length: int | None) -> tuple[int, int]:
         """Samples of the segment that come before, and from which on they come after, the signal."""
         s = self.settings
         if s.pad_mode != "constant":
@@ -333,6 +375,7 @@ def _fast_griffin_lim(
     known: np.ndarray,
     settings: PhaseSettings,
     silence: tuple[int, int],
+    keeper: BandKeeper | None,
 ) -> np.ndarray:
     """Improve a start (N, F) by fast Griffin-Lim, with the `known` frames (K, F) before it held as they are."""
     if settings.iterations == 0 or not magnitude.any():
@@ -354,10 +397,14 @@ def _fast_griffin_lim(
     normalise[min(silence[1], len(y)) :] = 0
     frames = np.empty((count, n_fft), np.float32)
     previous: np.ndarray | None = None
-    for _ in range(settings.iterations):
+    wanted = None if keeper is None else keeper.bands(magnitude)
+    rounds = {int(share * settings.iterations) for share in BandKeeper.SHARES} if keeper else set()
+    for k in range(settings.iterations):
         synthesize(irfft(spectrum, n_fft, axis=1, overwrite_x=True), window, hop, normalise, y)
         analyse(y, window, hop, frames)
         found = rfft(frames, axis=1)
+        if keeper is not None and wanted is not None and k in rounds:
+            target.reshape(count, -1)[before:] *= keeper.correction(wanted, keeper.bands(np.abs(found[before:])))
         accelerate(
             target, _pairs(found), _pairs(found if previous is None else previous),
             np.float32(settings.momentum), _pairs(spectrum),

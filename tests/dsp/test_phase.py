@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from audiokit.dsp.phase import PhaseSettings, PhaseStream, griffin_lim, pghi, retrieve_phase
+from audiokit.dsp.mel import mel_filterbank, mel_to_linear
+from audiokit.dsp.phase import BandKeeper, PhaseSettings, PhaseStream, griffin_lim, pghi, retrieve_phase
 from audiokit.dsp.stft import istft, stft
 from audiokit.errors import ParameterError
 
@@ -115,6 +116,20 @@ def test_joins_of_segments_are_no_worse_than_the_rest():
     wrong = np.linalg.norm(careless - target[:, :, : careless.shape[2]], axis=1)[0]
     careless_joins = np.sqrt(np.mean([np.mean(wrong[j - 2 : j + 3] ** 2) for j in joins[:-1]]))
     assert at_joins < 0.5 * careless_joins
+
+
+def test_bands_of_an_estimate_are_kept():
+    y = music(2.0)
+    W = mel_filterbank(RATE, N_FFT, 60)
+    mel = W @ magnitude_of(y)
+    estimate = mel_to_linear(mel, W)
+    errors = []
+    for keeper in (None, BandKeeper(W)):
+        S = retrieve_phase(estimate, PhaseSettings(N_FFT, HOP), length=y.shape[1], keeper=keeper)
+        bands = W @ magnitude_of(istft(S, n_fft=N_FFT, hop=HOP, length=y.shape[1]))
+        floor = 1e-3 * mel.max()
+        errors.append(np.abs(np.log((bands + floor) / (mel + floor))).mean())
+    assert errors[1] < 0.9 * errors[0]
 
 
 def test_middle_of_a_stereo_picture_stays_in_the_middle():
