@@ -105,9 +105,10 @@ def level_at(levels_db: np.ndarray, times: np.ndarray, held_s: float) -> np.ndar
         Levels (G, N) in dB.
     """
     count = len(HELD_S)
+    # Near the floor of the scale a level means "nothing there": many such channels together would hiss.
+    levels_db = levels_db - 4 * np.maximum(FLOOR_DB + 9 - levels_db, 0.0)
     held, release = levels_db[:, :count], levels_db[:, count:]
     base = release[:, :1]
-    release = np.where(release < FLOOR_DB + 1, release - 60, release)  # what has left the scale is gone
     late = int(np.searchsorted(HELD_S, HELD_S[-1] - 1.2))
     slope = np.minimum((held[:, -1] - held[:, late]) / (HELD_S[-1] - HELD_S[late]), 0.0)
     slope[slope > -1.5] = 0.0  # a sustained tone stays
@@ -151,7 +152,7 @@ def _partials(
     centres = np.log((GROUPS[:-1] + GROUPS[1:] - 1) / 2)
     spread = _interpolation_matrix(centres, np.log(numbers))  # (K, N_GROUPS)
     levels = spread @ level_at(shape.partials_db, times, held_s)
-    audible = levels.max(1) > -95.0
+    audible = levels.max(1) > FLOOR_DB
     ratios, levels, spread = ratios[audible], levels[audible], spread[audible]
     if len(ratios) == 0:
         return np.zeros(length, np.float32)

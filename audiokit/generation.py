@@ -1,0 +1,377 @@
+"""What `generate` does: from wishes to sounds, from sounds to notes, from notes to a melody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiokit.dsp.effects import drive, fade_in, reverb
+from audiokit.errors import InputError, ParameterError, UsageError
+from audiokit.models.notes import DEFAULT, NoteModel, Sound, Wish, between
+
+if TYPE_CHECKING:
+    from audiokit.io.midi import Score
+
+#: Notes leave the model about as loud as a mixed instrument; samples are wanted twice as loud.
+_GAIN = 2.0
+_CEILING = 0.98
+_AMOUNT_OF_QUALITY = 0.5
+
+
+@dataclass(frozen=True)
+class NoteSettings:
+    """How notes are made of a sound.
+
+    Attributes:
+        seconds: how long a note lasts, its release included; a room's tail comes on top.
+        attack_s: fade in this slowly; 0 keeps the sound's own attack.
+        release_s: time to fall by 60 dB once let go; None keeps the sound's own release.
+        distortion, reverb: 0..1, see `audiokit.dsp.effects`.
+        rate: sample rate in Hz.
+        seed: source of everything random.
+        nearest: play the nearest pitch the model has instead of refusing.
+    """
+
+    seconds: float = 4.0
+    attack_s: float = 0.0
+    release_s: float | None = None
+    distortion: float = 0.0
+    reverb: float = 0.0
+    rate: int = 44100
+    seed: int = 0
+    nearest: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("distortion", "reverb"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ParameterError(f"{name} goes from 0 to 1, not {getattr(self, name):g}")
+        if not 0.05 <= self.seconds <= 600:
+            raise ParameterError(f"a note lasts 0.05 to 600 s, not {self.seconds:g}")
+        if self.attack_s < 0 or (self.release_s is not None and self.release_s <= 0):
+            raise ParameterError("attack and release are times in seconds, above zero")
+        if self.attack_s >= self.seconds or self.tail_s >= self.seconds:
+            raise ParameterError(
+                f"attack and release do not fit into {self.seconds:g} s", hint="make the note longer with --seconds"
+            )
+        if not 8000 <= self.rate <= 192_000:
+            raise ParameterError(f"notes are made at 8000 to 192000 Hz, not {self.rate}")
+
+    @property
+    def tail_s(self) -> float:
+        """The part of a note after the key is let go."""
+        return self.release_s if self.release_s is not None else min(1.0, self.seconds / 4)
+
+
+@dataclass(frozen=True)
+class Note:
+    """One note to make.
+
+    Attributes:
+        name: file name without suffix.
+        sound: index of the sound.
+        pitch, velocity: MIDI.
+        warnings: what was changed about the request.
+    """
+
+    name: str
+    sound: int
+    pitch: int
+    velocity: int
+    warnings: tuple[str, ...] = ()
+
+
+def generate(
+    pitch: float = 60,
+    *,
+    velocity: int = 100,
+    family: str | None = None,
+    source: str | None = None,
+    instrument: str | None = None,
+    qualities: Sequence[str] = (),
+    latent: np.ndarray | None = None,
+    variety: float = 1.0,
+    seconds: float = 4.0,
+    attack_s: float = 0.0,
+    release_s: float | None = None,
+    distortion: float = 0.0,
+    reverb: float = 0.0,
+    rate: int = 44100,
+    seed: int = 0,
+    model: str = DEFAULT,
+) -> np.ndarray:
+    """Make one instrument note.
+
+    Args:
+        pitch: MIDI number; need not be whole.
+        velocity: 1..127.
+        family, source, instrument: what it should be; any if None. Words are NSynth's and the model's.
+        qualities: words the instrument must have; "distortion" and "reverb" turn those effects on.
+        latent: (D,), the sound itself, instead of a drawn one.
+        variety: how far a drawn sound may lie from the model's instruments, 0..2.
+        seconds, attack_s, release_s, distortion, reverb, rate, seed: see `NoteSettings`.
+        model: name or folder of a model.
+
+    Returns:
+        Audio (1, T), float32.
+
+    Raises:
+        ParameterError: a value is out of range, or nothing fits the wish.
+        ModelError: the model is unknown or the latent does not fit it.
+
+    >>> y = generate(69, family="organ", seconds=0.5, rate=16000)
+    >>> y.shape, int(np.abs(np.fft.rfft(y[0, 2000:6000])).argmax() * 4)
+    ((1, 8000), 440)
+    """
+    from audiokit.models.notes import load
+
+    loaded = load(model)
+    settings = NoteSettings(seconds, attack_s, release_s, distortion, reverb, rate, seed)
+    settings, wish = with_qualities(settings, Wish(family, source, tuple(qualities), instrument, variety))
+    check_velocity(velocity)
+    _check_pitch(loaded, pitch, nearest=False)
+    if latent is not None:
+        sound = Sound(loaded.check_latent(latent), family or "", source or "", wish.qualities)
+    else:
+        sound = draw_sounds(loaded, wish, 1, seed)[0]
+    return make_note(loaded, sound, pitch, velocity, settings, key=0)[0][None]
+
+
+def with_qualities(settings: NoteSettings, wish: Wish) -> tuple[NoteSettings, Wish]:
+    """Turn the qualities that are effects into effects, unless their amounts are given already."""
+    settings = replace(
+        settings,
+        distortion=settings.distortion or (_AMOUNT_OF_QUALITY if "distortion" in wish.qualities else 0.0),
+        reverb=settings.reverb or (_AMOUNT_OF_QUALITY if "reverb" in wish.qualities else 0.0),
+    )
+    rest = tuple(q for q in wish.qualities if q not in ("distortion", "reverb"))
+    return settings, replace(wish, qualities=rest)
+
+
+def draw_sounds(model: NoteModel, wish: Wish, count: int, seed: int) -> list[Sound]:
+    """Draw sounds that fit a wish; the n-th is the same whatever the count."""
+    return [model.draw(wish, np.random.default_rng([seed, 1, n])) for n in range(count)]
+
+
+def vary(model: NoteModel, sound: Sound, count: int, seed: int, variety: float) -> list[Sound]:
+    """Make variations of a sound: the first is itself."""
+    spread = getattr(model.module, "scatter", None)
+    width = spread.numpy().mean(0) if spread is not None else np.ones(model.latent_size)
+    out = [sound]
+    for n in range(1, count):
+        noise = np.random.default_rng([seed, 3, n]).standard_normal(model.latent_size)
+        out.append(replace(sound, latent=(sound.latent + variety * width * noise).astype(np.float32)))
+    return out
+
+
+def path_between(a: Sound, b: Sound, steps: int) -> list[Sound]:
+    """Go from one sound to another in equal steps, both included.
+
+    Raises:
+        ParameterError: fewer than two steps.
+    """
+    if steps < 2:
+        raise ParameterError(f"an interpolation needs 2 steps or more, not {steps}")
+    return [between(a, b, n / (steps - 1)) for n in range(steps)]
+
+
+def read_sound(model: NoteModel, text: str, *, pitch: int | None, seed: int) -> tuple[Sound, int | None]:
+    """Find the sound that a word means: a latent (.npy), a recorded note, an instrument or a family.
+
+    Args:
+        model: whose latent space it is placed in.
+        text: path or name.
+        pitch: MIDI number of a recording; None to take it from the file's name or the audio.
+        seed: of the draw when it is a family.
+
+    Returns:
+        The sound, and the pitch of a recording.
+
+    Raises:
+        InputError: a file cannot be read, or has no pitch.
+        ParameterError: it is no known word either.
+        ModelError: the latent does not fit, or the model has no encoder.
+    """
+    path = Path(text)
+    if path.suffix == ".npy":
+        return Sound(model.check_latent(read_latents(path)[0], text)), None
+    if path.suffix:
+        return _encode(model, path, pitch)
+    names = {one["name"] for one in model.instruments}
+    wish = Wish(instrument=text, variety=0.0) if text in names else Wish(family=text)
+    try:
+        return model.draw(wish, np.random.default_rng([seed, 4])), None
+    except ParameterError as error:
+        raise ParameterError(
+            f"{text!r}: not a .npy file, a recording, an instrument or a family", hint=error.hint
+        ) from None
+
+
+def read_latents(path: str | Path) -> np.ndarray:
+    """Read latents (N, D) from a .npy file holding (D,) or (N, D).
+
+    Raises:
+        InputError: it is missing or no array of numbers.
+    """
+    try:
+        values = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{path}: not a .npy array ({error})") from None
+    values = np.atleast_2d(values)
+    if values.ndim != 2 or values.dtype.kind not in "fiu" or not values.size:
+        raise InputError(f"{path}: latents are numbers (D,) or (N, D), this is {values.dtype} {values.shape}")
+    return values
+
+
+def plan(
+    model: NoteModel, sounds: Sequence[Sound], pitches: Sequence[int], velocities: Sequence[int], *, nearest: bool
+) -> list[Note]:
+    """List the notes to make: every sound at every pitch and velocity, named as NSynth names notes.
+
+    Raises:
+        ParameterError: a pitch or velocity is out of range, or the model follows no pitch.
+    """
+    out: dict[str, Note] = {}
+    for velocity in velocities:
+        check_velocity(velocity)
+    for index, sound in enumerate(sounds):
+        prefix = "_".join(part for part in (sound.family or "note", sound.source or "synthetic") if part)
+        for wanted in pitches:
+            pitch, warnings = _check_pitch(model, wanted, nearest=nearest)
+            for velocity in velocities:
+                name = f"{prefix}_{index:03d}-{round(pitch):03d}-{velocity:03d}"
+                out.setdefault(name, Note(name, index, round(pitch), velocity, warnings))
+    return list(out.values())
+
+
+def make_note(
+    model: NoteModel, sound: Sound, pitch: float, velocity: int, settings: NoteSettings, *, key: int
+) -> tuple[np.ndarray, list[str]]:
+    """Make one note: audio (T,), float32, and warnings. `key` tells notes of the same pitch and velocity apart."""
+    if model.longest_s is not None and settings.seconds > model.longest_s:
+        raise ParameterError(
+            f"{model.name} makes notes of up to {model.longest_s:g} s, not {settings.seconds:g}",
+            hint="shorten --seconds, or use --model notes",
+        )
+    rng = np.random.default_rng([settings.seed, 2, key, round(100 * pitch), velocity])
+    y = _GAIN * model.render(
+        sound, pitch, velocity, held_s=settings.seconds - settings.tail_s, release_s=settings.tail_s,
+        decay_s=settings.release_s, rate=settings.rate, rng=rng,
+    )  # fmt: skip
+    y = _process(y, settings, np.random.default_rng([settings.seed, 5, key]))
+    return _within_full_scale(y)
+
+
+def play(
+    model: NoteModel,
+    sound: Sound,
+    score: Score,
+    settings: NoteSettings,
+    *,
+    progress: Callable[[], Any] = lambda: None,
+) -> tuple[np.ndarray, list[str]]:
+    """Render a score with one sound: audio (T,), float32, and warnings. Percussion (channel 10) is left out.
+
+    Raises:
+        InputError: the score has no notes to play.
+        ParameterError: a pitch is out of range and `settings.nearest` is off.
+    """
+    notes = [note for note in score.notes if note.channel != 9]
+    if not notes:
+        raise InputError("the MIDI file holds no notes to play (percussion is left out)")
+    rate, tail_s = settings.rate, settings.release_s or 1.0
+    y = np.zeros(round((max(n.end_s for n in notes) + tail_s) * rate) + 2, np.float32)
+    made: dict[tuple[int, int, float], np.ndarray] = {}
+    warnings: list[str] = []
+    for note in notes:
+        pitch, moved = _check_pitch(model, note.pitch, nearest=settings.nearest, octaves=True)
+        warnings += [w for w in moved if w not in warnings]
+        held = round(max(0.03, note.end_s - note.start_s), 3)
+        spec = (round(pitch), note.velocity, held)
+        if spec not in made:
+            rng = np.random.default_rng([settings.seed, 2, *spec[:2], round(1000 * held)])
+            part = model.render(
+                sound, spec[0], spec[1], held_s=held, release_s=tail_s, decay_s=settings.release_s, rate=rate, rng=rng
+            )
+            made[spec] = fade_in(part, rate, min(settings.attack_s, held))
+        start = round(note.start_s * rate)
+        part = made[spec][: len(y) - start]
+        y[start : start + len(part)] += _GAIN * part
+        progress()
+    # One amplifier and one room for the whole performance.
+    y = _process(y, replace(settings, attack_s=0.0), np.random.default_rng([settings.seed, 5]))
+    y, loud = _within_full_scale(y)
+    return y, warnings + loud
+
+
+def check_velocity(velocity: int) -> None:
+    """Refuse what is no velocity."""
+    if not 1 <= velocity <= 127:
+        raise ParameterError(f"a velocity is 1 to 127, not {velocity}")
+
+
+def _encode(model: NoteModel, path: Path, pitch: int | None) -> tuple[Sound, int]:
+    from audiokit.dsp.note_names import estimate_pitch
+    from audiokit.io.audio import read
+    from audiokit.io.nsynth import named_note
+
+    y, info = read(path, mono=True)
+    named = named_note(path)
+    if pitch is None:
+        pitch = named.pitch if named else round(estimate_pitch(y[0], info.rate))
+    loud = np.flatnonzero(np.abs(y[0]) > 0.02 * max(float(np.abs(y[0]).max()), 1e-9))
+    if not len(loud) or np.abs(y).max() < 1e-4:
+        raise InputError(f"{path}: is silent, there is nothing to imitate")
+    start = max(0, int(loud[0]) - round(0.002 * info.rate))
+    return model.encode(np.ascontiguousarray(y[0, start:]) / _GAIN, info.rate, pitch, 100), pitch
+
+
+def _check_pitch(
+    model: NoteModel, pitch: float, *, nearest: bool, octaves: bool = False
+) -> tuple[float, tuple[str, ...]]:
+    if not model.has_pitch:
+        return pitch, ("this model follows no pitch; notes come as they are drawn",)
+    if model.low <= pitch <= model.high:
+        return pitch, ()
+    if not nearest:
+        from audiokit.dsp.note_names import pitch_name
+
+        raise ParameterError(
+            f"pitch {pitch:g} is outside what {model.name} plays:"
+            f" {model.low} to {model.high} ({pitch_name(model.low)} to {pitch_name(model.high)})",
+            hint="ask for a pitch in that range, or add --nearest",
+        )
+    if octaves:
+        moved = pitch
+        while moved < model.low:
+            moved += 12
+        while moved > model.high:
+            moved -= 12
+    else:
+        moved = min(max(pitch, model.low), model.high)
+    return moved, (f"pitch {pitch:g} played as {moved:g}, the nearest the model has",)
+
+
+def _process(y: np.ndarray, settings: NoteSettings, rng: np.random.Generator) -> np.ndarray:
+    y = fade_in(y, settings.rate, settings.attack_s)
+    y = drive(y, settings.distortion)
+    return reverb(y, settings.rate, settings.reverb, rng=rng)
+
+
+def _within_full_scale(y: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    peak = float(np.abs(y).max()) if len(y) else 0.0
+    if peak <= _CEILING:
+        return y.astype(np.float32), []
+    return (y * (_CEILING / peak)).astype(np.float32), [f"turned down by {20 * np.log10(peak / _CEILING):.1f} dB"]
+
+
+def require_one_source(**given: Any) -> None:
+    """Refuse options that each say what the sound is, when more than one is given."""
+    named = [f"--{name}" for name, value in given.items() if value]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)} both say what the sound is", hint="give one of them")

@@ -1,0 +1,99 @@
+"""Notes as pictures (`audiokit.models.note_layers`) with their labels, for the GANs and the autoencoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audiokit.dsp.effects import drive, reverb
+from audiokit.io.nsynth import FAMILIES, QUALITIES
+from audiokit.models import note_cgan, note_layers
+
+SAMPLES = 4 * note_layers.RATE
+
+
+@dataclass
+class NoteSounds:
+    """Notes as audio with labels.
+
+    Attributes:
+        audio: (N, SAMPLES), int16, 16 kHz.
+        pitch, velocity: (N,).
+        family: NSynth's numbers (N,).
+        qualities: 0 or 1 (N, 10), of the dry notes.
+        held_out: which notes are never trained on (N,).
+        card: labels, licence and the like for the model card.
+    """
+
+    audio: np.ndarray
+    pitch: np.ndarray
+    velocity: np.ndarray
+    family: np.ndarray
+    qualities: np.ndarray
+    held_out: np.ndarray
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.audio)
+
+    def batch(
+        self, index: np.ndarray, rng: np.random.Generator | None = None, *, processed: float = 0.3
+    ) -> tuple[Tensor, Tensor]:
+        """Read pictures (B, 8, 128, 128) and conditions (B, ...).
+
+        With `rng`, a share of the notes is distorted or put into a room, and labelled so.
+        """
+        audio = self.audio[index].astype(np.float32) / 32768
+        qualities = self.qualities[index].astype(np.float32)
+        if rng is not None:
+            for row in np.flatnonzero(rng.random(len(index)) < processed):
+                effect = ("distortion", "reverb")[int(rng.integers(2))]
+                amount = float(rng.uniform(0.3, 1.0))
+                if effect == "distortion":
+                    audio[row] = drive(audio[row], amount)
+                else:
+                    audio[row] = reverb(audio[row], note_layers.RATE, amount, rng=rng)[:SAMPLES]
+                qualities[row, QUALITIES.index(effect)] = amount
+        condition = note_cgan.condition(
+            torch.from_numpy(np.clip(self.pitch[index], note_cgan.LOWEST, note_cgan.HIGHEST)),
+            torch.from_numpy(self.family[index]),
+            torch.from_numpy(self.velocity[index]),
+            torch.from_numpy(qualities),
+        )
+        return pictures(audio), condition
+
+
+def pictures(audio: np.ndarray) -> Tensor:
+    """Turn audio (B, SAMPLES) at 16 kHz into pictures (B, 8, 128, 128), peaks brought to 0.5."""
+    y = torch.from_numpy(audio)
+    y = y * (0.5 / y.abs().amax(1, keepdim=True).clamp(min=1e-4))
+    window = torch.hann_window(note_layers.N_FFT)
+    S = torch.stft(
+        y, note_layers.N_FFT, note_layers.HOP, window=window, center=True, pad_mode="constant", return_complex=True
+    )
+    magnitude = torch.nn.functional.pad(S.abs(), (0, max(0, note_layers.FRAMES - S.shape[2])))
+    return note_layers.to_picture(magnitude[:, :, : note_layers.FRAMES])
+
+
+def write_samples(folder: Path, step: int, picture: Tensor) -> None:
+    """Write the first pictures of a batch as audio, to hear a run: `samples/<step>-<n>.wav`."""
+    from audiokit.dsp.phase import PhaseSettings, retrieve_phase
+    from audiokit.dsp.stft import istft
+    from audiokit.io.audio import write
+
+    magnitude = note_layers.from_picture(picture[:4]).cpu().numpy()
+    settings = PhaseSettings(note_layers.N_FFT, note_layers.HOP, iterations=16)
+    for n, one in enumerate(magnitude):
+        S = retrieve_phase(one[None], settings, rng=np.random.default_rng(0))
+        y = istft(S, n_fft=note_layers.N_FFT, hop=note_layers.HOP, length=(note_layers.FRAMES - 1) * note_layers.HOP)
+        write(folder / "samples" / f"{step:06d}-{n}.wav", y, note_layers.RATE, force=True)
+
+
+def families_of(names: list[str]) -> np.ndarray:
+    """Numbers of families by name."""
+    return np.array([FAMILIES.index(name) for name in names])

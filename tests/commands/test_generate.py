@@ -1,0 +1,190 @@
+"""generate: what is asked for is what the files hold, and what cannot be made is refused with a way out."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import audiokit
+from audiokit.dsp.effects import measure_thd
+from audiokit.dsp.note_names import estimate_pitch
+from audiokit.generation import generate as generate_note
+from audiokit.generation_run import Request, run
+from audiokit.io.audio import read, write
+from audiokit.io.midi import Note, Score, write_midi
+from audiokit.io.nsynth import read_notes
+from audiokit.models.checkpoint import shipped
+from tests.note_sets import RATE, synthetic_note
+
+pytestmark = pytest.mark.skipif("notes" not in shipped(), reason="the default model is not built")
+
+QUICK = {"seconds": 0.6, "attack_s": 0.0, "release_s": None, "distortion": 0.0, "reverb": 0.0, "rate": 16000, "seed": 0}
+
+
+def make(out, request=None, *, settings=None, **how):
+    """One command, in this process."""
+    run(Request(**(request or {})), {**QUICK, "nearest": False, **(settings or {})}, out=str(out), quiet=True, **how)
+
+
+def test_a_folder_holds_every_note_with_its_parameters(tmp_path):
+    request = {"pitch": "C3:C4:6", "family": "keyboard", "velocity": "40,110", "count": 2}
+    make(tmp_path / "notes", request, sheet=str(tmp_path / "sheet.png"))
+    notes = read_notes(tmp_path / "notes")
+    assert len(notes) == 12
+    entries = json.loads((tmp_path / "notes" / "examples.json").read_text())
+    for note in notes:
+        assert note.family == "keyboard"
+        assert note.pitch in (48, 54, 60)
+        y, info = read(note.path)
+        assert (info.rate, y.shape) == (16000, (1, 9600))
+        assert abs(estimate_pitch(y[0], 16000) - note.pitch) < 0.25
+        assert len(entries[note.name]["latent"]) == np.load(tmp_path / "notes" / "latents.npy").shape[1]
+        assert entries[note.name]["generated_seed"] == 0
+    assert (tmp_path / "sheet.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_same_seed_same_bytes_and_another_seed_another_sound(tmp_path):
+    for name, seed in (("a.wav", 1), ("b.wav", 1), ("c.wav", 2)):
+        make(tmp_path / name, {"pitch": "60", "family": "brass"}, settings={"seed": seed})
+    a, b, c = ((tmp_path / n).read_bytes() for n in ("a.wav", "b.wav", "c.wav"))
+    assert a == b
+    assert a != c
+
+
+def test_latents_bring_a_sound_back(tmp_path):
+    make(tmp_path / "one", {"pitch": "57", "family": "string"})
+    make(tmp_path / "two", {"pitch": "57", "latent": str(tmp_path / "one" / "latents.npy"), "family": "string"})
+    (first,), (second,) = read_notes(tmp_path / "one"), read_notes(tmp_path / "two")
+    assert (read(first.path)[0] == read(second.path)[0]).all()
+
+
+def test_like_keeps_the_pitch_and_the_character(tmp_path):
+    write(tmp_path / "take.wav", synthetic_note(55, 110, bright=False), RATE)
+    make(tmp_path / "like", {"like": str(tmp_path / "take.wav"), "count": 2}, settings={"seconds": 2.0})
+    notes = read_notes(tmp_path / "like")
+    assert {note.pitch for note in notes} == {55}
+    loudness = []
+    for note in notes:
+        y = read(note.path)[0][0]
+        assert abs(estimate_pitch(y, 16000) - 55) < 0.25
+        loudness.append(y[16000:20000].std() / y[4000:8000].std())
+    assert loudness[0] > 0.4  # the take does not decay
+
+
+def test_interpolation_goes_from_one_sound_to_the_other(tmp_path):
+    make(
+        tmp_path / "path",
+        {"pitch": "60", "interpolate": ("marimba", "church_organ"), "steps": 5},
+        settings={"seconds": 2.0},
+    )
+    notes = sorted(read_notes(tmp_path / "path"), key=lambda n: n.name.split("_")[-1])
+    sustain = [read(n.path)[0][0, 16000:20000].std() / read(n.path)[0][0, :4000].std() for n in notes]
+    assert len(notes) == 5
+    assert sustain[0] < 0.2 < sustain[-1]
+
+
+def test_a_melody_is_played_where_the_score_says(tmp_path):
+    write_midi(tmp_path / "song.mid", Score([Note(0.0, 0.5, 60), Note(1.0, 1.5, 67), Note(1.0, 1.2, 40, channel=9)]))
+    make(tmp_path / "song.wav", {"instrument": "flute", "variety": 0.0}, midi=str(tmp_path / "song.mid"))
+    y = read(tmp_path / "song.wav")[0][0]
+    assert abs(len(y) - 2.5 * 16000) < 100
+    assert abs(estimate_pitch(y[1600:8000], 16000) - 60) < 0.25
+    assert abs(estimate_pitch(y[17600:24000], 16000) - 67) < 0.25
+    assert y[int(0.9 * 16000) : int(0.99 * 16000)].std() < 0.1 * y[1600:8000].std()
+
+
+def test_a_kit_names_samples_that_are_there(tmp_path):
+    make(tmp_path / "kit", {"pitch": "48,60", "velocity": "50,120", "family": "guitar"}, kit=True)
+    (sfz,) = (tmp_path / "kit").glob("*.sfz")
+    lines = [line for line in sfz.read_text().splitlines() if line.startswith("<region>")]
+    assert len(lines) == 4
+    for line in lines:
+        path = dict(part.split("=") for part in line.split()[1:])["sample"]
+        assert (tmp_path / "kit" / path).exists()
+
+
+def test_nsynth_layout_is_exact(tmp_path):
+    make(tmp_path / "set", {"pitch": "60", "family": "reed"}, nsynth=True, settings={"reverb": 0.5})
+    (note,) = read_notes(tmp_path / "set")
+    y, info = read(note.path)
+    assert (info.rate, info.subtype, y.shape) == (16000, "PCM_16", (1, 64000))
+    assert note.path.parent.name == "audio"
+    assert "reverb" in note.qualities
+
+
+def test_knobs_do_what_they_say():
+    quiet = {"instrument": "ocarina", "variety": 0.0, "seconds": 1.5, "rate": 16000}
+    thd = [
+        measure_thd(generate_note(60, distortion=d, **quiet)[0, 4000:16000], 16000, 261.63) for d in (0, 0.3, 0.7, 1)
+    ]
+    assert np.all(np.diff(thd) > 0)
+    lengths = [generate_note(60, reverb=r, **quiet).shape[1] for r in (0, 0.3, 1.0)]
+    assert np.all(np.diff(lengths) > 8000)
+    by_word = generate_note(60, qualities=["distortion"], **quiet)
+    assert measure_thd(by_word[0, 4000:16000], 16000, 261.63) > 1.5 * thd[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("--pitch", "C0", "-o", "x.wav"), 2, "24 to 96"),
+        (("--pitch", "H2", "-o", "x.wav"), 2, "not a pitch"),
+        (("--family", "kazoo", "-o", "x.wav"), 2, "keyboard"),
+        (("--qualities", "shiny", "-o", "x.wav"), 2, "bright"),
+        (("--velocity", "200", "-o", "x.wav"), 2, "1 to 127"),
+        (("--pitch", "C3:C4", "-o", "x.wav"), 2, "folder"),
+        (("--latent", "small.npy", "-o", "x.wav"), 5, "shape (3,)"),
+        (("--latent", "none.npy", "-o", "x.wav"), 3, "no such file"),
+        (("--model", "nothing", "-o", "x.wav"), 5, "no such model"),
+        (("--like", "missing.wav", "-o", "x.wav"), 3, "missing.wav"),
+        (("--like", "a.wav", "--latent", "b.npy", "-o", "x.wav"), 2, "both say"),
+        (("--seconds", "0", "-o", "x.wav"), 2, "0.05"),
+        (("--midi", "text.mid", "-o", "x.wav"), 3, "text.mid"),
+        ((), 2, "-o"),
+    ],
+)
+def test_refusals_name_the_way_out(capsys, tmp_path, monkeypatch, arguments, status, said):
+    from audiokit.cli import run as cli_run
+
+    monkeypatch.chdir(tmp_path)
+    np.save("small.npy", np.zeros(3, np.float32))
+    (tmp_path / "text.mid").write_text("no score")
+    assert cli_run(["generate", *arguments]) == status
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "x.wav").exists()
+
+
+def test_another_kind_of_model_is_refused(tmp_path):
+    other = next((name for name in shipped() if not name.startswith("note")), None)
+    if other is None:
+        pytest.skip("no other model is shipped")
+    with pytest.raises(audiokit.AudiokitError, match="is wanted") as caught:
+        make(tmp_path / "x.wav", {"pitch": "60"}, model=other)
+    assert caught.value.status == 5
+
+
+def test_nearest_plays_what_there_is(tmp_path, capsys):
+    run(Request(pitch="12"), {**QUICK, "nearest": True}, out=str(tmp_path / "n.wav"))
+    assert abs(estimate_pitch(read(tmp_path / "n.wav")[0][0], 16000) - 24) < 0.4
+    assert "played as 24" in capsys.readouterr().err
+
+
+def test_nothing_is_overwritten_unasked(tmp_path):
+    make(tmp_path / "a.wav", {"pitch": "60"})
+    before = (tmp_path / "a.wav").read_bytes()
+    with pytest.raises(audiokit.AudiokitError, match="exists"):
+        make(tmp_path / "a.wav", {"pitch": "64"})
+    assert (tmp_path / "a.wav").read_bytes() == before
+    make(tmp_path / "a.wav", {"pitch": "64"}, force=True)
+    assert (tmp_path / "a.wav").read_bytes() != before
+
+
+def test_shell_pipe_and_json(cli):
+    done = cli("generate", "--pitch", "A4", "--seconds", "0.5", "--family", "flute", "-o", "-")
+    assert done.stdout[:4] in (b"RIFF", b"RF64")
+    done = cli("generate", "--pitch", "A4,C5", "--seconds", "0.5", "-o", "n/", "--json")
+    lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    assert [line["pitch"] for line in lines] == [69, 72]
+    assert all(line["output"].endswith(".wav") for line in lines)
