@@ -358,7 +358,7 @@ class VocalCycleGanRecipe(Recipe):
 
     def export(self, folder: Path, weights: dict[str, dict[str, Tensor]]) -> None:
         """Write the model folder."""
-        from audiokit.models import checkpoint
+        from audiokit.training.export import place_model
 
         network = VocalCycleGan(**self.gan.settings)
         network.load_state_dict(weights["gan"])
@@ -369,7 +369,7 @@ class VocalCycleGanRecipe(Recipe):
             "frontend": {"preset": "vocal-cyclegan", "rate": RATE, "floor_db": SILENCE_DB, "level_db": -20.0},
             **self.card,
         }
-        checkpoint.save(folder, network, card, dtype=str(self.card.get("stored", "float32")))
+        place_model(folder, network, card)
 
 
 def _top_mel() -> float:
