@@ -64,3 +64,26 @@ def talk(
         y[at - len(burst) : at] += 0.02 * np.diff(burst, prepend=0.0)
     y += 1e-4 * rng.standard_normal(len(y))
     return y.astype(np.float32)[None], onsets
+
+
+def syllables(rng, seconds: float = 3.0, rate: int = 16_000, channels: int = 1) -> np.ndarray:
+    """Like speech: voiced syllables that glide, formants that move, consonants of noise, irregular pauses."""
+    y = np.zeros(round(seconds * rate) + rate)
+    at = 0.1
+    while at < seconds:
+        n = round(rng.uniform(0.12, 0.3) * rate)
+        t = np.arange(n) / rate
+        f0 = rng.uniform(90, 220) * 2 ** (rng.uniform(-0.4, 0.4) * t / t[-1])
+        phase = 2 * np.pi * np.cumsum(f0) / rate
+        formants = rng.uniform((300, 900, 2200), (800, 2000, 3200))
+        voice = np.zeros(n)
+        for k in range(1, int(min(4000, 0.45 * rate) / 90)):
+            weight = sum(np.exp(-(((k * f0 - f) / 180) ** 2)) for f in formants) + 0.02
+            voice += np.where(k * f0 < 0.45 * rate, weight, 0) * np.sin(k * phase) / np.sqrt(k)
+        start = round(at * rate)
+        y[start : start + n] += 0.25 * voice * np.hanning(n)
+        m = round(rng.uniform(0.03, 0.08) * rate)
+        y[start : start + m] += 0.08 * np.diff(rng.standard_normal(m + 1)) * np.hanning(m)
+        at += n / rate + rng.choice([0.02, 0.06, 0.35], p=[0.5, 0.3, 0.2])
+    y = y[: round(seconds * rate)]
+    return np.tile((y * 0.5 / np.abs(y).max()).astype(np.float32), (channels, 1))

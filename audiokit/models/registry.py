@@ -15,6 +15,7 @@ ARCHITECTURES: dict[str, str] = {
     "note-classifier": "audiokit.models.note_classifier:NoteClassifier",
     "band-unet": "audiokit.models.band_unet:BandUnet",
     "spleeter-unet": "audiokit.models.spleeter_unet:SpleeterUnet",
+    "gtcrn": "audiokit.models.gtcrn:Gtcrn",
     "wave-unet": "audiokit.models.wave_unet:WaveUnet",
     "minirocket": "audiokit.models.minirocket:MiniRocket",
     "vocal-cyclegan": "audiokit.models.vocal_cyclegan:VocalCycleGan",

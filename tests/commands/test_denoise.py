@@ -1,0 +1,168 @@
+"""`audiokit denoise`: what it does to files, streams, speech, music and mistakes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from audiokit import denoise, read, write
+from audiokit.denoising import AutoDenoiser, choose
+from audiokit.errors import ParameterError, UsageError
+from tests.signals import noise, plucks, syllables
+
+
+def sdr_db(reference, estimate):
+    return 10 * np.log10(np.sum(reference**2) / np.sum((estimate - reference) ** 2))
+
+
+def match_db(reference, estimate):
+    scale = np.sum(reference * estimate) / np.sum(reference**2)
+    return sdr_db(scale * reference, estimate)
+
+
+@pytest.fixture
+def speech(shared):
+    """Two sentences by speakers the shipped network was not trained on."""
+    folder = shared / "audio" / "speech"
+    one, _ = read(folder / "audiomentations" / "p286_011.wav", rate=16_000)
+    two, _ = read(folder / "pyroomacoustics" / "input_samples" / "cmu_arctic_us_axb_a0004.wav")
+    return one[:, :64_000], two
+
+
+def test_a_file_keeps_rate_channels_length_and_depth(cli, tmp_path, rng):
+    y = syllables(rng, seconds=1.7, rate=44_100, channels=2)
+    write(tmp_path / "in.wav", y, 44_100, subtype="PCM_24")
+    report = json.loads(cli("denoise", "in.wav", "-o", "out.wav", "--json").stdout)
+    back, info = read(tmp_path / "out.wav")
+    assert (info.rate, info.subtype, back.shape) == (44_100, "PCM_24", y.shape)
+    assert (report["engine"], report["content"]) == ("neural", "speech")
+    assert info.history[-1]["name"] == "denoise"
+
+
+@pytest.mark.parametrize("engine", ["wiener", "neural"])
+def test_pipes_give_the_bytes_of_files(cli, tmp_path, rng, engine):
+    y = syllables(rng, seconds=2, rate=22_050) + noise(rng, seconds=2, amplitude=0.02)
+    write(tmp_path / "in.wav", y, 22_050, subtype="FLOAT")
+    cli("denoise", "in.wav", "-o", "out.wav", "--engine", engine)
+    piped = cli("denoise", "-", "-o", "-", "--engine", engine, stdin=(tmp_path / "in.wav").read_bytes())
+    assert piped.stdout[:4] == b"RIFF"
+    stream = np.frombuffer(piped.stdout[-4 * y.shape[1] :], "<f4")
+    assert np.array_equal(stream, read(tmp_path / "out.wav")[0][0])
+
+
+@pytest.mark.parametrize("snr_db", [0, 8])
+def test_the_network_removes_noise_from_unknown_voices(speech, rng, snr_db):
+    for clean in speech:
+        hiss = rng.standard_normal(clean.shape).astype(np.float32)
+        hiss *= np.sqrt(np.mean(clean**2)) * 10 ** (-snr_db / 20)
+        result = denoise(clean + hiss, rate=16_000)
+        assert match_db(clean, result) > match_db(clean, clean + hiss) + 3
+
+
+def test_clean_speech_stays_clean(speech):
+    pesq = pytest.importorskip("pesq")
+    for clean in speech:
+        result = denoise(clean, rate=16_000)
+        assert pesq.pesq(16_000, clean[0], result[0], "wb") > 4.3
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 48_000])
+def test_any_rate_and_a_band_above_the_network(rng, rate):
+    y = syllables(rng, seconds=3, rate=rate, channels=2)
+    mixed = y + noise(rng, seconds=3, rate=rate, amplitude=0.02, channels=2)
+    result = denoise(mixed, rate=rate)
+    assert result.shape == y.shape and sdr_db(y, result) > sdr_db(y, mixed)
+    if rate > 16_000:
+        # A whistle above 8 kHz is no noise, and hiss up there is.
+        t = np.arange(y.shape[1]) / rate
+        whistle = (0.1 * np.sin(2 * np.pi * 9_500 * t) * (np.sin(5 * t) > 0)).astype(np.float32)
+        kept = denoise(y + whistle, rate=rate) - denoise(y, rate=rate)
+        assert 0.5 < np.linalg.norm(kept) / np.linalg.norm(np.stack([whistle] * 2)) <= 1.1
+
+
+def test_the_stereo_image_does_not_move(rng):
+    y = syllables(rng, seconds=3, rate=16_000) + noise(rng, seconds=3, rate=16_000, amplitude=0.02)
+    for engine in ("neural", "wiener", "gate"):
+        result = denoise(np.concatenate([y, -0.4 * y]), rate=16_000, engine=engine)
+        np.testing.assert_allclose(result[1], -0.4 * result[0], atol=1e-5)
+
+
+def test_blocks_give_the_whole(rng):
+    y = syllables(rng, seconds=3, rate=24_000) + noise(rng, seconds=3, rate=24_000, amplitude=0.02)
+    stream = AutoDenoiser(channels=1, rate=24_000)
+    parts = [stream.push(y[:, a : a + 1000]) for a in range(0, y.shape[1], 1000)]
+    np.testing.assert_allclose(np.concatenate([*parts, stream.finish()], axis=1), denoise(y, rate=24_000), atol=1e-5)
+
+
+def test_memory_is_bounded(rng):
+    """What comes out lags behind by less than the first look plus three seconds."""
+    stream = AutoDenoiser(channels=1, rate=8_000, engine="wiener")
+    block, pushed, popped = noise(rng, seconds=1, rate=8_000), 0, 0
+    for _ in range(60):
+        pushed += block.shape[1]
+        popped += stream.push(block).shape[1]
+        assert pushed - popped < 24 * 8_000
+    assert pushed - popped < 4 * 8_000
+
+
+def test_music_is_never_worse(rng):
+    music = plucks(rng, seconds=10, rate=22_050, channels=2)
+    assert choose(music, rate=22_050).content == "music"
+    for engine in ("auto", "neural", "wiener", "gate", "mask"):
+        assert sdr_db(music, denoise(music, rate=22_050, engine=engine)) > 25
+    mixed = music + noise(rng, seconds=10, amplitude=0.01, channels=2)
+    assert sdr_db(music, denoise(mixed, rate=22_050)) > sdr_db(music, mixed)
+    assert "plain engine" in choose(music, rate=22_050, engine="neural").warning
+
+
+@pytest.mark.parametrize("engine", ["auto", "wiener", "gate", "mask", "neural"])
+def test_silence_and_nothing(engine):
+    assert not np.any(denoise(np.zeros((2, 30_000), np.float32), rate=44_100, engine=engine))
+    for length in (0, 1, 400):
+        assert denoise(np.full((1, length), 0.1, np.float32), rate=44_100, engine=engine).shape == (1, length)
+
+
+@pytest.mark.parametrize("engine", ["neural", "wiener"])
+def test_strength_zero_is_the_input(rng, engine):
+    y = syllables(rng, seconds=1, rate=44_100)
+    np.testing.assert_allclose(denoise(y, rate=44_100, engine=engine, strength=0), y, atol=1e-5)
+
+
+def test_a_noise_file_is_used(cli, tmp_path, rng):
+    rate = 16_000
+    t = np.arange(3 * rate) / rate
+    drone = (0.2 * np.sin(2 * np.pi * 500 * t)).astype(np.float32)[None]
+    hiss = noise(rng, seconds=3, rate=rate, amplitude=0.05)
+    write(tmp_path / "in.wav", drone + hiss, rate, subtype="FLOAT")
+    write(tmp_path / "noise.wav", noise(rng, seconds=1, rate=rate, amplitude=0.05), rate, subtype="FLOAT")
+    report = json.loads(cli("denoise", "in.wav", "-o", "out.wav", "--noise", "noise.wav", "--json").stdout)
+    assert report["engine"] == "wiener"
+    assert sdr_db(drone, read(tmp_path / "out.wav")[0]) > sdr_db(drone, drone + hiss) + 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--engine", "magic"], 2, b"unknown"),
+        (["--content", "noise"], 2, b"unknown"),
+        (["--strength", "2"], 2, b"strength"),
+        (["--hard"], 2, b"--engine mask"),
+        (["--threshold", "-40"], 2, b"mask"),
+        (["--engine", "neural", "--noise", "in.wav"], 2, b"noise profile"),
+        (["--noise", "absent.wav"], 3, b"no such file"),
+        (["--engine", "gate", "--model", "denoiser"], 2, b"--model"),
+        (["--model", "absent"], 5, b"no such model"),
+    ],
+)
+def test_mistakes_are_explained(cli, tmp_path, arguments, status, message):
+    write(tmp_path / "in.wav", np.ones((1, 4000), np.float32) * 0.1, 16_000)
+    done = cli("denoise", "in.wav", "-o", "out.wav", *arguments, status=status)
+    assert message in done.stderr and not (tmp_path / "out.wav").exists()
+
+
+def test_python_refuses_what_the_shell_refuses():
+    y = np.zeros((1, 100), np.float32)
+    with pytest.raises(ParameterError, match="engine"):
+        denoise(y, rate=8000, engine="magic")
+    with pytest.raises(UsageError, match="profile"):
+        denoise(y, rate=8000, engine="neural", noise=np.ones((1, 8000), np.float32))
