@@ -117,6 +117,43 @@ def run(
     return _report(kept, _execute(task, kept, batch), batch)
 
 
+def survey(
+    task: Task, inputs: Sequence[str], show: Callable[[dict[str, Any]], None], *, batch: BatchOptions
+) -> list[dict[str, Any]]:
+    """Run a task that only reads over inputs, and show what it finds.
+
+    Args:
+        task: picklable function of a Job without a target; returns a report.
+        inputs: files, folders, "-".
+        show: takes each report (with "input", or with "error" and "status") as it comes.
+        batch: the shared options; those about outputs mean nothing here.
+
+    Returns:
+        The reports of the inputs that could be read, in input order.
+
+    Raises:
+        AudiokitError: the error of the only input.
+        BatchError: some of several inputs failed.
+    """
+    jobs = [Job(source, "") for source, _ in expand(inputs)]
+    reports: dict[str, dict[str, Any]] = {}
+    failures: list[Outcome] = []
+    for outcome in _execute(task, jobs, batch):
+        source = outcome.job.source
+        if outcome.error:
+            failures.append(outcome)
+            if len(jobs) > 1:
+                show({"input": source, "error": str(outcome.error), "status": outcome.error.status})
+            if batch.fail_fast:
+                break
+        else:
+            reports[source] = {"input": source, **(outcome.report or {})}
+            show(reports[source])
+    if failures:
+        _raise_failures(failures, len(jobs))
+    return [reports[job.source] for job in jobs if job.source in reports]
+
+
 def expand(inputs: Sequence[str], accept: str = "audio") -> list[tuple[str, str]]:
     """Turn files and folders into (path, name relative to what was given), sorted inside folders.
 
