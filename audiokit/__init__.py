@@ -18,6 +18,7 @@ _LAZY: dict[str, str] = {
     "sing": "audiokit.singing:sing",
     "normalize": "audiokit.dsp.mastering:normalize",
     "measure": "audiokit.dsp.loudness:measure",
+    "mix": "audiokit.dsp.mix:mix",
     "Transform": "audiokit.dsp.transform:Transform",
     "generate": "audiokit.generation:generate",
     "open_chunks": "audiokit.io.chunkset:open_chunks",

@@ -74,17 +74,21 @@ def _print_json(report: dict[str, Any]) -> None:
 
 
 @contextmanager
-def replayable(source: str) -> Iterator[tuple[Reader, Callable[[], Iterator[np.ndarray]]]]:
+def replayable(source: str, *, rate: int | None = None) -> Iterator[tuple[Reader, Callable[[], Iterator[np.ndarray]]]]:
     """Open audio that can be read from the start again and again; standard input is kept in a temporary file.
+
+    Args:
+        source: path or "-".
+        rate: resample to this rate (Hz).
 
     Yields:
         The reader, and a function that starts over and yields blocks (C, T).
     """
-    with Reader(source) as reader:
+    with Reader(source, rate=rate) as reader:
         if source != "-":
 
             def blocks() -> Iterator[np.ndarray]:
-                with Reader(source) as again:
+                with Reader(source, rate=rate) as again:
                     yield from again.blocks(BLOCK)
 
             yield reader, blocks
