@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiokit.dsp.plan import Music, Plan, SungNote
+from audiokit.dsp.plan import Music, Plan, SungNote, even_music
 from audiokit.errors import InputError, ParameterError
 
 if TYPE_CHECKING:
@@ -200,7 +200,8 @@ def _sing_with_world(
     syllables = find_syllables(voice, lyrics=lyrics)
     if not syllables or voice.strong.sum() < 10:
         raise InputError("no voiced speech found", hint="give a recording of someone speaking, without music")
-    music = hear_music(backing, backing_rate, bpm=how.bpm, key=how.key)
+    own_music = isinstance(plan, Plan) or str(plan).lower().endswith(".json")
+    music = even_music(1.0) if own_music else hear_music(backing, backing_rate, bpm=how.bpm, key=how.key)
     if plan is not None:
         chosen = plan if isinstance(plan, Plan) else _read_plan(plan, syllables, music)
         music = chosen.music

@@ -66,7 +66,27 @@ def hear_music(y: np.ndarray, rate: int, *, bpm: float | None = None, key: str |
     if tonal:
         grid = Beats(music.beats_s, np.flatnonzero(music.downbeats), music.bpm, beats.confidence)
         chords = tuple(chord_tones(label) for label in estimate_chords(y, rate, grid, key=found))
+        found = found if wanted else _relative(found, chords)
     return replace(music, tonic=found.tonic, mode=found.mode, chords=chords, notes=tuple(notes))
+
+
+def _relative(key: Key, chords: tuple[tuple[int, ...], ...]) -> Key:
+    """Choose between a key and its relative, which has the same notes, by where the tonic triads lie.
+
+    The one that sounds longer wins; beginning with it, and ending on it, count as much as a third and a sixth of the
+    music.
+    """
+    minor = key.mode == "minor"
+    other = Key((key.tonic + (3 if minor else 9)) % 12, "major" if minor else "minor", key.confidence)
+    sounding = [chord for chord in chords if chord]
+
+    def weight(candidate: Key) -> float:
+        third = 4 if candidate.mode == "major" else 3
+        triad = {(candidate.tonic + step) % 12 for step in (0, third, 7)}
+        share = [set(chord) == triad for chord in sounding]
+        return float(np.mean(share)) + share[0] / 3 + share[-1] / 6
+
+    return other if sounding and weight(other) > weight(key) + 0.1 else key
 
 
 def _has_beat(y: np.ndarray, rate: int, beats: Beats) -> bool:

@@ -59,7 +59,7 @@ def sung(speech, backing):
 
 def test_key_tempo_and_chords_of_a_known_score(backing):
     music = hear_music(backing, RATE)
-    assert music.bpm == pytest.approx(BPM, rel=0.01) and music.key_name in ("A minor", "C major")
+    assert music.bpm == pytest.approx(BPM, rel=0.01) and music.key_name == "A minor"
     assert not music.notes
     right = [music.chord_at(k * 60 / BPM + 0.1) == CHORDS[k // 4 % 4] for k in range(20)]
     assert np.mean(right) > 0.8
