@@ -17,13 +17,21 @@ from audiokit.io.shards import pack, parse_bytes, parse_split, part_of
 from audiokit.options import BatchOptions
 
 
-def place_by_recording(relative: str, *, shares: dict[str, float], seed: int) -> str:
+def place_by_recording(relative: str, *, shares: dict[str, float], seed: int, folder: bool = False) -> str:
     """Put the part's name before a recording's own.
+
+    Args:
+        relative: name of the recording inside the input folder.
+        shares: part -> share.
+        seed: of the division.
+        folder: everything in one folder counts as one recording (pieces or variations of it).
 
     >>> place_by_recording("jazz/a.wav", shares={"train": 1.0}, seed=0)
     'train/jazz/a.wav'
     """
-    return f"{part_of(str(Path(relative).with_suffix('')), shares, seed)}/{relative}"
+    path = Path(relative)
+    recording = path.parent if folder and path.parent != Path() else path.with_suffix("")
+    return f"{part_of(str(recording), shares, seed)}/{relative}"
 
 
 def write_dataset(
@@ -34,6 +42,7 @@ def write_dataset(
     batch: BatchOptions,
     recipe: dict[str, Any],
     split: str | None,
+    split_by: str,
     shards: str | None,
     seed: int,
 ) -> None:
@@ -46,6 +55,7 @@ def write_dataset(
         batch: the shared options.
         recipe: options of the transform, for the history.
         split: such as "train:0.9,valid:0.1".
+        split_by: what stays together, "recording" or "folder".
         shards: largest size of a shard, such as "500MB".
         seed: of the division.
 
@@ -55,7 +65,10 @@ def write_dataset(
     """
     if out is None or out == "-" or Path(out).suffix:
         raise UsageError(f"-o {out}: a data set is a folder", hint="name a folder: -o dataset/")
-    place = partial(place_by_recording, shares=parse_split(split), seed=seed) if split else None
+    if split_by not in ("recording", "folder"):
+        raise UsageError(f"--split-by {split_by}: must be recording or folder")
+    shares = parse_split(split) if split else {}
+    place = partial(place_by_recording, shares=shares, seed=seed, folder=split_by == "folder") if split else None
     if not shards:
         run(
             task,

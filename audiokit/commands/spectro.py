@@ -67,6 +67,9 @@ def spectro(
             metavar="train:0.9,valid:0.1", help="Divide a data set by recording; adding files moves none of the others."
         ),
     ] = None,
+    split_by: Annotated[
+        str, typer.Option(metavar="recording|folder", help="What is never divided: a file, or all files of a folder.")
+    ] = "recording",
     shards: Annotated[
         str | None,
         typer.Option(metavar="500MB", help="Pack the chunk sets (made now, or given) into WebDataset shards."),
@@ -103,6 +106,7 @@ def spectro(
     if split or shards:
         from audiokit.datasets import write_dataset
 
-        write_dataset(task, inputs, out, batch=batch, recipe=recipe, split=split, shards=shards, seed=seed)
+        parts = {"split": split, "split_by": split_by, "shards": shards, "seed": seed}
+        write_dataset(task, inputs, out, batch=batch, recipe=recipe, **parts)
         return
     run(task, inputs, out, batch=batch, command="spectro", options=recipe, ext=f".{format}")
