@@ -15,6 +15,7 @@ _LAZY: dict[str, str] = {
     "spectro": "audiokit.spectra:spectro",
     "invert": "audiokit.inversion:invert",
     "denoise": "audiokit.denoising:denoise",
+    "stylize": "audiokit.stylizing:stylize",
     "sing": "audiokit.singing:sing",
     "normalize": "audiokit.dsp.mastering:normalize",
     "measure": "audiokit.dsp.loudness:measure",

@@ -28,6 +28,7 @@ from audiokit.training.data import PairedCrops, Track
 from audiokit.training.loop import Recipe, update
 from audiokit.training.style import (
     as_batch,
+    copy_weights,
     generator_settings,
     make_generator,
     paired_distance,
@@ -53,6 +54,7 @@ class Pix2PixSettings:
         gan: vanilla or lsgan.
         level_db: pairs are made quieter by up to this, so that the model meets other levels.
         eq_db: inputs pass a random smooth filter of about this strength, so that the model meets other instruments.
+        start: model that the generator starts from, None for random weights.
         seed: of the first weights.
     """
 
@@ -70,6 +72,7 @@ class Pix2PixSettings:
     gan: str = "vanilla"
     level_db: float = 0.0
     eq_db: float = 0.0
+    start: str | None = None
     seed: int = 0
 
 
@@ -101,6 +104,8 @@ class Pix2Pix(Recipe):
         self.crops, self.held = PairedCrops(a, b, frontend.frames), held
         options = generator_settings(settings)
         self.G, self.architecture = make_generator(settings.generator, frontend, options)
+        if settings.start:
+            copy_weights(settings.start, self.G)
         channels = 2 + frontend.position
         self.D = PatchGan(input_nc=channels, ndf=settings.ndf, n_layers=settings.layers, norm=settings.norm)
         init_weights(self.D)

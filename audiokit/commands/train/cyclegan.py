@@ -24,9 +24,7 @@ def cyclegan(
     cycle: Annotated[float, typer.Option(min=0, help="Weight of the cycle losses.")] = 10.0,
     identity: Annotated[float, typer.Option(min=0, help="Weight of the identity losses, as a share of --cycle.")] = 0.5,
     pool: Annotated[int, typer.Option(min=0, help="Earlier fakes that a discriminator may see again.")] = 50,
-    start: Annotated[
-        str | None, typer.Option("--from", metavar="MODEL", help="Start the way from A to B from this model.")
-    ] = None,
+    start: style.Start = None,
     batch: style.BatchSize = 1,
     learning_rate: style.LearningRate = 2e-4,
     level: style.Level = 0.0,

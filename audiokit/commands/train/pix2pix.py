@@ -25,6 +25,7 @@ def pix2pix(
     adversarial: Annotated[
         float, typer.Option(min=0, help="Weight of the discriminator's verdict; 0 trains without one.")
     ] = 1.0,
+    start: style.Start = None,
     batch: style.BatchSize = 1,
     learning_rate: style.LearningRate = 2e-4,
     level: style.Level = 0.0,
@@ -60,6 +61,7 @@ def pix2pix(
         rate=learning_rate,
         l1=l1,
         adversarial=adversarial,
+        start=start,
         level_db=level,
         eq_db=eq,
         seed=run.seed,

@@ -26,3 +26,6 @@ Level = Annotated[float, typer.Option(min=0, metavar="DB", help="Make crops quie
 Preset = Annotated[str, typer.Option(help="Spectrogram front-end: a magnitude or mel preset in dB.")]
 Frames = Annotated[int, typer.Option(min=4, help="Frames that the model sees at once.")]
 Position = Annotated[bool, typer.Option("--position", help="Tell the model the height of every row.")]
+Start = Annotated[
+    str | None, typer.Option("--from", metavar="MODEL", help="Start the way from A to B from this model's weights.")
+]
