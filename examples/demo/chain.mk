@@ -17,8 +17,11 @@ $(OUT)/styled-raw.wav: $(OUT)/styled.chunks/manifest.json
 $(OUT)/styled.wav: $(OUT)/styled-raw.wav
 	audiokit normalize $< --to -14 -o $@ --force
 
-$(OUT)/mix.wav: $(OUT)/styled.wav $(BACKING)
-	audiokit mix $(OUT)/styled.wav "$(BACKING)" --gain 0dB --gain -9dB --length first -o $@ --force
+$(OUT)/mix-raw.wav: $(OUT)/styled.wav $(BACKING)
+	audiokit mix $(OUT)/styled.wav "$(BACKING)" --gain 0dB --gain -9dB --length first --subtype FLOAT -o $@ --force
+
+$(OUT)/mix.wav: $(OUT)/mix-raw.wav
+	audiokit normalize $< --to -14 -o $@ --force
 
 $(OUT)/1-song.png: $(SONG)
 	audiokit spectro "$(SONG)" -o $@ --kind mel --force
