@@ -11,7 +11,8 @@ from audiokit.dsp.plan import Music, SungNote
 from audiokit.dsp.syllables import Syllable
 from audiokit.errors import ParameterError
 
-#: The middle of the melody lies this far above the speaker's median pitch.
+#: The middle of the melody lies so far above the median pitch of a low voice (110 Hz); of a high one (220 Hz and more)
+#: it is the median itself, because words are lost when harmonics are too few to show the formants.
 LIFT_SEMITONES = 4.0
 #: Half of the range a melody uses.
 REACH_SEMITONES = 7.0
@@ -160,12 +161,13 @@ def _viterbi(costs: np.ndarray, pitches: np.ndarray, previous: float | None) -> 
     return path[::-1]
 
 
-def voice_range(median_hz: float, *, lift: float = LIFT_SEMITONES) -> tuple[float, float]:
-    """Range of MIDI numbers for a speaker, centred a little above the median of the speech.
+def voice_range(median_hz: float) -> tuple[float, float]:
+    """Range of MIDI numbers for a speaker, centred on the median of the speech or a little above.
 
-    >>> voice_range(110.0)
-    (42.0, 56.0)
+    >>> voice_range(110.0), voice_range(220.0)
+    ((42.0, 56.0), (50.0, 64.0))
     """
+    lift = LIFT_SEMITONES * float(np.clip(1 - np.log2(median_hz / 110), 0, 1))
     centre = 69 + 12 * np.log2(median_hz / 440) + lift
     return float(centre - REACH_SEMITONES), float(centre + REACH_SEMITONES)
 

@@ -102,8 +102,9 @@ def load(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     return speech, backings
 
 
-def pitch_scores(heard: Voice, plan: Plan, contour: np.ndarray | None) -> dict[str, float]:
-    """Cents from the plan on frames that are strongly voiced while a note sounds."""
+def pitch_scores(heard: Voice, plan: Plan, drawn: tuple[np.ndarray, np.ndarray] | None) -> dict[str, float]:
+    """Cents from the plan: from its notes on frames heard as strong voice, from its drawn pitch on frames that the
+    speech sings with strong voice (a frame without a pitch there is a miss)."""
     midi = 69 + 12 * np.log2(np.maximum(heard.f0_hz, 1.0) / 440)
     target = np.full(heard.frames, np.nan)
     for n in plan.notes:
@@ -112,17 +113,19 @@ def pitch_scores(heard: Voice, plan: Plan, contour: np.ndarray | None) -> dict[s
     result = {}
     cents = 100 * np.abs(midi - target)[used]
     result["RPA50 notes"] = float((cents < 50).mean()) if used.any() else 0.0
-    if contour is not None:
+    if drawn is not None:
+        contour, strong = drawn
         count = min(len(contour), heard.frames)
-        inside = used[:count]
-        drawn = 100 * np.abs(midi[:count] - contour[:count])[inside]
-        result["RPA50 drawn"] = float((drawn < 50).mean())
-        cents = drawn
+        off = 100 * np.abs(midi[:count] - contour[:count])
+        wanted = strong[:count]
+        found = wanted & (heard.f0_hz[:count] > 0)
+        result["RPA50 drawn"] = float((off < 50)[found].sum() / max(wanted.sum(), 1))
+        cents = off[found]
     result["cents"] = float(np.median(cents)) if len(cents) else np.nan
     scale = set(plan.music.scale())
-    near = np.round(midi[heard.strong])
-    on = np.abs(midi[heard.strong] - near) < 0.5
-    result["in key"] = float(np.mean([int(p) % 12 in scale and ok for p, ok in zip(near, on, strict=True)]))
+    sung = [midi[a:b][heard.strong[a:b]] for a, b in _frames(plan)]
+    sung = [tones for tones in sung if len(tones) >= 6]
+    result["in key"] = float(np.mean([round(float(np.median(tones))) % 12 in scale for tones in sung])) if sung else 0.0
     hits = []
     for beat in plan.music.beats_s:
         if not is_strong(SungNote(float(beat), float(beat) + 0.1, 60, 0), plan.music):
@@ -134,6 +137,10 @@ def pitch_scores(heard: Voice, plan: Plan, contour: np.ndarray | None) -> dict[s
             hits.append(round(float(np.median(tones))) % 12 in plan.music.chord_at(float(beat) + 0.05))
     result["chord tone"] = float(np.mean(hits)) if hits else np.nan
     return result
+
+
+def _frames(plan: Plan) -> list[tuple[int, int]]:
+    return [(round(n.start_s / HOP_S), round(n.end_s / HOP_S)) for n in plan.notes]
 
 
 def timing_scores(heard: Voice, music: Music) -> dict[str, float]:
@@ -193,12 +200,17 @@ def recall(said: list[str], heard: list[str]) -> float:
 
 
 def measure_one(
-    name: str, y: np.ndarray, plan: Plan, contour: np.ndarray | None, reference: np.ndarray, source: Voice
+    name: str,
+    y: np.ndarray,
+    plan: Plan,
+    drawn: tuple[np.ndarray, np.ndarray],
+    reference: np.ndarray,
+    source: Voice,
 ) -> tuple[dict[str, float], Voice]:
     from pystoi import stoi
 
     heard = analyse_voice(y, RATE, quality="best")
-    scores = pitch_scores(heard, plan, contour if name in ("world", "both") else None)
+    scores = pitch_scores(heard, plan, drawn if name in ("world", "both") else None)
     scores |= timing_scores(heard, plan.music)
     count = min(len(y), len(reference))
     busy = np.abs(reference[:count]) > 0
@@ -248,6 +260,8 @@ def main(folder: Path, each: int = 1) -> None:
             contour = draw_pitch(
                 voices[speaker], plan.notes, timing, expression=Expression(), rng=np.random.default_rng(0)
             )
+            place = np.clip(np.round(np.nan_to_num(timing.source)).astype(int), 0, voices[speaker].frames - 1)
+            drawn = contour, (timing.note >= 0) & (timing.gain > 0.5) & voices[speaker].strong[place]
             plain = Expression(pitch_correction=0, drift_cents=0, formant_db=0, breath=1, evenness=0)
             stretched = sing_plan(
                 voices[speaker], plan, length_s=length_s, expression=plain, speech=y[0], rng=np.random.default_rng(0)
@@ -257,7 +271,7 @@ def main(folder: Path, each: int = 1) -> None:
             outputs = {"speech": mixed, **{engine: r.vocal[0] for engine, r in results.items()}}
             for engine, out in outputs.items():
                 reference = mixed if engine in ("speech", "gan") else stretched
-                scores, heard = measure_one(engine, out, plan, contour, reference, voices[speaker])
+                scores, heard = measure_one(engine, out, plan, drawn, reference, voices[speaker])
                 own = envelope_print(heard) if heard.strong.any() else np.full(24, 99.0)
                 distances = {k: float(np.sqrt(((own - p) ** 2).mean())) for k, p in prints.items()}
                 scores["same speaker"] = float(min(distances, key=lambda k: distances[k]) == speaker)

@@ -175,7 +175,7 @@ def test_edited_notes_are_checked():
 def test_octave_and_range():
     assert fit_octave([60, 62], 58, 70) == 0 and fit_octave([60, 62], 68, 80) == 12
     low, high = voice_range(220.0)
-    assert (low + high) / 2 == pytest.approx(61)
+    assert (low + high) / 2 == pytest.approx(57)
     with pytest.raises(ParameterError, match="scale"):
         even_music(1.0).scale("klingon")
     with pytest.raises(ParameterError, match="BPM"):
