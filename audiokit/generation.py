@@ -130,7 +130,9 @@ def generate(
 
     loaded = load(model)
     settings = NoteSettings(seconds, attack_s, release_s, distortion, reverb, rate, seed)
-    settings, wish = with_qualities(settings, Wish(family, source, tuple(qualities), instrument, variety))
+    settings, wish = with_qualities(
+        settings, Wish(family, source, tuple(qualities), instrument, variety, (pitch, pitch))
+    )
     check_velocity(velocity)
     _check_pitch(loaded, pitch, nearest=False)
     if latent is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,8 @@ def run(
     lasting = {**settings, "seconds": 4.0 if settings["seconds"] is None else settings["seconds"]}
     chosen, wish = g.with_qualities(g.NoteSettings(**lasting), wish)
     pitches = parse_pitches(request.pitch) if request.pitch is not None else None
+    if pitches:
+        wish = replace(wish, span=(min(pitches), max(pitches)))
     sounds, heard = _sounds(loaded, request, wish, pitches, chosen.seed)
     typed = {key: value for key, value in vars(request).items() if value not in (None, "")}
     history = [history_entry("generate", {**typed, **settings, "model": model}, chosen.seed)]

@@ -32,6 +32,7 @@ class Wish:
         instrument: name of one of the model's instruments.
         variety: how far from the known instruments a sound may lie: 0 is one of them, 1 as far as their own
             notes scatter.
+        span: lowest and highest pitch it will play; instruments that reach them are preferred.
     """
 
     family: str | None = None
@@ -39,6 +40,7 @@ class Wish:
     qualities: tuple[str, ...] = ()
     instrument: str | None = None
     variety: float = 1.0
+    span: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,10 @@ class NoteModel(ABC):
                 hint=f"{wish.family or 'its instruments'}: sources {', '.join(sources)};"
                 f" qualities {', '.join(qualities) or 'none'}",
             )
+        if wish.span is not None:
+            low, high = wish.span[0] + 3, wish.span[1] - 3  # what was heard a few keys away is known well enough
+            reaching = [i for i in fitting if self.instruments[i]["low"] <= low and high <= self.instruments[i]["high"]]
+            fitting = reaching or fitting
         return fitting
 
     @abstractmethod

@@ -122,6 +122,9 @@ def test_a_wish_chooses_among_the_instruments(tiny):
     assert {tiny.draw(Wish("organ"), np.random.default_rng(n)).instrument for n in range(20)} == {"pipe", "hammond"}
     assert tiny.draw(Wish("organ", "electronic"), np.random.default_rng(0)).instrument == "hammond"
     assert tiny.draw(Wish(qualities=("bright",)), np.random.default_rng(0)).instrument == "oboe"
+    tiny.instruments[2]["high"] = 50
+    assert {tiny.draw(Wish("organ", span=(60, 70)), np.random.default_rng(n)).instrument for n in range(9)} == {"pipe"}
+    assert tiny.draw(Wish("organ", "electronic", span=(60, 70)), np.random.default_rng(0)).instrument == "hammond"
     exact = tiny.draw(Wish(instrument="oboe", variety=0.0), np.random.default_rng(0))
     assert np.allclose(exact.latent, [1, 0, 0, 0], atol=1e-3)
 
