@@ -19,6 +19,8 @@ REACH_SEMITONES = 7.0
 
 #: Cost of a melodic step by its size in semitones.
 _STEP_COST = (0.55, 0.0, 0.0, 0.35, 0.45, 0.9, 3.0, 1.3, 2.0, 2.2, 3.0, 3.5, 2.2)
+#: Cost of going back to the pitch before the last.
+_SEESAW_COST = 0.6
 
 
 def compose(
@@ -145,19 +147,25 @@ def _echo_cost(pitches: np.ndarray, part: list[SungNote], model: list[SungNote],
 
 
 def _viterbi(costs: np.ndarray, pitches: np.ndarray, previous: float | None) -> list[int]:
-    size = np.minimum(np.abs(pitches[:, None] - pitches[None, :]), 13)
-    step = np.array([*_STEP_COST, 6.0])[size]
-    total = costs[0].copy()
+    """Cheapest path (Viterbi over pairs of notes, so that see-sawing between two pitches can cost something)."""
+    table = np.array([*_STEP_COST, 6.0])
+    step = table[np.minimum(np.abs(pitches[:, None] - pitches[None, :]), 13)]
+    first = costs[0].copy()
     if previous is not None:
-        total += 0.5 * np.array([*_STEP_COST, 6.0])[np.minimum(np.abs(pitches - round(previous)), 13)]
-    back = np.zeros(costs.shape, int)
-    for i in range(1, len(costs)):
-        options = total[:, None] + step
-        back[i] = np.argmin(options, axis=0)
-        total = options[back[i], np.arange(len(pitches))] + costs[i]
-    path = [int(np.argmin(total))]
-    for i in range(len(costs) - 1, 0, -1):
-        path.append(int(back[i, path[-1]]))
+        first += 0.5 * table[np.minimum(np.abs(pitches - round(previous)), 13)]
+    if len(costs) == 1:
+        return [int(np.argmin(first))]
+    seesaw = _SEESAW_COST * np.eye(len(pitches))[:, None, :] * (1 - np.eye(len(pitches)))[None]
+    total = first[:, None] + step + costs[1]  # (note before, note)
+    back = []
+    for cost in costs[2:]:
+        options = total[:, :, None] + seesaw  # (two before, before, note)
+        back.append(np.argmin(options, axis=0))
+        total = options.min(axis=0) + step + cost
+    before, now = np.unravel_index(int(np.argmin(total)), total.shape)
+    path = [int(now), int(before)]
+    for pointers in reversed(back):
+        path.append(int(pointers[path[-1], path[-2]]))
     return path[::-1]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,26 @@ def test_notes_begin_on_beats_or_eighths_in_the_key(spoken):
     assert plan.notes[-1].pitch % 12 == 2
     steps = np.abs(np.diff([n.pitch for n in plan.notes]))
     assert np.median(steps) <= 4 and steps.max() <= 12
+
+
+def test_cheapest_path_is_found_and_see_saws_cost(rng):
+    """Against every possible melody of four notes over five pitches."""
+    from itertools import product
+
+    from audiokit.dsp import melody
+
+    pitches = np.array([60, 62, 64, 65, 67])
+    table = np.array([*melody._STEP_COST, 6.0])
+    for _ in range(5):
+        costs = rng.random((4, 5))
+
+        def price(path, costs=costs):
+            moves = sum(table[min(13, abs(pitches[b] - pitches[a]))] for a, b in itertools.pairwise(path))
+            back = sum(a == c != b for a, b, c in zip(path, path[1:], path[2:], strict=False))
+            return moves + costs[range(4), path].sum() + melody._SEESAW_COST * back
+
+        best = min(product(range(5), repeat=4), key=lambda path: price(list(path)))
+        assert price(melody._viterbi(costs, pitches, None)) == pytest.approx(price(list(best)))
 
 
 def test_only_vowels_are_stretched(spoken):
