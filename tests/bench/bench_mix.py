@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -49,9 +48,7 @@ def main() -> None:
             level = f"{20 * np.log10(deviation):.0f}" if deviation else "none"
             kept = "yes" if np.abs(y).max() > 1 else "no, clipped"
             lines.append(f"| {name} | {elapsed:.1f} | {level} | {kept} |")
-        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        lines += ["", f"{TRACKS} stereo float files of {SECONDS} s that sum over full scale; {os.cpu_count()} cores;"
-                  f" the largest of the processes took {memory:.0f} MB."]  # fmt: skip
+        lines += ["", f"{TRACKS} stereo float files of {SECONDS} s that sum over full scale; {os.cpu_count()} cores."]
     text = "\n".join(lines)
     print(text)
     results = Path(__file__).parent / "results"

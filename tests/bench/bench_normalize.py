@@ -139,8 +139,8 @@ def report(rows, files, seconds: float) -> None:
         )
     lines += [
         "",
-        f"{len(files)} pieces of music, {seconds:.0f} s in all, some under 3 s, to {TARGET:g} LUFS at {PEAK:g} dBTP; judged by ffmpeg's"
-        f" ebur128, which prints one decimal; {os.cpu_count()} cores, start-up included.",
+        f"{len(files)} pieces of music, {seconds:.0f} s in all, some under 3 s, to {TARGET:g} LUFS at {PEAK:g} dBTP;"
+        f" judged by ffmpeg's ebur128, which prints one decimal; {os.cpu_count()} cores, start-up included.",
     ]
     text = "\n".join(lines)
     print(text)
