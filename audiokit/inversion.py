@@ -38,6 +38,8 @@ class InvertOptions:
         source: audio file whose phase init "source" takes.
         model: mel inverter network by name or folder; "none" for the classical solve; None picks what fits.
         seed: of random phases.
+        vocoder: neural vocoder by name, folder or official checkpoint, instead of phase retrieval.
+        device: where a vocoder runs.
     """
 
     method: str = "auto"
@@ -46,8 +48,12 @@ class InvertOptions:
     source: str | None = None
     model: str | None = None
     seed: int = 0
+    vocoder: str | None = None
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
+        if self.vocoder is not None and (self.method != "auto" or self.init != "pghi" or self.model is not None):
+            raise ParameterError("--vocoder replaces --method, --init and --model", hint="leave those out")
         if self.method not in METHODS:
             raise ParameterError(f"unknown method {self.method!r}", hint=f"methods: {', '.join(METHODS)}")
         if self.init == "source" and self.method in ("istft", "pghi"):
@@ -83,7 +89,7 @@ def invert(
         transform: what they are.
         length: samples to return; what the frames cover unless given.
         source: audio (C, T) or (1, T) at transform.rate whose phase to start from, for init "source".
-        **options: method, iterations, init, model, seed, as in InvertOptions.
+        **options: method, iterations, init, model, seed, vocoder, device, as in InvertOptions.
 
     Returns:
         Audio (C, T), float32, at transform.rate.
@@ -112,8 +118,13 @@ def choose_engine(
 
     Raises:
         UsageError: the exact inverse is asked for, but the phase was not kept.
-        ModelError: the mel inverter asked for does not fit the bands.
+        ModelError: the mel inverter or vocoder asked for does not fit the bands.
     """
+    if options.vocoder is not None:
+        from audiokit.models.vocoder import VocoderEngine, load_vocoder
+
+        network, card = load_vocoder(options.vocoder, device=options.device)
+        return VocoderEngine(transform, channels, network, card, options.vocoder)
     method = options.method
     if method == "auto":
         keeps = transform.is_complex and options.init == "pghi"

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audiokit.commands.spectro import Fmax, Fmin, Hop, NFft, NMels, Window
-from audiokit.options import BatchOptions, Inputs, Out, Seed, batch_options
+from audiokit.options import BatchOptions, Device, Inputs, Out, Seed, batch_options
 
 _BARE = "For a bare .npy: "
 
@@ -37,6 +37,14 @@ def invert(
             help="Network from mel bands to linear bins (default: the shipped one that fits; none: solve without).",
         ),
     ] = None,
+    vocoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FOLDER|FILE",
+            help="A neural vocoder instead: MelGAN, HiFi-GAN or Vocos, imported or the official checkpoint itself.",
+        ),
+    ] = None,
+    device: Device = "cpu",
     preset: Annotated[str | None, typer.Option(metavar="NAME", help=_BARE + "the front-end, as in spectro.")] = None,
     kind: Annotated[str | None, typer.Option(metavar="stft|magnitude|mel", help=_BARE + "what it holds.")] = None,
     rate: Annotated[int | None, typer.Option(min=1, help=_BARE + "its sample rate in Hz.")] = None,
@@ -63,6 +71,7 @@ def invert(
       audiokit invert song.chunks -o back.wav
       audiokit invert sets/ -o audio/ --iterations 100
       audiokit invert generated.npy --preset cyclegan-music -o jazz.wav
+      audiokit invert speech.chunks --vocoder g_02500000 -o speech.wav
       audiokit invert styled.chunks --init source --source song.wav -o styled.wav
     """
     from dataclasses import asdict
@@ -74,7 +83,7 @@ def invert(
 
     if source is not None and init == "pghi":
         init = "source"
-    options = InvertOptions(method, iterations, init, source, model, seed)
+    options = InvertOptions(method, iterations, init, source, model, seed, vocoder, device)
     bare = SpectroOptions(kind, n_fft, hop, window, n_mels, fmin, fmax, scale, rate, preset)
     recipe = {**asdict(options), **{key: value for key, value in asdict(bare).items() if value}}
     task = partial(invert_file, options=options, bare=bare)

@@ -32,6 +32,9 @@ IMPORTERS: dict[str, tuple[str, str]] = {
         "audiokit.models.vocal_cyclegan:import_vocal_cyclegan",
         "generators of a VocalCycleGAN (generator_state_vocal_dict_*.pt, or the folder with both)",
     ),
+    "melgan": ("audiokit.models.melgan:import_melgan", "a MelGAN generator (netG.pt), or ParallelWaveGAN's (.pkl)"),
+    "hifigan": ("audiokit.models.hifigan:import_hifigan", "a HiFi-GAN generator (g_02500000), config.json beside it"),
+    "vocos": ("audiokit.models.vocos:import_vocos", "a Vocos generator (pytorch_model.bin), config.yaml beside it"),
     "gtcrn": ("audiokit.models.gtcrn:import_gtcrn", "a GTCRN speech denoiser (model_trained_on_*.tar)"),
 }
 
