@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,23 @@ def place_by_recording(relative: str, *, shares: dict[str, float], seed: int, fo
     return f"{part_of(str(recording), shares, seed)}/{relative}"
 
 
+@dataclass(frozen=True)
+class Division:
+    """How a data set is divided and stored, as the options say it.
+
+    Attributes:
+        split: such as "train:0.9,valid:0.1".
+        split_by: what stays together, "recording" or "folder".
+        shards: largest size of a WebDataset shard, such as "500MB"; None keeps folders.
+        seed: of the division.
+    """
+
+    split: str | None = None
+    split_by: str = "recording"
+    shards: str | None = None
+    seed: int = 0
+
+
 def write_dataset(
     task: Task,
     inputs: Sequence[str],
@@ -41,10 +59,7 @@ def write_dataset(
     *,
     batch: BatchOptions,
     recipe: dict[str, Any],
-    split: str | None,
-    split_by: str,
-    shards: str | None,
-    seed: int,
+    division: Division,
 ) -> None:
     """Turn recordings into spectra, divided into parts and, with `shards`, packed for WebDataset.
 
@@ -54,10 +69,7 @@ def write_dataset(
         out: folder of the data set.
         batch: the shared options.
         recipe: options of the transform, for the history.
-        split: such as "train:0.9,valid:0.1".
-        split_by: what stays together, "recording" or "folder".
-        shards: largest size of a shard, such as "500MB".
-        seed: of the division.
+        division: into which parts, and how they are stored.
 
     Raises:
         UsageError: a data set cannot go to a pipe.
@@ -65,10 +77,12 @@ def write_dataset(
     """
     if out is None or out == "-" or Path(out).suffix:
         raise UsageError(f"-o {out}: a data set is a folder", hint="name a folder: -o dataset/")
+    split_by, shards, seed = division.split_by, division.shards, division.seed
     if split_by not in ("recording", "folder"):
         raise UsageError(f"--split-by {split_by}: must be recording or folder")
-    shares = parse_split(split) if split else {}
-    place = partial(place_by_recording, shares=shares, seed=seed, folder=split_by == "folder") if split else None
+    shares = parse_split(division.split) if division.split else {}
+    by_folder = split_by == "folder"
+    place = partial(place_by_recording, shares=shares, seed=seed, folder=by_folder) if shares else None
     if not shards:
         run(
             task,

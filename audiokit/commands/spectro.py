@@ -104,9 +104,9 @@ def spectro(
     recipe = {key: value for key, value in asdict(options).items() if value not in (None, False)}
     task = partial(spectro_file, options=options)
     if split or shards:
-        from audiokit.datasets import write_dataset
+        from audiokit.datasets import Division, write_dataset
 
-        parts = {"split": split, "split_by": split_by, "shards": shards, "seed": seed}
-        write_dataset(task, inputs, out, batch=batch, recipe=recipe, **parts)
+        division = Division(split, split_by, shards, seed)
+        write_dataset(task, inputs, out, batch=batch, recipe=recipe, division=division)
         return
     run(task, inputs, out, batch=batch, command="spectro", options=recipe, ext=f".{format}")
