@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 _LAZY: dict[str, str] = {
     "AudiokitError": "audiokit.errors:AudiokitError",
     "describe": "audiokit.describe:describe",
+    "split": "audiokit.models.separator:split",
     "spectro": "audiokit.spectra:spectro",
     "invert": "audiokit.inversion:invert",
     "denoise": "audiokit.denoising:denoise",

@@ -225,3 +225,51 @@ class Fifo:
     def close(self) -> None:
         """Remove the file."""
         self._file.close()
+
+
+def separate_windows(
+    blocks: Iterable[np.ndarray], estimate: Masks, *, core: int, context: int, fade: int
+) -> Iterator[np.ndarray]:
+    """Separate a stream by a function of audio, in windows whose edges are cross-faded.
+
+    Args:
+        blocks: audio (C, n).
+        estimate: audio (C, n) -> stems (S, C, n).
+        core: samples that one window contributes.
+        context: samples it sees on either side of them.
+        fade: samples over which neighbouring windows are cross-faded; at most `context`.
+
+    Yields:
+        Stems (S, C, n); together as long as the input.
+
+    >>> blocks = [np.ones((2, 700), np.float32)] * 3
+    >>> parts = separate_windows(blocks, lambda y: y[None], core=500, context=100, fade=50)
+    >>> sum(part.shape[2] for part in parts)
+    2100
+    """
+    ramp = (np.arange(fade, dtype=np.float32) + 0.5) / max(fade, 1)
+    held, first, start, over = np.zeros((0, 0), np.float32), 0, 0, False
+    tail: np.ndarray | None = None
+    source = iter(blocks)
+    while True:
+        waiting = [held] if held.size else []
+        end = first + held.shape[1]
+        while not over and end < start + core + context:
+            if (block := next(source, None)) is None:
+                over = True
+            else:
+                waiting.append(block)
+                end += block.shape[1]
+        held = np.concatenate(waiting, axis=1) if waiting else held
+        if start >= end:
+            return
+        stop = min(start + core, end)
+        found = estimate(held[:, : min(end, stop + context) - first])
+        y = found[..., start - first : stop - first].copy()
+        if tail is not None:
+            n = min(tail.shape[-1], y.shape[-1])
+            y[..., :n] = y[..., :n] * ramp[:n] + tail[..., :n] * (1 - ramp[:n])
+        tail = found[..., stop - first : stop - first + fade].copy()
+        yield y
+        drop = max(0, stop - context - first)
+        held, first, start = held[:, drop:].copy(), first + drop, stop

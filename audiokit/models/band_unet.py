@@ -12,7 +12,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -36,6 +36,7 @@ class BandUnetConfig:
         single: lowest bands that are one bin wide.
         widths: channels of each level; each level halves bands and frames.
         squeeze: the linear layers across bands shrink them to a `squeeze`-th.
+        norm: "frame" (each frame by itself) or "batch" (by what was seen in training).
     """
 
     stems: Sequence[str] = ("vocals", "accompaniment")
@@ -46,10 +47,13 @@ class BandUnetConfig:
     single: int = 150
     widths: Sequence[int] = (24, 48, 72)
     squeeze: int = 8
+    norm: str = "frame"
 
     def __post_init__(self) -> None:
         if self.bands % 2 ** len(self.widths):
             raise ParameterError(f"{self.bands} bands cannot be halved {len(self.widths)} times")
+        if self.norm not in ("frame", "batch"):
+            raise ParameterError(f"norm is frame or batch, not {self.norm!r}")
         if not 1 <= self.single < self.bands < self.n_fft // 2:
             raise ParameterError("bands must be more than the single ones and fewer than the bins")
 
@@ -77,16 +81,35 @@ def band_filters(*, n_fft: int, bands: int, single: int) -> np.ndarray:
     return np.stack([np.interp(bins, centers, np.eye(bands)[band]) for band in range(bands)]).astype(np.float32)
 
 
+class FrameNorm(nn.Module):
+    """Normalise every frame over channels and bands, then scale and shift each channel.
+
+    Nothing is remembered between frames or songs: a quiet or a dull recording looks like any other, and the answer
+    does not depend on how a recording is cut.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, c, N, bands) to the same shape."""
+        frames = x.permute(0, 2, 3, 1)  # (B, N, bands, c): contiguous where x is stored with channels last
+        frames = nn.functional.layer_norm(frames, frames.shape[2:], eps=1e-4)
+        return (frames * self.weight + self.bias).permute(0, 3, 1, 2)
+
+
 class BandMixing(nn.Module):
     """Two linear layers across all bands, with a bottleneck between them."""
 
-    def __init__(self, channels: int, bands: int, squeeze: int) -> None:
+    def __init__(self, channels: int, bands: int, squeeze: int, norm: Callable[[int], nn.Module]) -> None:
         super().__init__()
         inner = max(4, bands // squeeze)
         self.down = nn.Linear(bands, inner, bias=False)
-        self.norm_inner = nn.BatchNorm2d(channels)
+        self.norm_inner = norm(channels)
         self.up = nn.Linear(inner, bands, bias=False)
-        self.norm = nn.BatchNorm2d(channels)
+        self.norm = norm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, c, N, bands) to the same shape."""
@@ -96,13 +119,15 @@ class BandMixing(nn.Module):
 class Block(nn.Module):
     """Two 3x3 convolutions and a mixing of bands, added to the input; `reach` spreads the second one in time."""
 
-    def __init__(self, channels: int, bands: int, squeeze: int, reach: int = 1) -> None:
+    def __init__(
+        self, channels: int, bands: int, squeeze: int, norm: Callable[[int], nn.Module], reach: int = 1
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(channels)
+        self.norm1 = norm(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=(reach, 1), dilation=(reach, 1), bias=False)
-        self.norm2 = nn.BatchNorm2d(channels)
-        self.mixing = BandMixing(channels, bands, squeeze)
+        self.norm2 = norm(channels)
+        self.mixing = BandMixing(channels, bands, squeeze, norm)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, c, N, bands) to the same shape."""
@@ -130,18 +155,21 @@ class BandUnet(nn.Module):
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("height", torch.linspace(-1, 1, config.bands), persistent=False)
         widths, squeeze = list(config.widths), config.squeeze
+        norm = FrameNorm if config.norm == "frame" else nn.BatchNorm2d
         sizes = [config.bands >> level for level in range(1, len(widths) + 1)]
         self.down = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+            nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False), norm(b), nn.ReLU())
             for a, b in zip([3, *widths[:-1]], widths, strict=True)
         )
-        self.encoder = nn.ModuleList(Block(c, size, squeeze) for c, size in zip(widths, sizes, strict=True))
-        self.bottom = nn.Sequential(*(Block(widths[-1], sizes[-1], squeeze, reach) for reach in (2, 4)))
+        self.encoder = nn.ModuleList(Block(c, size, squeeze, norm) for c, size in zip(widths, sizes, strict=True))
+        self.bottom = nn.Sequential(*(Block(widths[-1], sizes[-1], squeeze, norm, reach) for reach in (2, 4)))
         self.up = nn.ModuleList(
-            nn.Sequential(nn.ConvTranspose2d(b, a, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(a), nn.ReLU())
+            nn.Sequential(nn.ConvTranspose2d(b, a, 4, stride=2, padding=1, bias=False), norm(a), nn.ReLU())
             for a, b in pairwise(widths)
         )
-        self.decoder = nn.ModuleList(Block(c, size, squeeze) for c, size in zip(widths[:-1], sizes[:-1], strict=True))
+        self.decoder = nn.ModuleList(
+            Block(c, size, squeeze, norm) for c, size in zip(widths[:-1], sizes[:-1], strict=True)
+        )
         self.last = nn.ConvTranspose2d(widths[0], 16, 4, stride=2, padding=1)
         self.head = nn.Conv2d(16 + 3, 2 * len(config.stems), 3, padding=1)
 
@@ -169,7 +197,7 @@ class BandUnet(nn.Module):
 
     def band_masks(self, features: Tensor) -> Tensor:
         """Map features (B, 3, N, bands) to masks (B, S, 2, N, bands); N is a multiple of `multiple`."""
-        skips, x = [], features
+        skips, x = [], features.contiguous(memory_format=torch.channels_last)
         for down, block in zip(self.down, self.encoder, strict=True):
             x = block(down(x))
             skips.append(x)

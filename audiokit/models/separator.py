@@ -151,25 +151,23 @@ class Separation:
     Args:
         settings: engine, model, stems and the rest.
         rate, channels: of the stream.
-        grid: rounds audio to what the format it will be written in can hold, so that what is left for the last stem is
-            left by what is really written; None for floating point.
 
     Attributes:
         stems: names of the stems that come out.
         channels: of each stem; the input's, or 2 in compat mode.
+        grid: rounds audio to what the format it will be written in can hold, so that what is left for the last stem is
+            left by what is really written; nothing is rounded by default.
 
     Raises:
         ParameterError, ModelError, MissingExtraError: as for `split`.
     """
 
-    def __init__(
-        self, settings: Settings, rate: int, channels: int, *, grid: Callable[[np.ndarray], np.ndarray] | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, rate: int, channels: int) -> None:
         self.engine = load_engine(settings)
         self.rate, self.inputs = rate, channels
         self._inner_rate = self.engine.rate or rate
         self.stems = wanted_stems(self.engine.stems, settings)
-        self._grid = grid or (lambda y: y)
+        self.grid: Callable[[np.ndarray], np.ndarray] = lambda y: y
         own = [stem for stem in self.stems if stem != RESIDUAL]
         last = self.engine.stems[-1]
         # The last stem is what the others leave, where they were separated anyway: exact at any rate.
@@ -256,10 +254,10 @@ class Separation:
         if self._rest is None and RESIDUAL not in self.stems:
             return found
         whole = self._paired(whole) if self.engine.pairs_only else whole
-        left = whole - sum(self._grid(y) for y in found.values())
+        left = whole - sum(self.grid(y) for y in found.values())
         if self._rest is not None:
             found[self._rest] = left
-            left = left - self._grid(left)
+            left = left - self.grid(left)
         if RESIDUAL in self.stems:
             found[RESIDUAL] = left
         return {stem: found[stem] for stem in self.stems}
@@ -275,6 +273,25 @@ def wanted_stems(known: Sequence[str], settings: Settings) -> tuple[str, ...]:
         raise ParameterError("no stem asked for", hint=f"there are {', '.join(known)}")
     wanted = tuple(dict.fromkeys(wanted))
     return (*wanted, RESIDUAL) if settings.residual and RESIDUAL not in wanted else wanted
+
+
+def choose_stems(settings: Settings, several: str | None, single: str | None) -> tuple[Settings, list[str]]:
+    """Put the stems that --stems or --stem ask for into settings, and name those that will come out.
+
+    Raises:
+        ParameterError: one is unknown, or both options are given.
+        ModelError: the model is unknown.
+    """
+    if several is not None and single is not None:
+        raise ParameterError("--stems and --stem exclude each other", hint="use --stems for several")
+    known = known_stems(settings)
+    if single is not None:
+        if settings.residual and single != RESIDUAL:
+            raise ParameterError("--stem is one stem, --residual adds another", hint="use --stems")
+        several = single
+    names = None if several is None else tuple(name.strip() for name in several.split(",") if name.strip())
+    settings = replace(settings, stems=names, residual=settings.residual or RESIDUAL in (names or ()))
+    return settings, list(wanted_stems(known, settings))
 
 
 def known_stems(settings: Settings) -> tuple[str, ...]:

@@ -56,6 +56,7 @@ class StemMixer:
         seconds: length of an example.
         from_songs: share of examples whose stems belong together, where there are songs.
         empty: share of examples in which one stem is silent.
+        layered: share of loose parts that are two at once.
     """
 
     stems: Sequence[str]
@@ -65,6 +66,7 @@ class StemMixer:
     seconds: float = 3.0
     from_songs: float = 0.3
     empty: float = 0.12
+    layered: float = 0.3
 
     def __post_init__(self) -> None:
         """Refuse stems that nothing is there for."""
@@ -91,7 +93,7 @@ class StemMixer:
         if complete and rng.random() < self.from_songs:
             y, cutoff = self._moment(complete[rng.integers(len(complete))], rng, length)
         else:
-            drawn = [self._loose(stem, rng, length) for stem in self.stems]
+            drawn = [self._layers(stem, rng, length) for stem in self.stems]
             y, cutoff = np.stack([part for part, _ in drawn]), min(cutoff for _, cutoff in drawn)
         levels = np.sqrt(np.mean(y**2, axis=(1, 2)) + 1e-9)
         if levels.min() > 1e-4 and rng.random() < 0.8:  # else the levels of the recordings stay
@@ -105,6 +107,14 @@ class StemMixer:
         peak = np.abs(y.sum(axis=0)).max()
         y = y * np.float32(10 ** (rng.uniform(-18, 0) / 20) / max(peak, 1e-3))
         return np.ascontiguousarray(y, np.float32), cutoff
+
+    def _layers(self, stem: str, rng: np.random.Generator, length: int) -> tuple[Audio, float]:
+        """Draw one loose part of a stem, or two on top of each other."""
+        y, cutoff = self._loose(stem, rng, length)
+        if rng.random() < self.layered:
+            more, other = self._loose(stem, rng, length)
+            y, cutoff = y + np.float32(10 ** (rng.uniform(-12, 3) / 20)) * more, min(cutoff, other)
+        return y, cutoff
 
     def _moment(self, song: Mapping[str, Part], rng: np.random.Generator, length: int) -> tuple[Audio, float]:
         speed = _speed(rng)
@@ -202,6 +212,7 @@ class SplitterRecipe(Recipe):
         batch: examples per step.
         learning_rate: highest rate of AdamW.
         card: what is known about the model beyond what the training measures.
+        start: weights to begin from, as the network names them; what does not fit is left out.
         seed: of the first weights.
         device: where to train.
     """
@@ -216,6 +227,7 @@ class SplitterRecipe(Recipe):
         batch: int = 8,
         learning_rate: float = 2e-3,
         card: dict[str, Any] | None = None,
+        start: Mapping[str, Tensor] | None = None,
         seed: int = 0,
         device: str = "cpu",
     ) -> None:
@@ -224,6 +236,10 @@ class SplitterRecipe(Recipe):
         stems = list(mixer.stems)
         self.network: Any
         self.network, self.architecture = _network(network, stems, settings or {})
+        if start is not None:
+            own = self.network.state_dict()
+            fitting = {key: value for key, value in start.items() if key in own and value.shape == own[key].shape}
+            self.network.load_state_dict(fitting, strict=False)
         config = self.network.config
         if mixer.rate != config.rate:
             raise ParameterError(f"examples have {mixer.rate} Hz, the network works at {config.rate} Hz")
@@ -333,12 +349,12 @@ class SplitterRecipe(Recipe):
 
     def export(self, folder: Path, weights: dict[str, dict[str, Tensor]]) -> None:
         """Write the model folder."""
-        from audiokit.models import checkpoint
+        from audiokit.training.export import place_model
 
         self.network.load_state_dict(weights["splitter"], strict=False)
         card = {"kind": "split", "architecture": self.architecture, "settings": self.network.settings}
         labels = list(self.mixer.stems)
-        checkpoint.save(folder, self.network, {**card, "labels": labels, **self.card}, dtype="float16")
+        place_model(folder, self.network, {**card, "labels": labels, **self.card}, dtype="float16")
 
 
 def _network(name: str, stems: list[str], settings: dict[str, Any]) -> tuple[nn.Module, str]:
@@ -488,6 +504,7 @@ def train_splitter(
         raise UsageError(f"--stems {stems}: at least two different names are needed")
     chosen = _settings(settings)
     rate = int(chosen.get("rate", 44_100))
+    begin = (options or {}).get("start")
     loose: dict[str, list[list[Part]]] = {}
     for part in parts:
         stem, found, path = part.partition("=")
@@ -495,7 +512,7 @@ def train_splitter(
             raise UsageError(f"--part {part}: must be STEM=FOLDER, STEM one of {', '.join(names)}")
         loose.setdefault(stem, []).append([read_part(file, rate) for file in find_audio(path)])
     whole = [read_song(song, names, rate) for given in songs for song in find_songs(given)]
-    chosen_options = dict(options or {})
+    chosen_options = {**(options or {}), "start": None if begin is None else _start(begin)}
     seed = int(chosen_options.get("seed", 0))
     chosen_options["device"] = pick_device(chosen_options.get("device", "cpu"))
     mixer = StemMixer(names, whole, loose, rate=rate, **(mixing or {}))
@@ -503,6 +520,12 @@ def train_splitter(
     judged = read_judges(judges, names, rate)
     recipe = SplitterRecipe(mixer, judged, network=network, settings=chosen, card=card, **chosen_options)
     return fit(recipe, folder=folder, seed=seed, schedule=cosine(), best="loss" if judged else None, **(loop or {}))
+
+
+def _start(model: str) -> Mapping[str, Tensor]:
+    from audiokit.models.checkpoint import WEIGHTS, find, read_safetensors
+
+    return read_safetensors(find(model) / WEIGHTS)
 
 
 def _settings(given: Sequence[str]) -> dict[str, Any]:

@@ -32,6 +32,9 @@ def splitter(
     setting: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Setting of the network, as JSON; repeatable.")
     ] = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="NAME|FOLDER", help="Begin from the weights of this model, where they fit.")
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps in total.")] = 20_000,
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="Stop after this long, earlier runs included.")
@@ -66,7 +69,7 @@ def splitter(
         network=network,
         settings=setting or [],
         mixing={"seconds": seconds, "from_songs": from_songs},
-        options={"batch": batch, "learning_rate": learning_rate, "seed": seed, "device": device},
+        options={"batch": batch, "learning_rate": learning_rate, "start": start, "seed": seed, "device": device},
         loop={"steps": steps, "minutes": minutes, "validate_every": judge_every, "resume": resume, "quiet": quiet},
         notes={"licence": licence, "training_data": credit},
     )
