@@ -32,6 +32,10 @@ IMPORTERS: dict[str, tuple[str, str]] = {
         "audiokit.models.vocal_cyclegan:import_vocal_cyclegan",
         "generators of a VocalCycleGAN (generator_state_vocal_dict_*.pt, or the folder with both)",
     ),
+    "cyclegan": (
+        "audiokit.models.style_models:import_generator",
+        "a CycleGAN or pix2pix generator (*_net_G*.pth, gen_j.pth.tar), or the folder with them",
+    ),
     "melgan": ("audiokit.models.melgan:import_melgan", "a MelGAN generator (netG.pt), or ParallelWaveGAN's (.pkl)"),
     "hifigan": ("audiokit.models.hifigan:import_hifigan", "a HiFi-GAN generator (g_02500000), config.json beside it"),
     "vocos": ("audiokit.models.vocos:import_vocos", "a Vocos generator (pytorch_model.bin), config.yaml beside it"),

@@ -103,13 +103,16 @@ def _folder(spec: str, direction: str) -> str:
     return str(back)
 
 
-def import_generator(source: str | Path, *, preset: str = "cyclegan-music", frames: int = 256) -> Any:
+def import_generator(
+    source: str | Path, *, preset: str = "cyclegan-music", frames: int = 256, direction: str = "ab"
+) -> Any:
     """Read a CycleGAN or pix2pix generator of the authors' code or of projects built on it.
 
     Args:
-        source: checkpoint file, or a folder of them (the way there is taken).
+        source: checkpoint file, or a folder of them.
         preset: the front-end that it was trained on.
         frames: frames that it saw at once.
+        direction: which of a folder's, "ab" or "ba".
 
     Returns:
         The network with its weights, and its card.
@@ -119,11 +122,13 @@ def import_generator(source: str | Path, *, preset: str = "cyclegan-music", fram
     """
     path = Path(source)
     if path.is_dir():
-        file = _official_file(path, "ab")
+        file = _official_file(path, direction)
         if file is None:
             raise ModelError(f"{source}: holds no *_net_G*.pth", hint="give the checkpoint file itself")
         path = file
     state = read_state_dict(path)
+    if frames < 4 or frames % 4:
+        raise ParameterError(f"frames is a multiple of 4, not {frames}")
     architecture, settings = infer_generator(state, name=str(path))
     if settings["input_nc"] != 1 or settings["output_nc"] != 1:
         raise ModelError(
@@ -137,7 +142,7 @@ def import_generator(source: str | Path, *, preset: str = "cyclegan-music", fram
         "architecture": architecture,
         "settings": settings,
         "frontend": standard_frontend(preset=preset, frames=frames).to_dict(),
-        "labels": {"from": "a", "to": "b"},
+        "labels": {"from": "a", "to": "b"} if direction == "ab" else {"from": "b", "to": "a"},
         "licence": "that of the checkpoint's author",
         "source": path.name,
     }

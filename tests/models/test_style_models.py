@@ -59,6 +59,18 @@ def test_folder_of_checkpoints_knows_both_ways(tmp_path, x, names):
         assert torch.equal(answer(loaded, x), answer(way, x))
 
 
+def test_import_makes_a_model_folder(tmp_path, x):
+    from audiokit.models.importers import import_checkpoint
+
+    original = network(3, n_blocks=1)
+    torch.save(original.state_dict(), tmp_path / "latest_net_G_B.pth")
+    imported, card = import_checkpoint("cyclegan", tmp_path, {"direction": "ba", "frames": 128})
+    assert card["labels"] == {"from": "b", "to": "a"} and card["frontend"]["frames"] == 128
+    save(tmp_path / "model", imported, card)
+    loaded, _, _ = load_style_model(str(tmp_path / "model"))
+    assert torch.equal(answer(loaded, x), answer(original, x))
+
+
 def test_model_folder_knows_the_way_back_if_it_was_trained(tmp_path, x):
     from audiokit.dsp.style import standard_frontend
 
