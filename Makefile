@@ -42,3 +42,9 @@ clean:
 
 readme: $(VENV)/.tested
 	$(BIN)/python -m cogapp -r README.md
+
+# Every bench prints its table and keeps it in tests/bench/results; run it on a machine with nothing else to do.
+bench: $(VENV)/.tested
+	for bench in tests/bench/bench_*.py; do \
+	  $(BIN)/python -W ignore -m "tests.bench.$$(basename $$bench .py)" || echo "$$bench did not finish"; \
+	done
