@@ -1,4 +1,4 @@
-"""Speech over a backing becomes a sung vocal: the function behind `audiokit.sing`, and the per-file task.
+"""Speech over a backing becomes a sung vocal: the function behind `audiokit.sing`.
 
 The default engine decides everything in a plan (what is sung when and how high) and sings it with WORLD. The other
 engine is the VocalCycleGAN, which maps mel columns without a plan; "both" lets it refine what the first one sang.
@@ -7,17 +7,15 @@ engine is the VocalCycleGAN, which maps mel columns without a plan; "both" lets 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiokit.dsp.plan import Music, Plan, SungNote, even_music
+from audiokit.dsp.plan import Music, Plan, SungNote, even_music, repeat_music
 from audiokit.errors import InputError, ParameterError
 
 if TYPE_CHECKING:
-    from audiokit.batch import Job
     from audiokit.dsp.world import Voice
 
 ENGINES = ("world", "gan", "both")
@@ -26,8 +24,6 @@ HARMONIES = ("third", "fifth", "octave")
 QUALITIES = ("fast", "best")
 #: The published app's mix: 0.7 of the vocal and 0.5 of the backing.
 REFERENCE_GAINS = (0.7, 0.5)
-#: The model of the gan engine.
-DEFAULT_MODEL = "sing-gan"
 
 
 @dataclass(frozen=True)
@@ -171,11 +167,15 @@ def sing(
     audiokit.errors.InputError: no voiced speech found
     """
     how = SingOptions(**options)
-    sung = _sing_with_gan(speech, rate, backing, backing_rate, how) if how.engine == "gan" else None
-    if sung is None:
-        sung = _sing_with_world(speech, rate, backing, backing_rate, how, lyrics, melody, guide, plan)
+    if how.engine == "gan":
+        from audiokit.singing_network import sing_with_network
+
+        return _balance(sing_with_network(speech, rate, backing, backing_rate, how), how)
+    sung = _sing_with_world(speech, rate, backing, backing_rate, how, lyrics, melody, guide, plan)
     if how.engine == "both":
-        sung = _refine(sung, how)
+        from audiokit.singing_network import refine
+
+        sung = refine(sung, how)
     return _balance(sung, how)
 
 
@@ -195,7 +195,7 @@ def _sing_with_world(
     from audiokit.dsp.syllables import find_syllables
     from audiokit.dsp.world import analyse_voice
 
-    mono, rate = _one_voice(speech, rate)
+    mono, rate = one_voice(speech, rate)
     voice = analyse_voice(mono, rate, quality=how.quality)
     syllables = find_syllables(voice, lyrics=lyrics)
     if not syllables or voice.strong.sum() < 10:
@@ -224,7 +224,7 @@ def _sing_with_world(
     for interval in how.harmony:
         second = replace_notes(chosen, harmonise(chosen.notes, music, interval, scale=how.scale))
         y += 0.45 * _later(sing_plan(voice, second, **{**arguments, "speech": None}), round(0.012 * rate))
-    vocal = _resample(y[None], rate, backing_rate, backing.shape[1])
+    vocal = resample(y[None], rate, backing_rate, backing.shape[1])
     return Sung(vocal, backing_rate, backing, chosen, [*music.notes, *chosen.warnings])
 
 
@@ -273,7 +273,7 @@ def _given_melody(
 
     warnings = []
     if guide is not None:
-        hum, rate = _one_voice(*guide)
+        hum, rate = one_voice(*guide)
         heard = snap(hear_melody(analyse_voice(hum, rate, quality=how.quality)), music)
         if not heard:
             raise InputError("no melody heard in the guide", hint="hum or sing one voice without music")
@@ -350,26 +350,6 @@ def _long_enough(
     return replace(repeat_music(music, end_s) or music, end_s=longer.shape[1] / rate), longer
 
 
-def repeat_music(music: Music, until_s: float) -> Music | None:
-    """Repeat beats and chords from the first downbeat to the last until a time; None without two downbeats."""
-    down = np.flatnonzero(music.downbeats)
-    if len(down) < 2:
-        return None
-    a, b = int(down[0]), int(down[-1])
-    period = float(music.beats_s[b] - music.beats_s[a])
-    beats, flags = [music.beats_s[:b]], [music.downbeats[:b]]
-    chords = list(music.chords[:b])
-    offset = float(music.beats_s[b] - music.beats_s[a])
-    while beats[-1][-1] < until_s:
-        beats.append(music.beats_s[a:b] + offset)
-        flags.append(music.downbeats[a:b])
-        chords += music.chords[a:b]
-        offset += period
-    return replace(
-        music, beats_s=np.concatenate(beats), downbeats=np.concatenate(flags), chords=tuple(chords), end_s=until_s
-    )
-
-
 def read_range(text: str) -> tuple[float, float]:
     """Read a range of notes such as "C3-C4" or "48-60" (60 is C4).
 
@@ -390,7 +370,7 @@ def read_range(text: str) -> tuple[float, float]:
     return ends[0], ends[1]
 
 
-def _one_voice(y: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
+def one_voice(y: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
     """Fold to mono (T,) and bring to a rate that WORLD accepts; the level is evened so that thresholds hold."""
     from audiokit.dsp.world import MAX_RATE, MIN_RATE
 
@@ -400,14 +380,15 @@ def _one_voice(y: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
     target = min(max(rate, MIN_RATE), MAX_RATE)
     if rate > MAX_RATE:
         target = 44_100 if rate % 44_100 == 0 else MAX_RATE
-    mono = _resample(mono[None], rate, target, None)[0]
+    mono = resample(mono[None], rate, target, None)[0]
     peak = float(np.abs(mono).max(initial=0.0))
     if peak < 1e-5 or len(mono) < target // 5:
         raise InputError("no voiced speech found", hint="the recording is silent or shorter than a fifth of a second")
     return (mono * np.float32(0.5 / peak)).astype(np.float32), target
 
 
-def _resample(y: np.ndarray, rate: int, target: int, length: int | None) -> np.ndarray:
+def resample(y: np.ndarray, rate: int, target: int, length: int | None) -> np.ndarray:
+    """Bring audio (C, T) to another rate, and to a length if one is given."""
     if rate != target:
         import soxr
 
@@ -460,187 +441,3 @@ def _loudness(y: np.ndarray, rate: int, *, dual_mono: bool = False) -> float | N
         return None
     value = measure(y, rate, dual_mono=dual_mono).integrated_lufs
     return value if np.isfinite(value) else None
-
-
-def _load(how: SingOptions) -> Any:
-    import torch
-
-    from audiokit.models.checkpoint import load, pick_device
-
-    device = pick_device(how.device)
-    model, card = load(how.model or DEFAULT_MODEL, kind="sing", device=device)
-
-    def apply(direction: str, *mels: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            inputs = [torch.from_numpy(np.ascontiguousarray(m[None], np.float32)).to(device) for m in mels]
-            return getattr(model, direction)(*inputs)[0].cpu().numpy()
-
-    return apply, card
-
-
-def _sing_with_gan(speech: np.ndarray, rate: int, backing: np.ndarray, backing_rate: int, how: SingOptions) -> Sung:
-    """The published way: mel columns of speech and backing in, mel columns of a vocal out, phase found anew."""
-    from audiokit.dsp.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
-
-    apply, _ = _load(how)
-    mono, own = _one_voice(speech, rate)
-    x = _resample(mono[None], own, RATE, None)[0]
-    warnings = []
-    frames_s = backing.shape[1] / backing_rate
-    if len(x) / RATE > frames_s:
-        if how.fit == "loop":
-            repeats = int(np.ceil(len(x) / RATE / frames_s))
-            backing = np.tile(backing, (1, repeats))[:, : round(len(x) / RATE * backing_rate)]
-        else:
-            warnings.append(f"the speech is cut to the backing's {frames_s:.1f} s")
-    elif how.fit == "loop":
-        x = np.tile(x, int(np.ceil(frames_s * RATE / len(x))))
-    total = backing.shape[1]
-    x = x[: round(total / backing_rate * RATE)]
-    spoken = to_mel(x * np.float32(level_gain(x)))
-    z = _resample(backing.mean(axis=0, keepdims=True), backing_rate, RATE, len(x))[0]
-    played = to_mel(z * np.float32(level_gain(z)))
-    mel = np.maximum(apply("sing", spoken, played), SILENCE_DB)
-    rng = np.random.default_rng(how.seed)
-    y = from_mel(mel, length=len(x), iterations=64 if how.quality == "best" else 16, rng=rng)
-    y *= _gate(x, RATE)
-    return Sung(_resample(y[None], RATE, backing_rate, total), backing_rate, backing, None, warnings)
-
-
-def _refine(sung: Sung, how: SingOptions) -> Sung:
-    """Let the network correct the spectrum of what the default engine sang; pitch and phase are kept."""
-    from audiokit.dsp.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
-
-    apply, _ = _load(how)
-    x = _resample(sung.vocal, sung.rate, RATE, None)[0]
-    gain = np.float32(level_gain(x))
-    mel = to_mel(x * gain)
-    better = apply("sing", mel, np.full_like(mel, SILENCE_DB))
-    iterations = 16 if how.quality == "best" else 4
-    y = from_mel(better, length=len(x), source=x * gain, iterations=iterations, rng=np.random.default_rng(how.seed))
-    y = y / gain * _gate(x, RATE)
-    return replace(sung, vocal=_resample(y[None], RATE, sung.rate, sung.vocal.shape[1]))
-
-
-def _gate(x: np.ndarray, rate: int) -> np.ndarray:
-    """1 where there is sound, 0 where there was silence, 20 ms ramps between: silence is kept."""
-    size = rate // 100
-    blocks = np.abs(np.pad(x, (0, -len(x) % size))).reshape(-1, size).max(axis=1)
-    open_ = np.convolve(blocks > 1e-4 * max(blocks.max(), 1e-9), np.ones(5), "same") > 0
-    smooth = np.convolve(open_, np.ones(3) / 3, "same")
-    return np.interp(np.arange(len(x)), (np.arange(len(blocks)) + 0.5) * size, smooth).astype(np.float32)
-
-
-def speak(vocal: np.ndarray, rate: int, **options: Any) -> np.ndarray:
-    """Turn singing into speech with the VocalCycleGAN's other generator.
-
-    Args:
-        vocal: audio (C, T), float32.
-        rate: its sample rate in Hz.
-        **options: model, device, quality and seed of SingOptions.
-
-    Returns:
-        Audio (1, T), float32, at the same rate.
-    """
-    from audiokit.dsp.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
-
-    how = SingOptions(**options)
-    apply, _ = _load(how)
-    x = _resample(np.atleast_2d(vocal).mean(axis=0, keepdims=True, dtype=np.float32), rate, RATE, None)[0]
-    gain = np.float32(level_gain(x))
-    mel = np.maximum(apply("speak", to_mel(x * gain)), SILENCE_DB)
-    iterations = 64 if how.quality == "best" else 16
-    y = from_mel(mel, length=len(x), iterations=iterations, rng=np.random.default_rng(how.seed))
-    return _resample((y / gain * _gate(x, RATE))[None], RATE, rate, np.atleast_2d(vocal).shape[1])
-
-
-@dataclass(frozen=True)
-class SingFiles:
-    """Files beside the speech: backing, melody, guide, lyrics, plan and mix, as given on the command line."""
-
-    over: str | None = None
-    melody: str = "auto"
-    guide: str | None = None
-    lyrics: str | None = None
-    plan: str | None = None
-    mix: str | None = None
-    rate: int | None = None
-    subtype: str | None = None
-    clip: str = "rescale"
-
-
-def sing_file(job: Job, *, files: SingFiles, options: SingOptions, reverse: bool = False) -> dict[str, Any]:
-    """Sing one file; what `--json` prints comes back.
-
-    Raises:
-        InputError, ParameterError, ModelError: with the file's name.
-    """
-    from audiokit.io.audio import read, write
-
-    speech, info = read(job.source)
-    if reverse:
-        y = speak(speech, info.rate, **_fields(options))
-        warnings = write(
-            job.target, y, info.rate, subtype=files.subtype, history=[*info.history, *job.history], clip=files.clip,
-            force=job.force,
-        )  # fmt: skip
-        return {"seconds": round(y.shape[1] / info.rate, 3), "warnings": warnings}
-    assert files.over is not None
-    backing, about = read(files.over, rate=files.rate)
-    rate = files.rate or about.rate
-    plan_path = _beside(files.plan, job, ".json")
-    given: dict[str, Any] = {"lyrics": _text(files.lyrics)}
-    if files.melody != "auto":
-        from audiokit.io.midi import read_midi
-
-        given["melody"] = read_midi(files.melody)
-    if files.guide:
-        hum, hum_info = read(files.guide)
-        given["guide"] = (hum, hum_info.rate)
-    if plan_path and Path(plan_path).exists():
-        given["plan"] = plan_path
-    try:
-        sung = sing(speech, info.rate, backing, rate, **given, **_fields(options))
-    except InputError as error:
-        raise type(error)(f"{job.source}: {error}", hint=error.hint) from None
-    history = [*info.history, *job.history]
-    written: dict[str, Any] = {"history": history, "clip": files.clip, "force": job.force}
-    warnings = [*sung.warnings, *write(job.target, sung.vocal, rate, subtype=files.subtype, **written)]
-    mix_path = _beside(files.mix, job, ".wav")
-    if mix_path:
-        like = None if files.subtype or files.rate else about
-        warnings += write(mix_path, sung.mix(), rate, like=like, subtype=files.subtype, **written)
-    report: dict[str, Any] = {"seconds": round(sung.vocal.shape[1] / rate, 3), "warnings": warnings}
-    if mix_path:
-        report["mix"] = mix_path
-    if sung.plan is not None:
-        music = sung.plan.music
-        report |= {"key": music.key_name, "bpm": round(music.bpm, 2), "notes": len(sung.plan.notes)}
-        report["syllables"] = len(sung.plan.syllables)
-        if plan_path and "plan" not in given:
-            from audiokit.io.plan import write_plan
-
-            write_plan(plan_path, sung.plan, force=job.force)
-            report["plan"] = plan_path
-    return report
-
-
-def _fields(options: SingOptions) -> dict[str, Any]:
-    return {f.name: getattr(options, f.name) for f in fields(options)}
-
-
-def _beside(path: str | None, job: Job, suffix: str) -> str | None:
-    """A path for one job: a folder gets the vocal's name."""
-    if path is None or not (path.endswith("/") or Path(path).is_dir()):
-        return path
-    return str(Path(path) / (Path(job.target if job.target != "-" else "vocal").stem + suffix))
-
-
-def _text(lyrics: str | None) -> str:
-    """Read lyrics from a .txt file, or take them as they are."""
-    if lyrics and lyrics.lower().endswith(".txt"):
-        try:
-            return Path(lyrics).read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            raise InputError(f"{lyrics}: not a text file") from None
-    return lyrics or ""

@@ -91,7 +91,8 @@ def sing(
     from audiokit.batch import run
     from audiokit.errors import UsageError
     from audiokit.options import seconds
-    from audiokit.singing import SingFiles, SingOptions, sing_file
+    from audiokit.singing import SingOptions
+    from audiokit.singing_files import SingFiles, sing_file
 
     if (over is None) is not reverse:
         raise UsageError(

@@ -73,8 +73,8 @@ def hear_music(y: np.ndarray, rate: int, *, bpm: float | None = None, key: str |
 def _relative(key: Key, chords: tuple[tuple[int, ...], ...]) -> Key:
     """Choose between a key and its relative, which has the same notes, by where the tonic triads lie.
 
-    The one that sounds longer wins; beginning with it, and ending on it, count as much as a third and a sixth of the
-    music.
+    The one that sounds longer wins; beginning with it counts as much as a third of the music. How it ends says little,
+    because backings are often excerpts and loops.
     """
     minor = key.mode == "minor"
     other = Key((key.tonic + (3 if minor else 9)) % 12, "major" if minor else "minor", key.confidence)
@@ -84,7 +84,7 @@ def _relative(key: Key, chords: tuple[tuple[int, ...], ...]) -> Key:
         third = 4 if candidate.mode == "major" else 3
         triad = {(candidate.tonic + step) % 12 for step in (0, third, 7)}
         share = [set(chord) == triad for chord in sounding]
-        return float(np.mean(share)) + share[0] / 3 + share[-1] / 6
+        return float(np.mean(share)) + share[0] / 3
 
     return other if sounding and weight(other) > weight(key) + 0.1 else key
 

@@ -186,3 +186,23 @@ def check_notes(notes: Sequence[SungNote], count: int) -> list[SungNote]:
         if index and ordered[index - 1].end_s > note.start_s:
             ordered[index - 1] = replace(ordered[index - 1], end_s=note.start_s)
     return [note for note in ordered if note.end_s - note.start_s > 0.02]
+
+
+def repeat_music(music: Music, until_s: float) -> Music | None:
+    """Repeat beats and chords from the first downbeat to the last until a time; None without two downbeats."""
+    down = np.flatnonzero(music.downbeats)
+    if len(down) < 2:
+        return None
+    a, b = int(down[0]), int(down[-1])
+    period = float(music.beats_s[b] - music.beats_s[a])
+    beats, flags = [music.beats_s[:b]], [music.downbeats[:b]]
+    chords = list(music.chords[:b])
+    offset = float(music.beats_s[b] - music.beats_s[a])
+    while beats[-1][-1] < until_s:
+        beats.append(music.beats_s[a:b] + offset)
+        flags.append(music.downbeats[a:b])
+        chords += music.chords[a:b]
+        offset += period
+    return replace(
+        music, beats_s=np.concatenate(beats), downbeats=np.concatenate(flags), chords=tuple(chords), end_s=until_s
+    )

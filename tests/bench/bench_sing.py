@@ -49,10 +49,10 @@ BACKINGS = {
 }
 #: Synthetic backings with known scores: tempo, tonic, mode, chords in degrees of the scale, one per bar.
 SCORES = {
-    "score 84 E minor": (84.0, 4, "minor", (0, 5, 2, 6)),
-    "score 104 Bb major": (104.0, 10, "major", (0, 4, 5, 3)),
-    "score 126 F# minor": (126.0, 6, "minor", (0, 3, 6, 2)),
-    "score 138 D major": (138.0, 2, "major", (0, 3, 4, 3)),
+    "score 92 C# minor": (92.0, 1, "minor", (0, 5, 2, 6)),
+    "score 108 Ab major": (108.0, 8, "major", (0, 4, 5, 3)),
+    "score 118 G minor": (118.0, 7, "minor", (0, 3, 6, 2)),
+    "score 142 E major": (142.0, 4, "major", (0, 3, 4, 3)),
 }
 _SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
 

@@ -11,7 +11,8 @@ import torch
 from audiokit.dsp.vocal_mel import HOP, RATE, SILENCE_DB, from_mel, level_gain, to_mel
 from audiokit.errors import InputError, ParameterError
 from audiokit.io.audio import read, write
-from audiokit.singing import sing, speak
+from audiokit.singing import sing
+from audiokit.singing_network import speak
 from audiokit.training import vocal_cyclegan
 from audiokit.training.vocal_cyclegan import (
     PRESETS,
