@@ -12,6 +12,7 @@ RECIPES: dict[str, str] = {
     "cyclegan": "A style model from two folders of sounds that need not correspond.",
     "pix2pix": "A style model from two folders that hold the same pieces.",
     "vocal-cyclegan": "Speech to singing and back, from folders of speech, vocals and accompaniments.",
+    "vocoder": "A neural vocoder for invert, from any folder of audio.",
     "denoiser": "A speech denoiser, from folders of clean speech and of noise.",
     "notes": "A model of instrument notes, from folders of labelled notes.",
     "splitter": "A separator, from songs with stems and loose parts.",

@@ -1,0 +1,146 @@
+"""Denoisers beside each other: PESQ, STOI and SI-SDR per noise and ratio, on voices and noises not trained on.
+
+    python -m tests.bench.bench_denoise [--seconds 6] [--every 1] [--model FOLDER]
+
+Needs pesq, pystoi and noisereduce, and the recordings in ../shared. White noise is synthesised, here and in training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from audiokit import denoise, read
+
+AUDIO = Path(__file__).resolve().parents[3] / "shared" / "audio"
+RATE = 16_000
+VOICES = {
+    "LibriSpeech 3436": "speech/data/3436-172162-0000.hq.ogg",
+    "LibriSpeech 5703": "speech/data/5703-47212-0000.hq.ogg",
+    "VoiceBank p286": "speech/audiomentations/p286_011.wav",
+    "ARCTIC axb": "speech/pyroomacoustics/input_samples/cmu_arctic_us_axb_a0006.wav",
+}
+NOISES = {
+    "white": None,
+    "cafe": "noise/noisereduce/cafe_short.wav",
+    "city": "noise/modern-alarm-clock/city.mp3",
+    "rain": "noise/modern-alarm-clock/rain.mp3",
+    "printer": "noise/sonic-pi/loop_3d_printer.flac",
+}
+RATIOS_DB = (0, 5, 10, 15)
+
+
+def scores(clean: np.ndarray, result: np.ndarray) -> tuple[float, float, float]:
+    """Wideband PESQ, STOI, and scale-invariant SDR in dB."""
+    from pesq import pesq
+    from pystoi import stoi
+
+    s, y = clean.astype(np.float64) - clean.mean(), result.astype(np.float64) - result.mean()
+    target = (s @ y) / (s @ s) * s
+    sdr_db = 10 * np.log10((target @ target) / max((y - target) @ (y - target), 1e-20))
+    return pesq(RATE, clean, result, "wb"), float(stoi(clean, result, RATE)), float(sdr_db)
+
+
+def mixtures(seconds: float):
+    """Yield (noise, ratio, clean, noisy); the place in the noise differs, the seed does not."""
+    rng = np.random.default_rng(2024)
+    backgrounds = {k: None if p is None else read(AUDIO / p, rate=RATE, mono=True)[0][0] for k, p in NOISES.items()}
+    for path in VOICES.values():
+        clean = read(AUDIO / path, rate=RATE, mono=True)[0][0][: int(seconds * RATE)]
+        for name, background in backgrounds.items():
+            for ratio_db in RATIOS_DB:
+                if background is None:
+                    noise = rng.standard_normal(clean.size)
+                else:
+                    start = int(rng.integers(background.size))
+                    noise = np.take(background, np.arange(start, start + clean.size), mode="wrap")
+                noise = noise * np.sqrt((clean @ clean) / (noise @ noise)) * 10 ** (-ratio_db / 20)
+                yield name, ratio_db, clean, (clean + noise).astype(np.float32)
+
+
+def methods(model: str | None):
+    """Name what is compared: (label, function of noisy audio (T,))."""
+    import noisereduce
+
+    official = AUDIO.parent / "golden" / "gtcrn" / "model_trained_on_dns3.tar"
+
+    def run(**options):
+        return lambda y: denoise(y[None], rate=RATE, content="speech", **options)[0]
+
+    return {
+        "untouched": lambda y: y,
+        "noisereduce default": lambda y: noisereduce.reduce_noise(y=y, sr=RATE).astype(np.float32),
+        "ours, plain (wiener)": run(engine="wiener"),
+        "ours, neural": run(engine="neural", model=model),
+        "official GTCRN dns3": official_gtcrn(official),
+    }
+
+
+def official_gtcrn(path: Path):
+    """The authors' weights, run as the authors run them."""
+    import torch
+
+    from audiokit.models.gtcrn import import_gtcrn
+
+    network, _ = import_gtcrn(path)
+    window = torch.hann_window(512).sqrt()
+
+    def run(y: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            spectrum = torch.stft(torch.from_numpy(y)[None], 512, 256, 512, window, return_complex=True)
+            return torch.istft(network(spectrum)[0], 512, 256, 512, window, length=y.size)[0].numpy()
+
+    return run
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--every", type=int, default=1, help="use every n-th condition")
+    parser.add_argument("--model", default=None)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    compared = methods(options.model)
+    results: dict[str, list[tuple[str, int, tuple[float, float, float]]]] = {name: [] for name in compared}
+    spent = dict.fromkeys(compared, 0.0)
+    seconds = 0.0
+    for name, ratio_db, clean, noisy in list(mixtures(options.seconds))[:: options.every]:
+        seconds += clean.size / RATE
+        for label, function in compared.items():
+            started = time.process_time()
+            result = function(noisy)
+            spent[label] += time.process_time() - started
+            results[label].append((name, ratio_db, scores(clean, result)))
+
+    def mean(label, keep):
+        return " ".join(
+            f"{v:{w}}"
+            for v, w in zip(np.mean([s for n, r, s in results[label] if keep(n, r)], 0), FORMATS, strict=True)
+        )
+
+    count = len(next(iter(results.values())))
+    print(f"{count} mixtures, {seconds:.0f} s: PESQ-WB, STOI, SI-SDR (dB)\n")
+    groups = [("all", lambda n, r: True)]
+    groups += [(noise, lambda n, r, noise=noise: n == noise) for noise in NOISES]
+    groups += [(f"{ratio} dB", lambda n, r, ratio=ratio: r == ratio) for ratio in RATIOS_DB]
+    for title, keep in groups:
+        if any(keep(n, r) for n, r, _ in results["untouched"]):
+            print(title)
+            for label in compared:
+                speed = f"   {seconds / max(spent[label], 1e-9):5.0f} x real time" if title == "all" else ""
+                print(f"  {label:22s} {mean(label, keep)}{speed}")
+    print("clean speech in")
+    for label, function in compared.items():
+        rows = [scores(c, function(c)) for c in (read(AUDIO / p, rate=RATE, mono=True)[0][0] for p in VOICES.values())]
+        print(f"  {label:22s} PESQ {', '.join(f'{row[0]:.2f}' for row in rows)}")
+
+
+FORMATS = ("6.3f", "7.4f", "7.2f")
+
+if __name__ == "__main__":
+    main()
