@@ -175,7 +175,13 @@ def make_plan(guide: np.ndarray, rate: int, length_s: float, options: AlignOptio
             "no beats found in the track", hint="find them in the mix with --beats-from, or give --track-bpm"
         )
     wanted_bpm = options.bpm or (reference.beats.tempo_bpm if reference.beats else beats.tempo_bpm)
-    track = at_level(beats, resolve_level(beats.tempo_bpm, wanted_bpm))
+    level = resolve_level(beats.tempo_bpm, wanted_bpm)
+    track = beats
+    if level != 1:
+        # Which of two beats is the beat is heard in the audio; only another tracker's beats are counted anew.
+        track = find_beats(guide, rate, options, bpm=beats.tempo_bpm * level)
+        if abs(track.tempo_bpm / (beats.tempo_bpm * level) - 1) > 0.05:
+            track = at_level(beats, level)
     target = reference.beats or steady_grid(wanted_bpm, track)
     scale = (target.tempo_bpm / track.tempo_bpm) ** 0.5 if options.tempo == "mean" else 1.0
     target = replace(target, times_s=target.times_s * scale, tempo_bpm=target.tempo_bpm / scale)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from audiokit.dsp.metre import bar_phase, level_score
+from audiokit.dsp.metre import alike, bar_phase, level_score
 from audiokit.dsp.onsets import OnsetCurves, attack_times, onset_curves
 from audiokit.dsp.tempo import HIGHEST_BPM, LOWEST_BPM, beat_path, normalised_curve, period_candidates
 from audiokit.errors import InputError, ParameterError
@@ -142,10 +142,11 @@ def level_paths(curve: np.ndarray, frames_per_s: float, range_bpm: tuple[float, 
 
 
 def with_shifts(frames: np.ndarray) -> list[np.ndarray]:
-    """A path of beats (B,), and the same path half a beat later: strong off-beats attract beats."""
+    """A path of beats (B,), and the same path a quarter, half and three quarters later: strong off-beats attract."""
     if len(frames) < 3:
         return [frames]
-    return [frames, np.round((frames[1:] + frames[:-1]) / 2).astype(int)]
+    later = [np.round(frames[:-1] + part * np.diff(frames)).astype(int) for part in (0.25, 0.5, 0.75)]
+    return [frames, *later]
 
 
 def refine(y: np.ndarray, rate: int, times: np.ndarray) -> np.ndarray:
@@ -195,9 +196,13 @@ def whittaker(values: np.ndarray, weights: np.ndarray, stiffness: float) -> np.n
 
 
 def _confidence(curve: np.ndarray, frames: np.ndarray) -> float:
-    """Part of the beats with an onset on them, against what chance gives."""
+    """Part of the beats with an onset on them, and how much one beat resembles the next ones."""
     at = np.clip(np.round(frames).astype(int), 0, len(curve) - 1)
     near = np.maximum(curve[at], np.maximum(curve[np.maximum(at - 1, 0)], curve[np.minimum(at + 1, len(curve) - 1)]))
     everywhere = np.maximum(curve[1:-1], np.maximum(curve[:-2], curve[2:]))
     hit, chance = float((near > 0.8).mean()), float((everywhere > 0.8).mean())
-    return float(np.clip((hit - chance) / max(1e-6, 1 - chance), 0.0, 1.0))
+    struck = float(np.clip((hit - chance) / max(1e-6, 1 - chance), 0.0, 1.0))
+    places = (frames[:-1, None] + np.diff(frames)[:, None] * np.arange(16) / 16).ravel()
+    cycles = np.interp(places, np.arange(len(curve)), curve).reshape(-1, 16).T
+    steady = max(alike(cycles, lag) for lag in (1, 2, 3, 4))
+    return float(np.sqrt(struck * np.clip(steady / 0.4, 0.0, 1.0)))

@@ -9,11 +9,48 @@ from audiokit.dsp.tempo import tempo_prior
 
 #: Names of the measures of a tempo level, in the order of `level_features`.
 FEATURES = (
-    "prior", "fast", "strength", "half_low", "half_mid", "half_high", "third", "quarter",
-    "low", "mid", "alike_1", "alike_2", "alike_3", "alike_4", "steady",
+    "prior", "fast", "strength", "half_low", "half_mid", "half_high", "third", "quarter", "low", "mid", "steady",
+    "alike_1", "alike_2", "alike_3", "alike_4", "low_1", "low_2", "low_4", "mid_1", "mid_2", "mid_4",
+    "backbeat", "low_turns", "mid_turns", "early", "late",
+    "very_fast", "very_slow", "shuffle", "triplet", "sixth", "last_sixth",
 )  # fmt: skip
-#: Weight of each measure, fitted on synthesised patterns (see tests/bench/bench_beats.py --fit).
-WEIGHTS = np.array([-0.02, 1.76, 1.61, 1.68, 2.58, 0.06, -2.09, 0.73, 3.01, 2.24, -0.21, -1.33, -0.07, 1.65, 0.19])
+#: Weight of each measure, fitted on synthesised patterns (tests/bench/fit_beats.py).
+WEIGHTS = np.array(
+    [
+        2.36,
+        5.04,
+        6.2,
+        0.57,
+        1.2,
+        -2.94,
+        -2.01,
+        -0.19,
+        0.68,
+        6.62,
+        0.09,
+        2.47,
+        0.53,
+        1.77,
+        2.17,
+        2.1,
+        -1.92,
+        1.44,
+        -2.24,
+        0.75,
+        0.12,
+        0.79,
+        2.68,
+        5.29,
+        5.32,
+        -3.7,
+        -0.33,
+        -1.19,
+        2.04,
+        -2.87,
+        -1.8,
+        0.21,
+    ]
+)
 
 
 def level_features(curves: OnsetCurves, curve: np.ndarray, frames: np.ndarray) -> np.ndarray:
@@ -29,23 +66,33 @@ def level_features(curves: OnsetCurves, curve: np.ndarray, frames: np.ndarray) -
         index = np.clip(places[:, None] + np.arange(-2, 3), 0, scaled.shape[1] - 1)
         return scaled[:, index].max(axis=2)
 
-    on, half = at(0.0), at(0.5)
+    on, half, first, last = at(0.0), at(0.5), at(0.25), at(0.75)
     third = np.maximum(at(1 / 3), at(2 / 3))
-    quarter = np.maximum(at(0.25), at(0.75))
     contrast = (on.mean(axis=1) - half.mean(axis=1)) / (on.mean(axis=1) + half.mean(axis=1) + 1e-6)
     whole = on.sum(axis=0).mean() + 1e-6
     reach = np.clip(frames[:-1, None] + np.arange(-2, 3), 0, len(curve) - 1)
-    shapes = np.concatenate([on, half, at(0.25), at(0.75)])
-    alike = [_alike(shapes, lag) for lag in (1, 2, 3, 4)]
-    log_period = np.log(period)
+    shapes = np.concatenate([on, half, first, last])
+    turns = [_turns(on[0]), _turns(on[1])]
     return np.array([
         tempo_prior(bpm), np.log2(bpm / 120), float(curve[reach].max(axis=1).mean()) / 3, *contrast,
-        float(third.sum(axis=0).mean() / whole), float(quarter.sum(axis=0).mean() / whole),
-        float(on[0].mean()) / 3, float(on[1].mean()) / 3, *alike, -10 * float(np.median(np.abs(np.diff(log_period)))),
+        float(third.sum(axis=0).mean() / whole), float(np.maximum(first, last).sum(axis=0).mean() / whole),
+        float(on[0].mean()) / 3, float(on[1].mean()) / 3, -10 * float(np.median(np.abs(np.diff(np.log(period))))),
+        *(alike(shapes, lag) for lag in (1, 2, 3, 4)), *(alike(shapes[0::3], lag) for lag in (1, 2, 4)),
+        *(alike(shapes[1::3], lag) for lag in (1, 2, 4)),
+        -turns[0] * turns[1], abs(turns[0]), abs(turns[1]),
+        float((on[0] - first[0]).mean()) / 3, float((on[0] - last[0]).mean()) / 3,
+        max(0.0, float(np.log2(bpm / 160))), max(0.0, float(np.log2(80 / bpm))),
+        *(float(at(part).sum(axis=0).mean() / whole) for part in (2 / 3, 1 / 3, 1 / 6, 5 / 6)),
     ])  # fmt: skip
 
 
-def _alike(shapes: np.ndarray, lag: int) -> float:
+def _turns(hits: np.ndarray) -> float:
+    """How much every other beat is louder, -1 to 1."""
+    even, odd = float(hits[0::2].mean()), float(hits[1::2].mean()) if len(hits) > 1 else 0.0
+    return (even - odd) / (even + odd + 1e-6)
+
+
+def alike(shapes: np.ndarray, lag: int) -> float:
     """Mean correlation of what happens in one beat with what happens `lag` beats later."""
     if shapes.shape[1] <= lag:
         return 0.0
@@ -57,6 +104,31 @@ def _alike(shapes: np.ndarray, lag: int) -> float:
 def level_score(curves: OnsetCurves, curve: np.ndarray, frames: np.ndarray) -> float:
     """Say how much a path of beats looks like the level that people tap to."""
     return float(level_features(curves, curve, frames) @ WEIGHTS)
+
+
+#: Weight of each measure of a bar phase, fitted on synthesised patterns (tests/bench/fit_beats.py).
+PHASE_WEIGHTS = np.array(
+    [
+        1.57,
+        -0.26,
+        -0.92,
+        3.97,
+        -0.53,
+        -0.26,
+        1.11,
+        -1.29,
+        0.3,
+        -0.36,
+        0.21,
+        -0.45,
+        -1.33,
+        0.88,
+        -0.4,
+        -2.23,
+        -1.17,
+        3.05,
+    ]
+)
 
 
 def bar_phase(y: np.ndarray, rate: int, times: np.ndarray, curves: OnsetCurves) -> tuple[int, int]:
@@ -73,46 +145,42 @@ def bar_phase(y: np.ndarray, rate: int, times: np.ndarray, curves: OnsetCurves) 
     Returns:
         Beats per bar (3 or 4) and the index of the first downbeat.
     """
-    if len(times) < 4:
+    if len(times) < 5:
         return 4, 0
-    evidence = _downbeat_evidence(y, rate, times, curves)
-    scores = {}
+    features = phase_features(y, rate, times, curves)
+    return max(features, key=lambda which: float(features[which] @ PHASE_WEIGHTS))
+
+
+def phase_features(
+    y: np.ndarray, rate: int, times: np.ndarray, curves: OnsetCurves
+) -> dict[tuple[int, int], np.ndarray]:
+    """Measure every (beats per bar, first downbeat): what happens on each beat of such bars (18,)."""
+    signals = _beat_signals(y, rate, times, curves)
+    likeness = alike(signals, 3) - alike(signals, 4)
+    out = {}
     for per_bar in (4, 3):
-        for phase in range(min(per_bar, len(times))):
-            here = evidence[phase::per_bar].mean()
-            scores[per_bar, phase] = here - (evidence.mean() * len(evidence) - evidence[phase::per_bar].sum()) / max(
-                1, len(evidence) - len(evidence[phase::per_bar])
-            )
-    best = {per_bar: max((s, -phase) for (n, phase), s in scores.items() if n == per_bar) for per_bar in (4, 3)}
-    alike = _bar_likeness(times, curves)
-    per_bar = 3 if alike[3] > alike[4] + 0.1 and best[3][0] > 0.7 * best[4][0] else 4
-    return per_bar, -best[per_bar][1]
+        for phase in range(per_bar):
+            place = (np.arange(len(times)) - phase) % per_bar
+            means = np.stack([signals[:, place == k].mean(axis=1) for k in range(per_bar)])
+            means -= means.mean(axis=0)
+            middle = means[2] if per_bar == 4 else 0 * means[0]
+            third = float(per_bar == 3)
+            out[per_bar, phase] = np.concatenate([means[0], means[1], middle, means[-1], [third, third * likeness]])
+    return out
 
 
-def _bar_likeness(times: np.ndarray, curves: OnsetCurves) -> dict[int, float]:
-    frames = np.round(curves.frame(times)).astype(int)
-    step = np.diff(frames, append=2 * frames[-1] - frames[-2])
-    shapes = []
-    for part in (0.0, 0.5):
-        places = np.clip(
-            (frames + part * step).astype(int)[:, None] + np.arange(-2, 3), 0, curves.strength.shape[1] - 1
-        )
-        shapes.append(curves.strength[:, places].max(axis=2))
-    stacked = np.concatenate(shapes)
-    return {lag: _alike(stacked, lag) for lag in (3, 4)}
-
-
-def _downbeat_evidence(y: np.ndarray, rate: int, times: np.ndarray, curves: OnsetCurves) -> np.ndarray:
+def _beat_signals(y: np.ndarray, rate: int, times: np.ndarray, curves: OnsetCurves) -> np.ndarray:
+    """Low, middle and high onsets on each beat, and how much the harmony changes there (4, B), each around 1."""
     from audiokit.dsp.key import beat_chroma
 
-    frames = np.clip(
-        np.round(curves.frame(times)).astype(int)[:, None] + np.arange(-3, 4), 0, curves.strength.shape[1] - 1
-    )
-    hits = curves.strength[:, frames].max(axis=2)
-    hits = hits / (hits.mean(axis=1, keepdims=True) + 1e-9)
+    reach = np.round(curves.frame(times)).astype(int)[:, None] + np.arange(-3, 4)
+    hits = curves.strength[:, np.clip(reach, 0, curves.strength.shape[1] - 1)].max(axis=2)
     chroma = beat_chroma(y, rate, times)
+    unit = chroma / (np.linalg.norm(chroma, axis=0) + 1e-9)
     change = np.zeros(len(times))
-    if chroma.shape[1] == len(times):
-        norm = chroma / (np.linalg.norm(chroma, axis=0) + 1e-9)
-        change[1:] = 1 - (norm[:, 1:] * norm[:, :-1]).sum(axis=0)
-    return hits[0] - 0.5 * hits[1] + 2.0 * change
+    change[1:] = 1 - (unit[:, 1:] * unit[:, :-1]).sum(axis=0)
+    change[0] = change[1:].mean()
+    stacked = np.vstack([hits, 3 * change])
+    spread = stacked[:3].mean(axis=1, keepdims=True) + 1e-9
+    stacked[:3] /= spread
+    return stacked

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 #: Beats per minute that are looked for.
-LOWEST_BPM, HIGHEST_BPM = 48.0, 225.0
+LOWEST_BPM, HIGHEST_BPM = 48.0, 210.0
 # Cost of changing the period by a factor e from one beat to the next.
 _CHANGE_COST = 60.0
+# Changes up to this are free: the period in frames is whole, the music's is not.
+_FREE_CHANGE = 0.015
+_PERIODS = 24
 # Listeners' preferred tempo and its spread in octaves.
 _PREFERRED_BPM, _PREFERRED_OCTAVES = 118.0, 0.8
 
@@ -107,9 +110,9 @@ def beat_path(curve: np.ndarray, shortest: int, longest: int) -> tuple[np.ndarra
     >>> beat_path(curve, 40, 60)[0].tolist()
     [20, 70, 120, 170, 220, 270, 320, 370]
     """
-    periods = np.arange(shortest, longest + 1)
+    periods = np.unique(np.round(np.geomspace(shortest, longest, _PERIODS)).astype(int))
     change = np.abs(np.log(periods[:, None] / periods[None, :]))
-    cost = _CHANGE_COST * change
+    cost = _CHANGE_COST * np.maximum(0.0, change - _FREE_CHANGE)
     n, m = len(curve), len(periods)
     # best[t, p]: the best path whose last beat is at t, ready to go on with period p.
     best = np.zeros((n + longest, m))

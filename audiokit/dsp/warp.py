@@ -331,7 +331,10 @@ def align_beats(y: np.ndarray, rate: int, *, to: Beats | float, beats: Beats | N
 
     found = track_beats(y, rate) if beats is None else beats
     wanted_bpm = to.tempo_bpm if isinstance(to, Beats) else float(to)
-    source = at_level(found, resolve_level(found.tempo_bpm or wanted_bpm, wanted_bpm))
+    level = resolve_level(found.tempo_bpm or wanted_bpm, wanted_bpm)
+    source = found if level == 1 else track_beats(y, rate, bpm=found.tempo_bpm * level)
+    if level != 1 and (beats is not None or abs(source.tempo_bpm / (found.tempo_bpm * level) - 1) > 0.05):
+        source = at_level(found, level)
     time_map = map_beats(source, to if isinstance(to, Beats) else steady_grid(wanted_bpm, source))
     return warp(y, rate, time_map, length=max(1, round(float(time_map.to_target(y.shape[1] / rate)) * rate)))
 
