@@ -61,8 +61,14 @@ class InvertOptions:
 
 
 class Engine(Protocol):
-    """Turn decoded frames into audio as they come."""
+    """Turn decoded frames into audio as they come.
 
+    Attributes:
+        name: what it is, for reports.
+        rate: of the audio, Hz.
+    """
+
+    name: str
     rate: int
 
     def push(self, frames: np.ndarray) -> np.ndarray:
@@ -147,7 +153,7 @@ class ExactEngine:
     def __init__(self, transform: Transform, channels: int) -> None:
         from audiokit.dsp.stft import IstftStream
 
-        self.rate = transform.rate
+        self.name, self.rate = "istft", transform.rate
         self._stream = IstftStream(channels=channels, **transform.synthesis)
 
     def push(self, frames: np.ndarray) -> np.ndarray:
@@ -183,6 +189,9 @@ class PhaseEngine:
             init=options.init,
             iterations=0 if start_only else options.iterations,
         )
+        self.name = "pghi" if start_only else f"griffin-lim from {options.init}"
+        if linear is not None:
+            self.name = f"{linear.name}, {self.name}"
         self.rate = transform.rate
         self._linear = linear
         keeper = BandKeeper(transform.filters, transform.power) if transform.kind == "mel" else None
@@ -238,6 +247,8 @@ class SourceFrames:
 class ClassicalLinear:
     """Linear magnitudes by the non-negative solve of each block of frames."""
 
+    name = "non-negative solve"
+
     def __init__(self, transform: Transform) -> None:
         self._transform = transform
 
@@ -268,7 +279,7 @@ def _mel_solver(transform: Transform, model: str | None) -> Any:
             f"{name}: made for other mel bands ({', '.join(f'{k} {v}' for k, v in differing.items())})",
             hint="leave --model out to take what fits, or --model none to solve without a network",
         )
-    return NetworkLinear(transform, network)  # type: ignore[arg-type]
+    return NetworkLinear(transform, network, name=name)  # type: ignore[arg-type]
 
 
 def fitting_model(transform: Transform) -> str | None:
@@ -374,7 +385,7 @@ def invert_file(job: Job, *, options: InvertOptions, bare: SpectroOptions) -> di
         "seconds": round(writer.length / engine.rate, 6),
         "rate": engine.rate,
         "channels": head.channels,
-        "engine": type(engine).__name__.removesuffix("Engine").lower(),
+        "engine": engine.name,
         "warnings": [*warnings, *writer.warnings],
     }
 

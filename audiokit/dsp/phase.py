@@ -86,7 +86,7 @@ class BandKeeper:
     """
 
     #: Rounds after which bins are corrected, as shares of all rounds, and how much of the difference is made up.
-    SHARES = (0.4, 0.6, 0.8)
+    SHARES = (0.3, 0.45, 0.6, 0.75, 0.9)
     STRENGTH = 0.7
 
     def __init__(self, filters: np.ndarray, power: float = 1.0) -> None:

@@ -136,7 +136,8 @@ class NetworkLinear:
     A block waits for the frames after it that the network looks at, so the result is that of the whole.
     """
 
-    def __init__(self, transform: Transform, network: Mel2Linear) -> None:
+    def __init__(self, transform: Transform, network: Mel2Linear, *, name: str = "mel2linear") -> None:
+        self.name = name
         self._transform, self._network = transform, network
         self._held: np.ndarray | None = None
         self._before = 0

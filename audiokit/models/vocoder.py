@@ -184,7 +184,7 @@ class VocoderEngine:
         from audiokit.dsp.transform import Transform
 
         check_frontend(transform, card["frontend"], name)
-        self.rate = transform.rate
+        self.name, self.rate = f"vocoder {name}", transform.rate
         self._transform = Transform.from_dict({**card["frontend"], "preset": None})
         self._channels, self._network = channels, network
         self._held = np.zeros((channels, transform.n_mels or 0, 0), np.float32)

@@ -1,6 +1,6 @@
 """Phase retrieval and mel inversion beside librosa, on the same clips, in one run.
 
-    python tests/bench/bench_invert.py [CLIP...]
+    python -m tests.bench.bench_invert [CLIP...]
 
 Spectral convergence: how far the magnitude of the resulting audio is from the one given, in dB (lower is better).
 Log-spectral distance: root mean square over bins of the difference of levels in dB, averaged over frames, levels
@@ -19,6 +19,8 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+
+from tests.bench.measure import publish, table
 
 RATE, N_FFT, HOP, SECONDS = 22_050, 1024, 256, 10
 CLIPS = (
@@ -71,10 +73,10 @@ def log_spectral_distance(y: np.ndarray, target: np.ndarray) -> float:
     return float(np.mean(np.sqrt(np.mean((one - other) ** 2, axis=0))))
 
 
-def timed(function) -> tuple[np.ndarray, float]:
-    """Run twice (the first time may compile); return the result and the processor seconds of the faster run."""
+def timed(function, runs: int = 2) -> tuple[np.ndarray, float]:
+    """Run (the first time may compile); return the result and the processor seconds of the fastest run."""
     best = np.inf
-    for _ in range(2):
+    for _ in range(runs):
         start = time.process_time()
         result = function()
         best = min(best, time.process_time() - start)
@@ -126,31 +128,34 @@ def mel_rows(y: np.ndarray) -> dict[str, tuple[float, ...]]:
     return rows
 
 
-def table(title: str, per_clip: list[dict[str, tuple[float, ...]]], names: list[str], baseline: str) -> None:
-    """Print means over clips, then the convergence of every clip."""
-    print(f"\n{title}\n")
-    print(f"| {'method':32s} | convergence dB | log-spectral distance dB | seconds | x its time |")
-    print("|---|---|---|---|---|")
-    reference = np.mean([rows[baseline][2] for rows in per_clip])
+def summary(per_clip: list[dict[str, tuple[float, ...]]], baseline: str) -> str:
+    """Table of means over clips."""
+    reference = float(np.mean([rows[baseline][2] for rows in per_clip]))
+    lines = []
     for method in per_clip[0]:
         c, d, s = np.mean([rows[method] for rows in per_clip], axis=0)
-        print(f"| {method:32s} | {c:.1f} | {d:.2f} | {s:.2f} | {s / reference:.2f} |")
-    print(f"\n{'clip':26s}" + "".join(f"{method[:22]:>24s}" for method in per_clip[0]))
-    for name, rows in zip(names, per_clip, strict=True):
-        print(f"{name:26s}" + "".join(f"{values[0]:>14.1f} {values[1]:>9.2f}" for values in rows.values()))
+        lines.append((method, f"{c:.1f}", f"{d:.2f}", f"{s:.2f}", f"{s / reference:.2f}"))
+    return table(("method", "convergence dB", "log-spectral distance dB", "processor s", "x its time"), lines)
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print both tables, and convergence and distance of every clip."""
     warnings.simplefilter("ignore")
     sounds = clips(sys.argv[1:])
     if not sounds:
         sys.exit("no clips: give audio files as arguments")
-    names = [name for name, _ in sounds]
     phases = [phase_rows(y) for _, y in sounds]
-    table(f"True magnitude, n_fft {N_FFT}, hop {HOP}, {RATE} Hz", phases, names, "librosa griffinlim 32")
     mels = [mel_rows(y) for _, y in sounds]
-    table("128 mel bands (power 2, n_fft 2048, hop 512)", mels, names, "librosa mel_to_audio")
+    publish(
+        "invert",
+        f"{len(sounds)} clips of {SECONDS} s (speech, singing, instruments, songs), one processor thread."
+        f" True magnitudes, n_fft {N_FFT}, hop {HOP}, {RATE} Hz:\n\n{summary(phases, 'librosa griffinlim 32')}\n\n"
+        f"128 mel bands (power 2, n_fft 2048, hop 512):\n\n{summary(mels, 'librosa mel_to_audio')}",
+    )
+    for results in (phases, mels):
+        print(f"\n{'clip':26s}" + "".join(f"{method[:22]:>24s}" for method in results[0]))
+        for (name, _), rows in zip(sounds, results, strict=True):
+            print(f"{name:26s}" + "".join(f"{values[0]:>14.1f} {values[1]:>9.2f}" for values in rows.values()))
 
 
 if __name__ == "__main__":

@@ -164,6 +164,7 @@ def test_bare_arrays_of_the_reference_systems(cli, tmp_path, rng):
     frames = 256 + 128 * (len(stacked) - 1)
     assert report["seconds"] == pytest.approx((frames - 1) * 512 / 22_050, abs=1e-3)
     assert "loudness is arbitrary" in report["warnings"][0]
+    assert report["engine"].endswith("griffin-lim from pghi")
     assert b"--preset" in cli("invert", "jazz.npy", "-o", "other.wav", status=3).stderr
     cli("invert", "jazz.npy", "-o", "other.wav", "--preset", "melgan", status=4)
 
