@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiokit.errors import InputError
+from audiokit.errors import InputError, UsageError
+from audiokit.io.files import check_free
 from audiokit.singing import SingOptions, sing
 
 if TYPE_CHECKING:
@@ -26,6 +28,21 @@ class SingFiles:
     rate: int | None = None
     subtype: str | None = None
     clip: str = "rescale"
+
+
+def check_files(inputs: Sequence[str], files: SingFiles) -> None:
+    """Refuse several speeches that would all write the same mix or plan.
+
+    Raises:
+        UsageError: they would.
+    """
+    from audiokit.batch import expand
+
+    single = [
+        p for p in (files.mix, files.plan) if p and not _is_folder(p) and not (p == files.plan and Path(p).exists())
+    ]
+    if single and len(expand(inputs)) > 1:
+        raise UsageError(f"{single[0]}: several vocals cannot share one file", hint="give a folder, ending in /")
 
 
 def sing_file(job: Job, *, files: SingFiles, options: SingOptions, reverse: bool = False) -> dict[str, Any]:
@@ -49,7 +66,9 @@ def sing_file(job: Job, *, files: SingFiles, options: SingOptions, reverse: bool
     assert files.over is not None
     backing, about = read(files.over, rate=files.rate)
     rate = files.rate or about.rate
-    plan_path = _beside(files.plan, job, ".json")
+    plan_path, mix_path = _beside(files.plan, job, ".json"), _beside(files.mix, job, ".wav")
+    if mix_path:
+        check_free(mix_path, force=job.force)
     given: dict[str, Any] = {"lyrics": _text(files.lyrics)}
     if files.melody != "auto":
         from audiokit.io.midi import read_midi
@@ -67,7 +86,6 @@ def sing_file(job: Job, *, files: SingFiles, options: SingOptions, reverse: bool
     history = [*info.history, *job.history]
     written: dict[str, Any] = {"history": history, "clip": files.clip, "force": job.force}
     warnings = [*sung.warnings, *write(job.target, sung.vocal, rate, subtype=files.subtype, **written)]
-    mix_path = _beside(files.mix, job, ".wav")
     if mix_path:
         like = None if files.subtype or files.rate else about
         warnings += write(mix_path, sung.mix(), rate, like=like, subtype=files.subtype, **written)
@@ -92,9 +110,13 @@ def _fields(options: SingOptions) -> dict[str, Any]:
 
 def _beside(path: str | None, job: Job, suffix: str) -> str | None:
     """A path for one job: a folder gets the vocal's name."""
-    if path is None or not (path.endswith("/") or Path(path).is_dir()):
+    if path is None or not _is_folder(path):
         return path
     return str(Path(path) / (Path(job.target if job.target != "-" else "vocal").stem + suffix))
+
+
+def _is_folder(path: str) -> bool:
+    return path.endswith("/") or Path(path).is_dir()
 
 
 def _text(lyrics: str | None) -> str:

@@ -92,7 +92,7 @@ def sing(
     from audiokit.errors import UsageError
     from audiokit.options import seconds
     from audiokit.singing import SingOptions
-    from audiokit.singing_files import SingFiles, sing_file
+    from audiokit.singing_files import SingFiles, check_files, sing_file
 
     if (over is None) is not reverse:
         raise UsageError(
@@ -104,6 +104,7 @@ def sing(
         device=device, seed=seed,
     )  # fmt: skip
     files = SingFiles(over, melody, guide, lyrics, plan, mix, rate, subtype, clip)
+    check_files(inputs, files)
     task = partial(sing_file, files=files, options=options, reverse=reverse)
     recipe = {k: v for k, v in {**asdict(files), **asdict(options), "reverse": reverse}.items() if v not in (None, ())}
     run(task, inputs, out, batch=batch, command="sing", options=recipe, seed=seed)

@@ -277,6 +277,22 @@ def test_command_writes_vocal_mix_and_plan(cli, tmp_path, speech):
     assert again["notes"] == 1
 
 
+def test_command_between_pipes_and_several_inputs(cli, tmp_path, speech):
+    for name in ("a", "b"):
+        write(tmp_path / f"talks/{name}.wav", speech, RATE)
+    write(tmp_path / "band.wav", band(3), RATE)
+    first = (tmp_path / "talks/a.wav").read_bytes()
+    piped = cli("sing", "-", "--over", "band.wav", "-o", "-", "--quiet", stdin=first).stdout
+    (tmp_path / "piped.wav").write_bytes(piped)
+    assert (
+        b"share one file" in cli("sing", "talks", "--over", "band.wav", "-o", "v/", "--mix", "m.wav", status=2).stderr
+    )
+    cli("sing", "talks", "--over", "band.wav", "-o", "v/", "--mix", "m/", "--plan", "p/", "--quiet")
+    for name in ("v/a.wav", "v/b.wav", "m/a.wav", "m/b.wav", "p/a.json", "p/b.json"):
+        assert (tmp_path / name).stat().st_size > 100, name
+    np.testing.assert_allclose(read(tmp_path / "piped.wav")[0].shape, read(tmp_path / "v/a.wav")[0].shape)
+
+
 def test_command_says_what_is_wrong(cli, tmp_path, speech):
     write(tmp_path / "talk.wav", speech, RATE)
     write(tmp_path / "nothing.wav", np.zeros((1, RATE), np.float32), RATE)
