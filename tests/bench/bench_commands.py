@@ -34,16 +34,7 @@ CASES: dict[str, tuple[list[str], list[tuple[str, list[str]]]]] = {
     "invert (phase retrieval)": (["invert", "mag.npy", "-o", "i.wav"], [("librosa griffinlim", [])]),
     "normalize": (
         ["normalize", "song.wav", "-o", "n.wav"],
-        [
-            (
-                "ffmpeg loudnorm, two passes",
-                [
-                    "bash",
-                    "-c",
-                    f"{' '.join(FFMPEG)} -af loudnorm=print_format=json -f null - && {' '.join(FFMPEG)} -af loudnorm=I=-14 -ar 44100 f.wav",
-                ],
-            )
-        ],
+        [("ffmpeg loudnorm, two passes", ["bash", "-c", LOUDNORM])],
     ),
     "mix": (
         ["mix", "song.wav", "other.wav", "-o", "m.wav"],
