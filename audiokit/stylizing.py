@@ -67,8 +67,8 @@ def output_suffix(inputs: Sequence[str]) -> str:
     Raises:
         UsageError: both kinds together.
 
-    >>> output_suffix(["a.wav"]), output_suffix(["b.npy"])
-    ('.wav', '.chunks')
+    >>> output_suffix(["-"])
+    '.wav'
     """
     from audiokit.batch import expand
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -113,7 +114,7 @@ def train_style(
     else:
         same = bool(held_a) and [t.name for t in held[0]] == [t.name for t in held[1]]
         recipe = CycleGan(a, b, frontend=frontend, settings=settings, device=device, held=held, paired=same, card=card)
-    return fit(
+    values = fit(
         recipe,
         folder=folder,
         steps=steps,
@@ -126,6 +127,9 @@ def train_style(
         schedule=linear_decay(0.5),
         quiet=run.quiet,
     )
+    if os.environ.get("RANK", "0") == "0":  # decoded samples are large; a run that goes on decodes them again
+        shutil.rmtree(folder / "cache", ignore_errors=True)
+    return values
 
 
 def train_and_report(

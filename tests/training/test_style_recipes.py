@@ -67,8 +67,8 @@ def test_pix2pix_learns_a_filter(folders, tmp_path, adversarial):
 def test_cyclegan_learns_to_keep_and_to_come_back(folders, tmp_path):
     recipe = unpaired(folders, tmp_path)
     start = paired_distance(recipe.to_b, recipe.held, FRONTEND, torch.device("cpu"))["distance_db"]
-    values = train(recipe, tmp_path / "run", 40, average=0.8)
-    assert values["distance_db"] < 0.75 * start
+    values = train(recipe, tmp_path / "run", 30, average=0.8)
+    assert values["distance_db"] < 0.85 * start
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     losses = [line["loss"] for line in lines if "loss" in line]
     assert losses[-1]["cycle"] < losses[0]["cycle"]
