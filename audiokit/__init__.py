@@ -21,6 +21,7 @@ _LAZY: dict[str, str] = {
     "normalize": "audiokit.dsp.mastering:normalize",
     "measure": "audiokit.dsp.loudness:measure",
     "mix": "audiokit.dsp.mix:mix",
+    "score": "audiokit.scoring:score",
     "Transform": "audiokit.dsp.transform:Transform",
     "generate": "audiokit.generation:generate",
     "open_chunks": "audiokit.io.chunkset:open_chunks",

@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "sing": "Turn plain speech into a sung vocal that fits a backing track.",
     "train": "Train the models behind the commands.",
     "models": "List, describe, pull, import, export and verify models.",
+    "score": "Score audio against references, or check it by itself.",
     "page": "Build one self-contained listening page for a folder or a training run.",
 }
 

@@ -1,0 +1,83 @@
+"""Scores equal what the measures' own libraries say."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from audiokit.errors import ParameterError
+from audiokit.io.audio import read
+from audiokit.scoring import bss_eval, score
+from tests.signals import noise, plucks, sine, talk
+
+
+def quiet(function, *arguments, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return function(*arguments, **options)
+
+
+def test_pesq_and_stoi_are_the_libraries_own(rng):
+    pesq, pystoi = quiet(pytest.importorskip, "pesq"), quiet(pytest.importorskip, "pystoi")
+    clean = talk(rng, rate=16_000, syllables=12)[0]
+    noisy = clean + noise(rng, 1, 16_000, 0.01)[:, :1] + 0.01 * rng.standard_normal(clean.shape).astype(np.float32)
+    found = score(noisy, 16_000, reference=clean, metrics=["pesq", "stoi"])
+    assert found["pesq"] == pytest.approx(pesq.pesq(16_000, clean[0], noisy[0], "wb"), abs=1e-6)
+    assert found["stoi"] == pytest.approx(pystoi.stoi(clean[0], noisy[0], 16_000), abs=1e-6)
+    assert score(clean, 16_000, reference=clean, metrics=["pesq"])["pesq"] > 4.5
+
+
+@pytest.mark.parametrize("pair", ["01", "05"])
+def test_bss_eval_is_musevals_own_on_the_golden_pairs(shared, pair):
+    museval = quiet(pytest.importorskip, "museval")
+    folder = shared / "audio/stems/mir_eval"
+    tracks = [[read(p)[0] for p in sorted((folder / f"{kind}{pair}").glob("*.wav"))] for kind in ("ref", "est")]
+    if len(tracks[0]) != len(tracks[1]):
+        pytest.skip("this pair has another number of estimates")
+    rate = 8000
+    references, estimates = ([y[:, : 2 * rate] for y in side] for side in tracks)
+    found = bss_eval(references, estimates, rate)
+    stacked = [np.stack([y.T for y in side]).astype(float) for side in (references, estimates)]
+    sdr, _isr, sir, sar = quiet(museval.evaluate, *stacked, win=rate, hop=rate, mode="v4", padding=True)
+    for k, values in enumerate(found):
+        assert values["sdr_db"] == pytest.approx(np.nanmedian(sdr[k]))
+        assert values["sar_db"] == pytest.approx(np.nanmedian(sar[k]))
+        if len(found) > 1:
+            assert values["sir_db"] == pytest.approx(np.nanmedian(sir[k]))
+
+
+def test_beats_and_pitch(rng):
+    quiet(pytest.importorskip, "mir_eval.beat")
+    clicks = np.zeros((1, 8 * 22_050), np.float32)
+    clicks[0, 2000::11_025] = 0.9
+    late = np.roll(clicks, 5500, axis=1)
+    same = score(clicks, 22_050, reference=clicks, metrics=["beats"])
+    assert same["beat_f"] == same["beat_cmlt"] == 1
+    assert score(late, 22_050, reference=clicks, metrics=["beats"])["beat_f"] < 0.3
+    voice = talk(rng, rate=22_050)[0]
+    assert score(voice, 22_050, reference=voice, metrics=["pitch"])["pitch_accuracy"] == 1
+    higher = talk(rng, rate=22_050, pitch_hz=190)[0]
+    length = min(voice.shape[1], higher.shape[1])
+    moved = score(higher[:, :length], 22_050, reference=voice[:, :length], metrics=["pitch"])
+    assert moved["pitch_accuracy"] < 0.3
+
+
+def test_loudness_and_lag(rng):
+    y = plucks(rng, 2, 22_050, 2)
+    found = score(0.5 * y, 22_050, reference=y)
+    assert found["loudness_lu"] == pytest.approx(-6.02, abs=0.01) and found["gain_db"] == pytest.approx(-6.02, abs=0.01)
+    assert found["lag_ms"] == pytest.approx(0, abs=0.01) and found["si_sdr_db"] > 100
+
+
+def test_silence_has_no_score_but_no_crash():
+    silent = np.zeros((1, 16_000), np.float32)
+    found = score(silent, 16_000, reference=sine(440, 1, 16_000), metrics=["all"])
+    assert found["si_sdr_db"] is None and found["pesq"] is None and found["loudness_lu"] is None
+
+
+def test_wrong_metrics(rng):
+    y = noise(rng, 0.1)
+    with pytest.raises(ParameterError, match="beauty"):
+        score(y, 22_050, reference=y, metrics=["beauty"])
+    with pytest.raises(ParameterError, match="reference"):
+        score(y, 22_050, metrics=["pesq"])
