@@ -85,8 +85,14 @@ def invert(
     transform: Transform,
     *,
     length: int | None = None,
+    method: str = "auto",
+    iterations: int = 32,
+    init: str = "pghi",
     source: np.ndarray | None = None,
-    **options: Any,
+    model: str | None = None,
+    vocoder: str | None = None,
+    device: str = "cpu",
+    seed: int = 0,
 ) -> np.ndarray:
     """Turn a spectrogram back into audio.
 
@@ -94,8 +100,14 @@ def invert(
         X: values as `audiokit.spectro` makes them, (C, bins, N).
         transform: what they are.
         length: samples to return; what the frames cover unless given.
+        method: "auto" (exact where the phase is kept, else "griffin-lim"), "istft", "pghi" or "griffin-lim".
+        iterations: rounds of fast Griffin-Lim.
+        init: where it starts: "pghi", "source" or "random".
         source: audio (C, T) or (1, T) at transform.rate whose phase to start from, for init "source".
-        **options: method, iterations, init, model, seed, vocoder, device, as in InvertOptions.
+        model: mel inverter network by name or folder; "none" for the classical solve; None picks what fits.
+        vocoder: neural vocoder by name, folder or official checkpoint, instead of phase retrieval.
+        device: where a vocoder runs.
+        seed: of random phases.
 
     Returns:
         Audio (C, T), float32, at transform.rate.
@@ -110,7 +122,7 @@ def invert(
     >>> bool(np.abs(audiokit.invert(X, transform, length=5000) - y).max() < 1e-6)
     True
     """
-    chosen = InvertOptions(**options)
+    chosen = InvertOptions(method, iterations, init, None, model, seed, vocoder, device)
     blocks = iter([source]) if source is not None else None
     engine = choose_engine(transform, X.shape[0] // transform.planes, chosen, blocks)
     audio = [engine.push(frames) for frames in _pieces(_decoded(X, transform, "the array"))]

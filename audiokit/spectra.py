@@ -52,13 +52,34 @@ class SpectroOptions:
     overlap: str | None = None
 
 
-def spectro(y: np.ndarray, rate: int, **options: Any) -> tuple[np.ndarray, Transform]:
+def spectro(
+    y: np.ndarray,
+    rate: int,
+    *,
+    kind: str | None = None,
+    n_fft: int | None = None,
+    hop: int | None = None,
+    window: str | None = None,
+    n_mels: int | None = None,
+    fmin: float | None = None,
+    fmax: float | None = None,
+    scale: str | None = None,
+    preset: str | None = None,
+) -> tuple[np.ndarray, Transform]:
     """Turn audio into a spectrogram.
 
     Args:
         y: audio (C, T), float32.
         rate: its sample rate in Hz.
-        **options: kind, n_fft, hop, window, n_mels, fmin, fmax, scale, preset, as in SpectroOptions.
+        kind: "stft" (default), "magnitude" or "mel".
+        n_fft: frame length in samples (2048).
+        hop: step between frames in samples (a quarter of the frame).
+        window: name of the window ("hann").
+        n_mels: mel bands (128).
+        fmin: lowest mel frequency in Hz (0).
+        fmax: highest mel frequency in Hz (half the rate).
+        scale: "linear", "log" (natural; default for magnitudes and mel bands), "log10" or "db".
+        preset: a known system's front-end, whose numbers the other options change.
 
     Returns:
         Values (C, bins, N), complex64 for kind stft and float32 otherwise, and the Transform that says what they
@@ -74,7 +95,8 @@ def spectro(y: np.ndarray, rate: int, **options: Any) -> tuple[np.ndarray, Trans
     """
     from audiokit.dsp.transform import forward
 
-    transform = make_transform(SpectroOptions(**options), rate)
+    options = SpectroOptions(kind, n_fft, hop, window, n_mels, fmin, fmax, scale, preset=preset)
+    transform = make_transform(options, rate)
     if transform.rate != rate:
         raise ParameterError(
             f"the audio is at {rate} Hz, but preset {transform.preset} works at {transform.rate} Hz",
