@@ -205,6 +205,10 @@ def _sing_with_world(
     if plan is not None:
         chosen = plan if isinstance(plan, Plan) else _read_plan(plan, syllables, music)
         music = chosen.music
+        if max((s.end_s for s in chosen.syllables), default=0.0) > len(mono) / rate + 0.05:
+            raise ParameterError(
+                "the plan's syllables lie beyond the speech", hint="is it a plan for another recording?"
+            )
     else:
         if how.fit == "loop":
             music, backing = _long_enough(syllables, music, backing, backing_rate, how)

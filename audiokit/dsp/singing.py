@@ -224,7 +224,7 @@ def _elasticity(voice: Voice, syllables: Sequence[Syllable]) -> np.ndarray:
     steady = np.exp(-((change / 0.5) ** 2))
     result = np.zeros(voice.frames)
     for syllable in syllables:
-        a, b = round(syllable.vowel_s / HOP_S), round(syllable.tail_s / HOP_S)
+        a, b = round(syllable.vowel_s / HOP_S), min(round(syllable.tail_s / HOP_S), voice.frames)
         peak = level[min(round(syllable.nucleus_s / HOP_S), voice.frames - 1)]
         near = np.clip(1 - (peak - level[a:b]) / 8, 0, 1)
         taper = np.minimum(1, np.minimum(np.arange(b - a) + 1, np.arange(b - a, 0, -1)) / 6)

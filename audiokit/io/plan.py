@@ -125,6 +125,10 @@ def _plan_from_json(path: Path) -> Plan:
         raise DamagedError(f"{path}: the plan lacks something or holds nonsense ({error!r})") from None
     if len(beats) < 2 or (np.diff(beats) <= 0).any() or not np.isfinite(beats).all():
         raise DamagedError(f"{path}: the plan's beats are not rising times")
+    for index, syllable in enumerate(syllables):
+        times = [syllable.start_s, syllable.vowel_s, syllable.tail_s, syllable.end_s]
+        if not np.isfinite(times).all() or times[0] < 0 or (np.diff(times) < 0).any() or times[1] == times[2]:
+            raise ParameterError(f"{path}: syllable {index}: start, vowel, tail and end must be rising times")
     return Plan(check_notes(notes, len(syllables)), syllables, music)
 
 

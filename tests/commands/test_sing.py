@@ -189,6 +189,18 @@ def test_damaged_plans_are_refused(tmp_path, sung, text, error):
         read_plan(tmp_path / "p.json", syllables=sung.plan.syllables, music=sung.plan.music)
 
 
+def test_plan_for_another_recording_is_refused(tmp_path, speech, backing, sung):
+    path = tmp_path / "plan.json"
+    write_plan(path, sung.plan)
+    with pytest.raises(ParameterError, match="beyond the speech"):
+        sing(speech[:, : 2 * RATE], RATE, backing, RATE, plan=path)
+    record = json.loads(path.read_text())
+    record["syllables"][2]["tail_s"] = float("nan")
+    path.write_text(json.dumps(record))
+    with pytest.raises(ParameterError, match="syllable 2"):
+        sing(speech, RATE, backing, RATE, plan=path)
+
+
 def test_plan_midi_has_the_bars_of_the_backing(tmp_path, sung):
     write_plan(tmp_path / "p.mid", sung.plan)
     score = read_midi(tmp_path / "p.mid")
