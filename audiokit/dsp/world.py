@@ -98,8 +98,8 @@ def analyse_voice(y: np.ndarray, rate: int, *, quality: str = "fast") -> Voice:
     Args:
         y: audio (T,), float.
         rate: its sample rate in Hz, 16000 to 48000.
-        quality: "fast" (DIO and StoneMask) or "best" (Harvest, about fifteen times slower, and a second
-            refinement of the pitch).
+        quality: "fast" (DIO and StoneMask) or "best" (Harvest, refined again: the whole analysis takes
+            about three times as long, and copies are clearer).
 
     Returns:
         The voice, 1 + T // (rate * HOP_S) frames.
