@@ -84,7 +84,7 @@ def render_note(
     y = _partials(shape, f0, held_s, length, rate, rng)
     if shape.vibrato_cents > 1.0:
         y = _vibrato(y, shape.vibrato_cents, shape.vibrato_hz, rate, rng)
-    y += _noise(shape, held_s, length, rate, rng)
+    y = _without_rumble(y + _noise(shape, held_s, length, rate, rng), rate)
     fade = min(length, round(min(0.25, release_s) * rate))
     y[-fade:] *= (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, fade))).astype(np.float32)
     return y
@@ -205,6 +205,16 @@ def _vibrato(y: np.ndarray, cents: float, hz: float, rate: int, rng: np.random.G
     frames = np.lib.stride_tricks.sliding_window_view(padded, _TAPS)
     first = np.clip(base + _TAPS + 64 + offsets[0], 0, len(frames) - 1)
     return np.einsum("nt,nt->n", frames[first], table[phase]).astype(np.float32)
+
+
+def _without_rumble(y: np.ndarray, rate: int) -> np.ndarray:
+    """Take away what lies below 12 Hz, direct current above all; everything from 24 Hz up stays."""
+    n_fft = 1 << (len(y) + rate // 4).bit_length()
+    spectrum = np.fft.rfft(y, n_fft)
+    reach = int(24 * n_fft / rate) + 1
+    hz = np.arange(reach) * rate / n_fft
+    spectrum[:reach] *= np.sin(np.pi / 2 * np.clip((hz - 12) / 12, 0, 1)) ** 2
+    return np.fft.irfft(spectrum, n_fft)[: len(y)].astype(np.float32)
 
 
 def _noise(shape: NoteShape, held_s: float, length: int, rate: int, rng: np.random.Generator) -> np.ndarray:

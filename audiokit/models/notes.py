@@ -19,6 +19,8 @@ from audiokit.errors import ModelError, ParameterError
 from audiokit.io.nsynth import FAMILIES, QUALITIES, SOURCES
 
 KIND = "generate"
+# Noise that lies under partials is counted as theirs when a note is described; this gives it back.
+_UNDER_PARTIALS_DB = 2.0
 DEFAULT = "notes"
 
 
@@ -186,6 +188,7 @@ class CombModel(NoteModel):
 
         levels, constants = self._describe(sound.latent, pitch, velocity)
         shape = unscale(levels, constants)
+        shape.noise_db += _UNDER_PARTIALS_DB
         return render_note(shape, pitch, held_s=held_s, release_s=release_s, decay_s=decay_s, rate=rate, rng=rng)
 
     def encode(self, y: np.ndarray, rate: int, pitch: float, velocity: int) -> Sound:
