@@ -1,0 +1,99 @@
+"""`chunk` as a program: pieces that join to the sample, as files, chunk sets and streams."""
+
+import json
+
+import numpy as np
+import pytest
+
+from audiokit.io import audio
+from audiokit.io.chunkset import open_chunks
+from tests import signals
+from tests.drums import pattern
+
+RATE = 8000
+
+
+@pytest.fixture
+def song(tmp_path, rng):
+    y = signals.plucks(rng, 5.3, RATE, channels=2)
+    audio.write(tmp_path / "song.wav", y, RATE, subtype="PCM_24")
+    return audio.read(tmp_path / "song.wav")[0]
+
+
+@pytest.mark.parametrize("options", [["--overlap", "50%"], ["--overlap", "0.25s", "--tail", "pad"], []])
+def test_files_join_again(cli, song, tmp_path, options):
+    cli("chunk", "song.wav", "--every", "1s", *options, "-o", "pieces/")
+    index = json.loads((tmp_path / "pieces/song/pieces.json").read_text())
+    assert index["length"] == song.shape[1] and index["items"][1]["start"] == index["items"][0]["stop"] - (
+        RATE // 2 if "50%" in options else RATE // 4 if "pad" in options else 0
+    )
+    first, info = audio.read(tmp_path / "pieces/song/000000.wav")
+    assert info.subtype == "PCM_24" and np.array_equal(first, song[:, :RATE])
+    assert info.history[-1]["span"] == [0, RATE]
+    cli("chunk", "--join", "pieces/song", "-o", "back.wav")
+    assert np.array_equal(audio.read(tmp_path / "back.wav")[0], song)
+
+
+def test_chunk_set_and_stream(cli, song, tmp_path):
+    cli("chunk", "song.wav", "--every", "0.5s", "--tail", "pad", "--format", "chunks", "-o", "sets/")
+    chunks = open_chunks(tmp_path / "sets/song.chunks")
+    chunks.verify()
+    assert chunks.head.kind == "audio" and {array.shape for _, array in chunks} == {(2, RATE // 2)}
+    stream = cli("chunk", "-", "--every", "0.7s", "-o", "-", stdin=(tmp_path / "song.wav").read_bytes()).stdout
+    for source, data in (("sets/song.chunks", b""), ("-", stream)):
+        cli("chunk", source, "--join", "-o", "back.wav", "--force", stdin=data)
+        assert np.array_equal(audio.read(tmp_path / "back.wav")[0], song)
+
+
+def test_tail_drop_and_folders(cli, song, tmp_path):
+    (tmp_path / "songs/deep").mkdir(parents=True)
+    for path in ("songs/one.wav", "songs/deep/two.wav"):
+        (tmp_path / path).write_bytes((tmp_path / "song.wav").read_bytes())
+    cli("chunk", "songs", "--every", "2s", "--tail", "drop", "-o", "out/", "--jobs", "2")
+    assert len(list((tmp_path / "out/one").glob("*.wav"))) == len(list((tmp_path / "out/deep/two").glob("*.wav"))) == 2
+
+
+def test_at_silence(cli, tmp_path, rng):
+    y = np.concatenate([signals.noise(rng, 1.2, RATE), np.zeros((1, 4000)), signals.noise(rng, 1.5, RATE)], axis=1)
+    audio.write(tmp_path / "talk.wav", y.astype(np.float32), RATE)
+    cli("chunk", "talk.wav", "--at", "silence", "--min", "0.5s", "--max", "3s", "-o", "takes/")
+    items = json.loads((tmp_path / "takes/talk/pieces.json").read_text())["items"]
+    assert len(items) == 2 and abs(items[0]["stop"] / RATE - 1.45) < 0.02
+
+
+def test_at_beats(cli, tmp_path):
+    made = pattern("rock", 110, 21, seconds=10)
+    audio.write(tmp_path / "drums.wav", made.y, made.rate)
+    cli("chunk", "drums.wav", "--at", "beats", "--beats", 4, "--tail", "drop", "-o", "bars/")
+    items = json.loads((tmp_path / "bars/drums/pieces.json").read_text())["items"]
+    lengths = [(item["stop"] - item["start"]) / made.rate for item in items]
+    assert np.allclose(lengths[:-1], 4 * 60 / 110, atol=0.01)
+    starts = np.array([item["start"] for item in items]) / made.rate
+    assert max(np.abs(made.beats_s - start).min() for start in starts) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        ([], 2, "say where to cut"),
+        (["--every", "1s", "--at", "beats"], 2, "say where to cut"),
+        (["--every", "1s", "--overlap", "100%"], 2, "not less than the piece"),
+        (["--every", "1s", "--overlap", "x%"], 2, "not a percentage"),
+        (["--every", "soon"], 2, "not a duration"),
+        (["--at", "noon"], 2, "must be beats, silence"),
+        (["--at", "silence", "--min", "9s", "--max", "3s"], 2, "--min"),
+    ],
+)
+def test_refusals(cli, song, tmp_path, arguments, status, words):
+    assert words in cli("chunk", "song.wav", *arguments, "-o", "out/", status=status).stderr.decode()
+    assert not (tmp_path / "out/song").exists()
+
+
+def test_a_missing_piece_is_damage(cli, song, tmp_path):
+    cli("chunk", "song.wav", "--every", "1s", "-o", "pieces/")
+    index = tmp_path / "pieces/song/pieces.json"
+    data = json.loads(index.read_text())
+    del data["items"][2]
+    index.write_text(json.dumps(data))
+    assert "missing between" in cli("chunk", "--join", "pieces/song", "-o", "x.wav", status=4).stderr.decode()
+    assert not (tmp_path / "x.wav").exists()
