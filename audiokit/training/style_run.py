@@ -142,6 +142,8 @@ def train_and_report(
 ) -> None:
     """Train, and print where the model is (as JSON if asked)."""
     values = train_style(sides, settings=settings, frontend=frontend, run=run, epochs=epochs)
+    if os.environ.get("RANK", "0") != "0":
+        return
     if run.json:
         print(json.dumps({"output": run.out, **values}))
     elif not run.quiet:
