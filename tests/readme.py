@@ -53,6 +53,17 @@ def model_table() -> str:
     return "\n".join(["| model | for | architecture | size | licence |", "|---|---|---|---|---|", *rows])
 
 
-def results_of(name: str) -> str:
-    """A results table that a bench wrote (tests/bench/results/NAME.md)."""
-    return (ROOT / "tests/bench/results" / f"{name}.md").read_text().rstrip()
+#: Result file -> heading, in the order of the README; files that are not listed come last under their own name.
+HEADINGS = {
+    "commands": "Each command beside what you would otherwise run",
+    "startup": "Start-up",
+    "throughput": "A folder of many files",
+    "memory": "Memory",
+}
+
+
+def benchmarks() -> str:
+    """Every results table that a bench wrote (tests/bench/results/NAME.md), under a heading each."""
+    found = {path.stem: path.read_text().rstrip() for path in sorted((ROOT / "tests/bench/results").glob("*.md"))}
+    names = [name for name in HEADINGS if name in found] + [name for name in found if name not in HEADINGS]
+    return "\n\n".join(f"**{HEADINGS.get(name, name)}**\n\n{found[name]}" for name in names)
