@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 AUDIOKIT := $(BIN)/audiokit
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench readme clean
+.PHONY: help setup demo test lint bench parity readme clean
 
 help:
 	@echo "make setup   create $(VENV) and install audiokit into it"
 	@echo "make demo    run the whole chain (SONG=my.mp3 [BACKING=other.mp3]) and show where the results are"
 	@echo "make test    install what tests need and run everything"
 	@echo "make bench   speed, memory and quality beside what you would otherwise use"
+	@echo "make parity  compare with the real spleeter package, in an environment of its own (downloads TensorFlow)"
 	@echo "make readme  fill the generated parts of README.md in again"
 
 setup: $(VENV)/.installed
@@ -48,3 +49,6 @@ bench: $(VENV)/.tested
 	for bench in tests/bench/bench_*.py; do \
 	  $(BIN)/python -W ignore -m "tests.bench.$$(basename $$bench .py)" || echo "$$bench did not finish"; \
 	done
+
+parity: $(VENV)/.installed
+	$(BIN)/python tests/parity/parity.py

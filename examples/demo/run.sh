@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The main job: a song through spectro, stylize, invert, normalize and mix, once through pipes and once through make.
+# The main job: a song through spectro, stylize, invert, normalize and mix, once through pipes and once through make,
+# and then its vocals over another song's band.
 #
 #   bash run.sh [FOLDER [SONG [BACKING]]]
 #
@@ -32,11 +33,15 @@ audiokit spectro "$song" -o - \
 echo "== through make: every stage a file, nothing done twice"
 make --no-print-directory -f "$here/chain.mk" OUT="$out/make" SONG="$song" BACKING="$backing"
 
+echo "== the mash-up: the vocals of the song over the band of the other"
+make --no-print-directory -f "$here/../mashup/Makefile" OUT="$out/mashup" VOICE="$song" BAND="$backing"
+
 echo "== what came out"
-audiokit info "$out/pipes/styled.wav" "$out/make/mix.wav" --check
+audiokit info "$out/pipes/styled.wav" "$out/make/mix.wav" "$out/mashup/mashup.wav" --check
 audiokit page "$out" -o "$out/index.html" --title "audiokit: a song through the whole chain" --force
 
 echo
 echo "Listen: $out/index.html"
 echo "        $out/pipes/styled.wav   the styled song, made through pipes"
 echo "        $out/make/mix.wav       the styled song over the other one, made by make"
+echo "        $out/mashup/mashup.wav  the song's vocals over the other's band"
