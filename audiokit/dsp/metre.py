@@ -17,38 +17,38 @@ FEATURES = (
 #: Weight of each measure, fitted on synthesised patterns (tests/bench/fit_beats.py).
 WEIGHTS = np.array(
     [
-        2.36,
-        5.04,
-        6.2,
-        0.57,
-        1.2,
-        -2.94,
-        -2.01,
-        -0.19,
-        0.68,
-        6.62,
-        0.09,
-        2.47,
-        0.53,
-        1.77,
-        2.17,
-        2.1,
-        -1.92,
-        1.44,
-        -2.24,
-        0.75,
-        0.12,
-        0.79,
-        2.68,
-        5.29,
-        5.32,
-        -3.7,
-        -0.33,
-        -1.19,
-        2.04,
-        -2.87,
-        -1.8,
+        2.12,
+        5.76,
+        7.08,
+        0.91,
+        0.72,
+        -3.29,
+        -0.69,
+        1.3,
+        -0.54,
+        7.1,
+        0.28,
+        2.51,
+        0.04,
+        1.53,
+        2.07,
+        2.14,
+        -1.64,
+        1.52,
+        -2.31,
+        0.82,
+        0.2,
         0.21,
+        2.82,
+        4.68,
+        5.69,
+        -2.92,
+        -0.11,
+        -1.2,
+        2.16,
+        -3.93,
+        -3.71,
+        2.57,
     ]
 )
 
@@ -69,20 +69,26 @@ def level_features(curves: OnsetCurves, curve: np.ndarray, frames: np.ndarray) -
     on, half, first, last = at(0.0), at(0.5), at(0.25), at(0.75)
     third = np.maximum(at(1 / 3), at(2 / 3))
     contrast = (on.mean(axis=1) - half.mean(axis=1)) / (on.mean(axis=1) + half.mean(axis=1) + 1e-6)
-    whole = on.sum(axis=0).mean() + 1e-6
+    whole = float(on.sum(axis=0).mean())
+
+    def share(hits: np.ndarray) -> float:
+        # Bounded, so that a path with next to nothing on its beats gets no extreme measures.
+        elsewhere = float(hits.sum(axis=0).mean())
+        return 2 * elsewhere / (elsewhere + whole + 1e-6)
+
     reach = np.clip(frames[:-1, None] + np.arange(-2, 3), 0, len(curve) - 1)
     shapes = np.concatenate([on, half, first, last])
     turns = [_turns(on[0]), _turns(on[1])]
     return np.array([
         tempo_prior(bpm), np.log2(bpm / 120), float(curve[reach].max(axis=1).mean()) / 3, *contrast,
-        float(third.sum(axis=0).mean() / whole), float(np.maximum(first, last).sum(axis=0).mean() / whole),
+        share(third), share(np.maximum(first, last)),
         float(on[0].mean()) / 3, float(on[1].mean()) / 3, -10 * float(np.median(np.abs(np.diff(np.log(period))))),
         *(alike(shapes, lag) for lag in (1, 2, 3, 4)), *(alike(shapes[0::3], lag) for lag in (1, 2, 4)),
         *(alike(shapes[1::3], lag) for lag in (1, 2, 4)),
         -turns[0] * turns[1], abs(turns[0]), abs(turns[1]),
         float((on[0] - first[0]).mean()) / 3, float((on[0] - last[0]).mean()) / 3,
         max(0.0, float(np.log2(bpm / 160))), max(0.0, float(np.log2(80 / bpm))),
-        *(float(at(part).sum(axis=0).mean() / whole) for part in (2 / 3, 1 / 3, 1 / 6, 5 / 6)),
+        *(share(at(part)) for part in (2 / 3, 1 / 3, 1 / 6, 5 / 6)),
     ])  # fmt: skip
 
 
