@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from audiokit.dsp.content import music_score
-from audiokit.dsp.denoise import PlainDenoiser, Rule, music_rule, noise_profile
+from audiokit.dsp.denoise import PlainDenoiser, Rule, music_rule, noise_profile, noise_ratio_db
 from audiokit.errors import InputError, ParameterError, UsageError
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ class AutoDenoiser:
                 network,
                 channels=self.channels,
                 rate=self.rate,
-                strength=self.strength,
+                strength=self.strength * (1.0 if first_db is None else share_of(look, self.rate)),
                 gain=working_gain(look),
                 first_db=first_db,
             )
@@ -211,6 +211,15 @@ class AutoDenoiser:
                 channels=self.channels, rate=self.rate, rule=rule, profile=self._profile, strength=self.strength
             )
         return self._stream.push(held)
+
+
+def share_of(look: np.ndarray, rate: int) -> float:
+    """Decide how much of the network's work a recording needs: all of it, down to half for a clean one.
+
+    >>> share_of(np.zeros((1, 16_000), np.float32), 16_000)
+    1.0
+    """
+    return float(np.interp(noise_ratio_db(look, rate=rate), (29.0, 36.0), (1.0, 0.5)))
 
 
 @dataclass(frozen=True)

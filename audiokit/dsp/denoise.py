@@ -107,6 +107,23 @@ def noise_profile(y: np.ndarray, *, rate: int) -> np.ndarray:
     return power.sum(axis=0).mean(axis=1) + SILENCE
 
 
+def noise_ratio_db(y: np.ndarray, *, rate: int) -> float:
+    """Measure how far the loudest twentieth of a recording stands above its tracked noise, in dB.
+
+    Speech at a signal-to-noise ratio of 15 dB gives about 27 dB, a good recording 35 dB and more.
+
+    >>> noise_ratio_db(np.random.default_rng(0).standard_normal((1, 32_000)).astype(np.float32), rate=16_000) < 6
+    True
+    """
+    n_fft = frame_size(rate)
+    power = (np.abs(stft(y, n_fft=n_fft, hop=n_fft // 4)).astype(np.float64) ** 2).sum(axis=0)
+    power, floor = NoiseFloor(Rule(), frames_per_s=4 * rate / n_fft).push(power, last=True)
+    if power.size == 0:
+        return 0.0
+    loud = np.sort(power.sum(axis=0))[-max(1, power.shape[1] // 20) :].mean()
+    return float(10 * np.log10((loud + SILENCE) / (np.median(floor.sum(axis=0)) + SILENCE)))
+
+
 def denoise_plain(
     y: np.ndarray, *, rate: int, rule: Rule | None = None, profile: np.ndarray | None = None, strength: float = 1.0
 ) -> np.ndarray:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from audiokit.errors import ModelError
 from audiokit.models.vocoder import Vocoder, beside, card_of, unwrapped
@@ -39,7 +40,16 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, T)."""
-        return self.shortcut(x) + self.block(x)
+        if torch.is_grad_enabled():
+            return self.shortcut(x) + self.block(x)
+        # The same sums with fewer passes over memory, which is what limits this network.
+        dilated, point = cast(nn.Conv1d, self.block[2]), cast(nn.Conv1d, self.block[4])
+        reach = int(dilated.dilation[0])
+        y = functional.leaky_relu_(functional.pad(x, (reach, reach), "reflect"), _SLOPE)
+        y = functional.leaky_relu_(dilated(y), _SLOPE)
+        bias = (cast(Tensor, self.shortcut.bias) + cast(Tensor, point.bias))[None, :, None].expand(x.shape[0], -1, 1)
+        total = torch.baddbmm(bias, self.shortcut.weight[:, :, 0].expand(x.shape[0], -1, -1), x)
+        return total.baddbmm_(point.weight[:, :, 0].expand(x.shape[0], -1, -1), y)
 
 
 class Melgan(Vocoder):
