@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "stylize": "Transfer a style with a trained generator.",
     "align-beats": "Warp a track onto the beats of another, or onto a tempo; or find its beats.",
     "chunk": "Cut audio into pieces: of one length, at beats, or at silences.",
+    "morph": "Blend one clip into another, at one point or along time.",
     "augment": "Make random, recorded variations for training.",
     "normalize": "Bring audio to a loudness, or only measure it.",
     "denoise": "Remove noise without making anything worse.",

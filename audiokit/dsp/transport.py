@@ -1,0 +1,266 @@
+"""Morph sounds by moving the peaks of their spectra: displacement interpolation instead of a cross-fade.
+
+Every short-time spectrum is a row of lobes, one around each peak. Optimal transport pairs the lobes of one sound with
+those of the other in the order of their frequency, and each pair travels to a frequency in between. A tone that morphs
+into another tone is then one tone on its way, not two that fade.
+
+References:
+    Henderson and Solomon (2019), Audio transport: a generalized portamento via optimal transport.
+    Laroche and Dolson (1999), New phase-vocoder techniques for pitch-shifting, harmonizing and other exotic effects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_PADDING = 2
+_SMOOTH_FRAMES = 2
+
+
+@dataclass(frozen=True)
+class Lobes:
+    """One spectrum cut at its valleys.
+
+    Attributes:
+        peak: bin of each peak (P,).
+        position: the same between bins (P,).
+        start, stop: bins of each lobe (P,).
+        share: part of the spectrum's power in each lobe (P,), as smoothed over neighbouring frames.
+    """
+
+    peak: np.ndarray
+    position: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+    share: np.ndarray
+
+
+def transport(a: np.ndarray, b: np.ndarray, rate: int, amount: np.ndarray) -> np.ndarray:
+    """Morph two sounds of one length along time.
+
+    Args:
+        a, b: audio (C, T), float32.
+        rate: Hz.
+        amount: 0 (all a) to 1 (all b), for every sample (T,).
+
+    Returns:
+        Audio (C, T), float32. Where the amount has been 0 from the start, it is a.
+
+    >>> t = np.arange(22_050) / 22_050
+    >>> low, high = (np.sin(2 * np.pi * hz * t)[None].astype(np.float32) for hz in (220, 330))
+    >>> y = transport(low, high, 22_050, np.full(22_050, 0.5))
+    >>> round(float(np.abs(np.fft.rfft(y[0, 4000:-4000] * np.hanning(14_050), 220_500)).argmax()) / 10)
+    270
+    """
+    size = 1 << round(np.log2(rate * 0.046))
+    hop = size // 8
+    window = np.sqrt(np.hanning(size + 1)[:-1])
+    count = -(-a.shape[1] // hop) + 8
+    middle = np.clip(np.arange(count) * hop - size // 2 + hop, 0, max(0, a.shape[1] - 1))
+    amounts = amount[middle] if len(amount) else np.zeros(count)
+    frames = _Frames(a, b, size, hop, window, count)
+    out = np.zeros((a.shape[0], count * hop + size))
+    weight = np.zeros(out.shape[1])
+    state = _State(size, hop)
+    for n in range(count):
+        spectrum = state.step(*frames.pair(n), float(amounts[n]))
+        frame = np.fft.irfft(spectrum, _PADDING * size, axis=1)
+        frame = np.roll(frame, size // 2, axis=1)[:, :size]
+        out[:, n * hop : n * hop + size] += frame * window
+        weight[n * hop : n * hop + size] += window**2
+    first = size - hop
+    kept = slice(first, first + a.shape[1])
+    made = out[:, kept] / np.maximum(weight[kept], 1e-9)
+    return (made * _level_gain(a, b, made, amount, hop)).astype(np.float32)
+
+
+def _level_gain(a: np.ndarray, b: np.ndarray, made: np.ndarray, amount: np.ndarray, hop: int) -> np.ndarray:
+    """Find the slow gain (T,) that brings the level between those of a and b: overlapping frames partly cancel."""
+    count = made.shape[1]
+    edges = np.arange(0, count + hop, hop)
+    middle = np.clip(edges, 0, max(0, count - 1))
+    if not count:
+        return np.ones(0)
+
+    def level(y: np.ndarray) -> np.ndarray:
+        total = np.concatenate([[0.0], np.cumsum((y.astype(np.float64) ** 2).sum(axis=0))])
+        low, high = np.clip(edges - 4 * hop, 0, count), np.clip(edges + 4 * hop, 0, count)
+        return np.sqrt(np.maximum(total[high] - total[low], 0) / np.maximum(high - low, 1))
+
+    x = amount[middle]
+    wanted, is_now = (1 - x) * level(a) + x * level(b), level(made)
+    gain = np.where(is_now > 1e-7, np.clip(wanted / np.maximum(is_now, 1e-9), 0.5, 2.0), 1.0)
+    gain[np.abs(gain - 1) < 1e-4] = 1.0
+    return np.interp(np.arange(count), middle, gain)
+
+
+class _Frames:
+    """Zero-phase spectra of both sounds, frame by frame, with the power around each frame."""
+
+    def __init__(self, a: np.ndarray, b: np.ndarray, size: int, hop: int, window: np.ndarray, count: int) -> None:
+        self._size, self._hop, self._window, self._count = size, hop, window, count
+        self._padded = [np.pad(y, ((0, 0), (size - hop, count * hop + size - y.shape[1]))) for y in (a, b)]
+        self._held: dict[tuple[int, int], np.ndarray] = {}
+
+    def pair(self, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Spectra (C, F) of both and their smoothed powers (F,)."""
+        self._held = {key: held for key, held in self._held.items() if key[1] >= n - _SMOOTH_FRAMES}
+        near = range(max(0, n - _SMOOTH_FRAMES), min(self._count, n + _SMOOTH_FRAMES + 1))
+        powers = [np.mean([self._power(k, m) for m in near], axis=0) for k in (0, 1)]
+        return self._spectrum(0, n), self._spectrum(1, n), powers[0], powers[1]
+
+    def _power(self, which: int, n: int) -> np.ndarray:
+        if (which + 2, n) not in self._held:
+            spectrum = self._spectrum(which, n)
+            self._held[which + 2, n] = (spectrum.real**2 + spectrum.imag**2).sum(axis=0)
+        return self._held[which + 2, n]
+
+    def _spectrum(self, which: int, n: int) -> np.ndarray:
+        if (which, n) not in self._held:
+            piece = self._padded[which][:, n * self._hop : n * self._hop + self._size] * self._window
+            padded = np.zeros((piece.shape[0], _PADDING * self._size))
+            padded[:, : self._size] = piece
+            self._held[which, n] = np.fft.rfft(np.roll(padded, -(self._size // 2), axis=1), axis=1)
+        return self._held[which, n]
+
+
+class _State:
+    """What one frame hands to the next: the phases that have been reached."""
+
+    def __init__(self, size: int, hop: int) -> None:
+        self._turn = 2 * np.pi * hop / (_PADDING * size)  # phase advance per bin and frame
+        self._last: tuple[np.ndarray, ...] | None = None
+        self._untouched = True
+
+    def step(self, a: np.ndarray, b: np.ndarray, power_a: np.ndarray, power_b: np.ndarray, amount: float) -> np.ndarray:
+        """Make the spectrum (C, F) between two."""
+        middles = a.sum(axis=0), b.sum(axis=0)
+        self._untouched &= amount == 0
+        if self._untouched:
+            self._last = (middles[0], *middles)
+            return a
+        lobes = cut_lobes(np.abs(middles[0]), power_a), cut_lobes(np.abs(middles[1]), power_b)
+        loud = [np.sqrt(float((np.abs(s) ** 2).sum())) for s in (a, b)]
+        if min(loud) < 1e-4 * max(loud) or min(loud) < 1e-6 or not (len(lobes[0].peak) and len(lobes[1].peak)):
+            made = (1 - amount) * a + amount * b  # nothing to travel to: fade
+        else:
+            made = self._travel(a, b, middles, lobes, amount)
+            wanted = (1 - amount) * loud[0] + amount * loud[1]
+            is_now = np.sqrt(float((np.abs(made) ** 2).sum()))
+            made *= min(4.0, wanted / is_now) if is_now > 0 else 1.0
+        self._last = (made.sum(axis=0), *middles)
+        return made
+
+    def _travel(self, a, b, middles, lobes, amount: float) -> np.ndarray:
+        i, j, part = pair_lobes(lobes[0].share, lobes[1].share)
+        first, second = lobes[0].position[i], lobes[1].position[j]
+        place = np.exp((1 - amount) * np.log(np.maximum(first, 0.5)) + amount * np.log(np.maximum(second, 0.5)))
+        if amount in (0.0, 1.0):
+            place = second if amount else first
+        portions = part / lobes[0].share[i], part / lobes[1].share[j]
+        peaks = lobes[0].peak[i], lobes[1].peak[j]
+        heights = (
+            (1 - amount) * portions[0] * np.abs(middles[0][peaks[0]]),
+            amount * portions[1] * np.abs(middles[1][peaks[1]]),
+        )
+        phase = self._phase(middles, peaks, (first, second), heights, place)
+        made = np.zeros_like(a)
+        for k, (spectrum, own) in enumerate(((a, first), (b, second))):
+            level = (amount if k else 1 - amount) * portions[k]
+            if not level.any():
+                continue
+            turned = level * np.exp(1j * (phase - np.angle(middles[k][peaks[k]])))
+            index = j if k else i
+            made += _placed(spectrum, lobes[k].start[index], lobes[k].stop[index], place - own, turned)
+        return made
+
+    def _phase(self, middles, peaks, positions, heights, place: np.ndarray) -> np.ndarray:
+        """Continue the phase that is there, as the stronger source of each lobe goes on; start anew at an attack."""
+        lead = heights[1] > heights[0]
+        source = np.where(lead, np.angle(middles[1][peaks[1]]), np.angle(middles[0][peaks[0]]))
+        if self._last is None:
+            return source
+        made, last_a, last_b = self._last
+        before = np.where(lead, np.angle(last_b[peaks[1]]), np.angle(last_a[peaks[0]]))
+        own = np.where(lead, positions[1], positions[0])
+        at = np.clip(np.round(place).astype(int), 0, len(made) - 1)
+        going_on = np.angle(made[at]) + source - before + self._turn * (place - own)
+        now = [np.sqrt(float((np.abs(m) ** 2).sum())) for m in middles]
+        risen = [now[k] > 2.5 * np.sqrt(float((np.abs(last) ** 2).sum())) for k, last in enumerate((last_a, last_b))]
+        silent = np.abs(made[at]) < 0.02 * np.maximum(heights[0], heights[1])
+        anew = silent | np.where(lead, risen[1], risen[0])
+        return np.where(anew, source, going_on)
+
+
+def cut_lobes(magnitude: np.ndarray, power: np.ndarray) -> Lobes:
+    """Cut a spectrum (F,) at its valleys; weigh its lobes by a smoothed power (F,).
+
+    >>> lobes = cut_lobes(np.array([0.0, 1, 0, 2, 3, 1, 0]), np.ones(7))
+    >>> lobes.peak.tolist(), lobes.start.tolist(), lobes.stop.tolist()
+    ([1, 4], [0, 2], [2, 7])
+    """
+    inner = magnitude[1:-1]
+    peak = np.flatnonzero((inner > magnitude[:-2]) & (inner >= magnitude[2:]) & (inner > magnitude.max() * 1e-4)) + 1
+    if not len(peak):
+        return Lobes(peak, peak * 1.0, peak, peak, peak * 1.0)
+    dips = np.flatnonzero((inner < magnitude[:-2]) & (inner <= magnitude[2:])) + 1
+    valley = dips[np.searchsorted(dips, peak[:-1])] if len(peak) > 1 else peak[:0]
+    start, stop = np.concatenate([[0], valley]), np.concatenate([valley, [len(magnitude)]])
+    total = np.concatenate([[0.0], np.cumsum(power)])
+    share = np.maximum(total[stop] - total[start], total[-1] * 1e-12 + 1e-30)
+    left, top, right = (np.log(np.maximum(magnitude[peak + k], 1e-12)) for k in (-1, 0, 1))
+    bend = left - 2 * top + right
+    shift = np.where(bend < 0, 0.5 * (left - right) / np.minimum(bend, -1e-12), 0.0)
+    return Lobes(peak, peak + np.clip(shift, -0.5, 0.5), start, stop, share / share.sum())
+
+
+def pair_lobes(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pair shares (P,), (Q,) in order, splitting where needed: (i, j, part of the whole) of each pair.
+
+    >>> i, j, part = pair_lobes(np.array([0.5, 0.5]), np.array([0.25, 0.75]))
+    >>> i.tolist(), j.tolist(), part.tolist()
+    ([0, 0, 1], [0, 1, 1], [0.25, 0.25, 0.5])
+    """
+    ends_a, ends_b = np.cumsum(a), np.cumsum(b)
+    ends_a[-1] = ends_b[-1] = 1.0
+    edges = np.unique(np.concatenate([[0.0], ends_a, ends_b]))
+    part = np.diff(edges)
+    kept = part > 1e-7
+    part, middle = part[kept], (edges[:-1] + part / 2)[kept]
+    i, j = (np.minimum(np.searchsorted(ends, middle), len(ends) - 1) for ends in (ends_a, ends_b))
+    return i, j, part
+
+
+def _placed(
+    spectrum: np.ndarray, start: np.ndarray, stop: np.ndarray, shift: np.ndarray, factor: np.ndarray
+) -> np.ndarray:
+    """Copy lobes [start, stop) of a spectrum (C, F) to where `shift` (in bins, any fraction) takes them, and add up."""
+    whole = np.floor(shift).astype(int)
+    width = stop - start + 1
+    owner = np.repeat(np.arange(len(start)), width)
+    offset = np.arange(width.sum()) - np.repeat(np.cumsum(width) - width, width)
+    target = start[owner] + whole[owner] + offset
+    position = target - shift[owner]
+    base = np.floor(position).astype(int)
+    t = position - base
+    taps = (
+        (((2 - t) * t - 1) * t / 2),
+        (((3 * t - 5) * t * t + 2) / 2),
+        (((4 - 3 * t) * t + 1) * t / 2),
+        ((t - 1) * t * t / 2),
+    )
+    size = spectrum.shape[1]
+    inside = (target >= 0) & (target < size)
+    out = np.zeros_like(spectrum)
+    for c, row in enumerate(spectrum):
+        value = np.zeros(len(target), complex)
+        for k, tap in enumerate(taps):
+            at = base + k - 1
+            held = (at >= start[owner]) & (at < stop[owner])
+            value += np.where(held, tap * row[np.clip(at, 0, size - 1)], 0)
+        value = value * factor[owner]
+        value, where = value[inside], target[inside]
+        out[c] = np.bincount(where, value.real, size) + 1j * np.bincount(where, value.imag, size)
+    return out
