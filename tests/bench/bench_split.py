@@ -1,5 +1,6 @@
 """How well, how fast and in how much memory `split` works, beside what you would otherwise use.
 
+    python -m tests.bench.bench_split                             everything, kept in results/split.md
     python tests/bench/bench_split.py quality SONG... [--museval] [--engines a,b,...]
     python tests/bench/bench_split.py segments
     python tests/bench/bench_split.py speed --spleeter PYTHON     (a Python that has the spleeter package)
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiokit.io.audio import read, write
+from audiokit.io.audio import Writer, read, write
 
 RATE = 44_100
 
@@ -72,8 +73,14 @@ def estimates(mix: np.ndarray, engine: str) -> dict[str, np.ndarray]:
     return found
 
 
-def quality(songs: list[Path], engines: list[str], museval: bool) -> None:
-    """Print a table: methods by rows, songs and stems by columns."""
+def say(lines: list[str]) -> list[str]:
+    """Print lines and hand them on."""
+    print("\n".join(lines), flush=True)
+    return [*lines, ""]
+
+
+def quality(songs: list[Path], engines: list[str], museval: bool) -> list[str]:
+    """Make a table: methods by rows, means over songs by columns."""
     table: dict[str, list[list[float]]] = {engine: [] for engine in engines}
     for folder in songs:
         truth = load_song(folder)
@@ -88,10 +95,11 @@ def quality(songs: list[Path], engines: list[str], museval: bool) -> None:
             table[engine].append(row)
             print(f"{folder.name:16} {engine:14}", " ".join(f"{value:7.2f}" for value in row), flush=True)
     head = ["voc SI-SDR", "voc SDR", "acc SI-SDR", "acc SDR"] if museval else ["voc SI-SDR", "acc SI-SDR"]
-    print(f"\n| mean of {len(songs)} | {' | '.join(head)} |\n|---|{'---|' * len(head)}")
+    lines = [f"| mean of {len(songs)} songs, dB | {' | '.join(head)} |", f"|---|{'---|' * len(head)}"]
     for engine in engines:
         mean = np.nanmean(np.array(table[engine]), axis=0)
-        print(f"| {engine} | {' | '.join(f'{value:.2f}' for value in mean)} |")
+        lines.append(f"| {engine} | {' | '.join(f'{value:.2f}' for value in mean)} |")
+    return say(lines)
 
 
 def made_up_song(seconds: float) -> np.ndarray:
@@ -110,11 +118,12 @@ def made_up_song(seconds: float) -> np.ndarray:
     return (y + 0.1 * rng.standard_normal((2, n)) * beats).astype(np.float32)
 
 
-def segments() -> None:
-    """Print how far results at different segment lengths are from each other."""
+def segments() -> list[str]:
+    """Measure how far results at different segment lengths are from each other."""
     from audiokit.models.separator import split
 
-    mix = made_up_song(150)
+    mix = made_up_song(75)
+    lines = ["| model | segments of | difference from segments of 60 s, dB |", "|---|---|---|"]
     with tempfile.TemporaryDirectory() as folder:
         spleeter = random_model(Path(folder))
         for name, model in (("built-in", None), ("spleeter-unet", spleeter)):
@@ -124,7 +133,23 @@ def segments() -> None:
                 worst = max(
                     10 * np.log10((np.sum((base[s] - other[s]) ** 2) + 1e-30) / np.sum(base[s] ** 2)) for s in base
                 )
-                print(f"{name:14} segments of {length} s against 60 s: {worst:7.1f} dB", flush=True)
+                lines.append(f"| {name} | {length} s | {worst:.1f} |")
+    return say(lines)
+
+
+def memory() -> list[str]:
+    """Measure the peak memory of the built-in model on short and long audio."""
+    lines = ["| length | peak memory, MB |", "|---|---|"]
+    minute = made_up_song(60)
+    with tempfile.TemporaryDirectory() as folder:
+        for minutes in (3, 60):
+            song = f"{folder}/{minutes}.wav"
+            with Writer(song, RATE, 2, subtype="PCM_16") as writer:
+                for _ in range(minutes):
+                    writer.write(minute)
+            command = [sys.executable, "-m", "audiokit", "split", song, "-o", f"{folder}/out/", "--quiet"]
+            lines.append(f"| {minutes} minutes | {timed(command)[2]:.0f} |")
+    return say(lines)
 
 
 def random_model(folder: Path) -> str:
@@ -146,49 +171,56 @@ def random_model(folder: Path) -> str:
     return str(folder / "random")
 
 
-def timed(command: list[str], env: dict[str, str] | None = None) -> tuple[float, float]:
-    """Run a command: wall seconds and peak resident megabytes."""
+def timed(command: list[str], env: dict[str, str] | None = None) -> tuple[float, float, float]:
+    """Run a command: wall seconds, processor seconds and peak resident megabytes."""
     report = Path(tempfile.gettempdir()) / f"bench-split-{os.getpid()}"
     started = time.perf_counter()
     done = subprocess.run(
-        ["/usr/bin/time", "-f", "%M", "-o", str(report), *command],
+        ["/usr/bin/time", "-f", "%M %U %S", "-o", str(report), *command],
         env={**os.environ, **(env or {})},
         capture_output=True,
     )
     wall = time.perf_counter() - started
     if done.returncode:
         sys.exit(done.stderr.decode(errors="replace")[-3000:])
-    return wall, int(report.read_text().split()[-1]) / 1024
+    peak, user, system = map(float, report.read_text().split()[-3:])
+    return wall, user + system, peak / 1024
 
 
-def speed(spleeter: str | None, minutes: float) -> None:
-    """Print wall time and memory of both programs, for one file and for the second of two."""
+def speed(spleeter: str | None, minutes: float) -> list[str]:
+    """Measure wall time and memory of both programs, for one file and for the second of two."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for number in range(2):
             write(folder / f"song{number}.wav", made_up_song(60 * minutes), RATE, subtype="PCM_16")
         one, two = str(folder / "song0.wav"), str(folder / "song1.wav")
         model = random_model(folder)
-        rows: list[tuple[str, float, float, float]] = []
+        rows: list[tuple[str, float, float, float, float]] = []
         program = [sys.executable, "-m", "audiokit", "split", "--quiet", "--json", "--force", "-o", f"{folder}/out/"]
         for label, extra in (
             ("audiokit, seam-free", ["--model", model]),
             ("audiokit, --compat", ["--model", model, "--compat"]),
             ("audiokit, built-in model", []),
         ):
-            cold, memory = timed([*program, *extra, one])
+            cold, work, memory = timed([*program, *extra, one])
             both = subprocess.run([*program, *extra, one, two], capture_output=True, check=True)
             warm = json.loads(both.stdout.splitlines()[-1])["elapsed_s"]
-            rows.append((label, cold, warm, memory))
-            print(label, f"cold {cold:.1f} s, second file {warm:.1f} s, {memory:.0f} MB", flush=True)
+            rows.append((label, cold, work, warm, memory))
+            print(
+                label,
+                f"cold {cold:.1f} s, processor {work:.1f} s, second file {warm:.1f} s, {memory:.0f} MB",
+                flush=True,
+            )
         if spleeter:
             rows.append(("spleeter 2.4.2", *spleeter_speed(spleeter, folder, model, one)))
-        print(f"\n| {minutes:g} minutes, 2 stems | cold s | second file s | peak MB |\n|---|---|---|---|")
-        for label, cold, warm, memory in rows:
-            print(f"| {label} | {cold:.1f} | {warm:.1f} | {memory:.0f} |")
+    lines = [f"| {minutes:g} min, 2 stems | cold s | processor s | second file s | peak MB |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {name} | {cold:.1f} | {work:.1f} | {warm:.1f} | {peak:.0f} |" for name, cold, work, warm, peak in rows
+    ]
+    return say(lines)
 
 
-def spleeter_speed(python: str, folder: Path, model: str, song: str) -> tuple[float, float, float]:
+def spleeter_speed(python: str, folder: Path, model: str, song: str) -> tuple[float, float, float, float]:
     """Time the spleeter package on the same weights: its command, then the second file in one process."""
     parity = Path(__file__).resolve().parent.parent / "parity"
     variables = folder / "variables.npz"
@@ -207,7 +239,7 @@ def spleeter_speed(python: str, folder: Path, model: str, song: str) -> tuple[fl
         str(folder / "theirs"),
         song,
     ]
-    cold, memory = timed(command, env)
+    cold, work, memory = timed(command, env)
     done = subprocess.run(
         [python, str(parity / "run_spleeter.py"), "2stems", song, "--again"],
         env={**os.environ, **env},
@@ -215,26 +247,41 @@ def spleeter_speed(python: str, folder: Path, model: str, song: str) -> tuple[fl
         check=True,
     )
     warm = json.loads(done.stdout.splitlines()[-1])["again_s"]
-    print(f"spleeter: cold {cold:.1f} s, second file {warm:.1f} s, {memory:.0f} MB", flush=True)
-    return cold, warm, memory
+    print(f"spleeter: cold {cold:.1f} s, processor {work:.1f} s, second file {warm:.1f} s, {memory:.0f} MB", flush=True)
+    return cold, work, warm, memory
 
 
 def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["quality", "segments", "speed"])
+    parser.add_argument("what", choices=["all", "quality", "segments", "memory", "speed"], nargs="?", default="all")
     parser.add_argument("songs", nargs="*", type=Path)
     parser.add_argument("--engines", default="default,repet,hpss,center,nothing")
     parser.add_argument("--museval", action="store_true")
     parser.add_argument("--spleeter", default=None)
     parser.add_argument("--minutes", type=float, default=3.0)
     options = parser.parse_args()
-    if options.what == "quality":
+    if options.what == "all":
+        everything()
+    elif options.what == "quality":
         quality(options.songs, options.engines.split(","), options.museval)
-    elif options.what == "segments":
-        segments()
-    else:
+    elif options.what == "speed":
         speed(options.spleeter, options.minutes)
+    else:
+        {"segments": segments, "memory": memory}[options.what]()
+
+
+def everything() -> None:
+    """Measure all there is material for, and keep the tables."""
+    root = Path(__file__).resolve().parents[2]
+    excerpts = root.parent / "shared" / "audio" / "stems" / "everythingisremixed"
+    songs = sorted(path for path in excerpts.glob("*") if path.is_dir())
+    engines = ["default", "repet", "hpss", "center", "nothing"]
+    lines = quality(songs, engines, museval=True) if songs else []
+    lines += memory() + segments()
+    package = root / "runs" / "parity" / "venv" / "bin" / "python"
+    lines += speed(str(package) if package.exists() else None, 3.0)
+    (Path(__file__).parent / "results" / "split.md").write_text("\n".join(lines).strip() + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
