@@ -424,7 +424,16 @@ def _balance(sung: Sung, how: SingOptions) -> Sung:
         heard = wanted is not None and own is not None
         gain = 10 ** ((wanted + how.balance_lu - own) / 20) if heard else level_gain(vocal[0])  # type: ignore[operator]
     vocal = vocal * np.float32(gain)
-    return replace(sung, vocal=vocal, mix_gain=mix_gain)
+    warnings = sung.warnings
+    if how.balance_lu is not None and float(np.abs(vocal).max(initial=0.0)) > 0.89:
+        from audiokit.dsp.limiter import Limiter
+
+        limiter = Limiter(sung.rate, 1, ceiling_dbtp=-1.0)
+        vocal = np.concatenate([limiter.process(vocal), limiter.flush()], axis=1)
+        if limiter.reduction_db >= 3:
+            said = f"the vocal's peaks were limited by up to {limiter.reduction_db:.1f} dB to stand up to the backing"
+            warnings = [*warnings, said + " (a lower --balance needs less)"]
+    return replace(sung, vocal=vocal, mix_gain=mix_gain, warnings=warnings)
 
 
 def _active(y: np.ndarray, rate: int) -> np.ndarray:

@@ -96,6 +96,14 @@ def test_balance_is_loudness_over_the_backing(speech, backing, balance):
     assert over == pytest.approx(balance, abs=1.5)
 
 
+def test_loud_backing_does_not_push_the_vocal_over_full_scale(speech, backing):
+    loud = np.tanh(30 * backing) * np.float32(0.95)
+    result = sing(speech, RATE, loud, RATE, balance="3", bpm=BPM)
+    assert 0.5 < np.abs(result.vocal).max() <= 0.9
+    assert any("limited" in warning for warning in result.warnings)
+    assert np.abs(result.mix()).max() <= 0.99 + 1e-6
+
+
 def test_reference_balance_mixes_with_the_published_gains(speech, backing):
     result = sing(speech, RATE, backing, RATE, balance="reference")
     expected = 0.5 * (backing + result.vocal)
