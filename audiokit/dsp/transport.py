@@ -143,7 +143,7 @@ class _State:
             return a
         lobes = cut_lobes(np.abs(middles[0]), power_a), cut_lobes(np.abs(middles[1]), power_b)
         loud = [np.sqrt(float((np.abs(s) ** 2).sum())) for s in (a, b)]
-        if min(loud) < 1e-4 * max(loud) or min(loud) < 1e-6 or not (len(lobes[0].peak) and len(lobes[1].peak)):
+        if min(loud) < 0.01 * max(loud) or min(loud) < 1e-6 or not (len(lobes[0].peak) and len(lobes[1].peak)):
             made = (1 - amount) * a + amount * b  # nothing to travel to: fade
         else:
             made = self._travel(a, b, middles, lobes, amount)
