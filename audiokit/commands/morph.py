@@ -24,8 +24,9 @@ def morph(
     engine: Annotated[
         str,
         typer.Option(
-            metavar="auto|world|transport|fade",
-            help="Voices and single notes; noises, drums and textures; or a plain cross-fade, for comparison.",
+            metavar="auto|world|transport|latent|fade",
+            help="Voices and notes; noises, drums and textures; a new note from between two in the note model; or a"
+            " plain cross-fade, for comparison.",
         ),
     ] = "auto",
     subtype: Subtype = None,

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from audiokit.dsp.world import analyse_voice
 from audiokit.io.audio import read, write
 from tests.signals import sine
 
@@ -31,6 +32,19 @@ def test_through_pipes_along_a_curve(cli, clips, tmp_path):
     (tmp_path / "piped.wav").write_bytes(done.stdout)
     a, y = read(tmp_path / "a.wav")[0], read(tmp_path / "piped.wav")[0]
     np.testing.assert_allclose(y[0, : RATE // 4], a[0, : RATE // 4], atol=1e-3)
+
+
+def test_latent_makes_a_note_between_two(cli, tmp_path):
+    t = np.arange(44_100) / 44_100
+    for name, hz in (("low", 220.0), ("high", 330.0)):
+        wave = sum(np.sin(2 * np.pi * hz * k * t) / k for k in range(1, 20)) * 0.1 * np.exp(-2 * t)
+        write(tmp_path / f"{name}.wav", wave.astype(np.float32)[None], 44_100)
+    cli("morph", "low.wav", "high.wav", "-o", "out.wav", "--engine", "latent")
+    y, _ = read(tmp_path / "out.wav")
+    voice = analyse_voice(y[0], 44_100)
+    assert y.shape == (1, 44_100)
+    assert 1200 * np.log2(voice.median_hz / np.sqrt(220 * 330)) == pytest.approx(0, abs=20)
+    cli("morph", "low.wav", "high.wav", "-o", "x.wav", "--engine", "latent", "--curve", "0,1", status=2)
 
 
 @pytest.mark.parametrize(
