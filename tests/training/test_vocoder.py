@@ -63,12 +63,12 @@ def test_every_combination_takes_a_step(arch, losses, rng):
 def test_training_improves_and_serves_invert(cli, tmp_path, rng):
     audiokit.write(tmp_path / "sounds/a.wav", plucks(rng, seconds=11), 22_050)
     audiokit.write(tmp_path / "held/b.wav", plucks(rng, seconds=1), 22_050)
-    small = ["--setting", "dim=24", "--setting", "inside=48", "--setting", "layers=2", "--samples", "8192"]
-    options = ["sounds", "--judge", "held", "-o", "run", *small, "--batch", "2", "--warmup", "40", "--average", "0.5"]
-    options += ["--learning-rate", "0.003", "--validate-every", "20", "--quiet", "--json"]
+    small = ["--setting", "dim=24", "--setting", "inside=48", "--setting", "layers=2", "--samples", "4096"]
+    options = ["sounds", "--judge", "held", "-o", "run", *small, "--batch", "2", "--warmup", "20", "--average", "0.5"]
+    options += ["--learning-rate", "0.003", "--validate-every", "50", "--quiet", "--json"]
     first = json.loads(cli("train", "vocoder", *options, "--steps", "1").stdout)
-    last = json.loads(cli("train", "vocoder", *options, "--steps", "41", "--resume").stdout)
-    assert last["step"] == 41 and last["mel_l1"] < 0.8 * first["mel_l1"]
+    last = json.loads(cli("train", "vocoder", *options, "--steps", "21", "--resume").stdout)
+    assert last["step"] == 21 and last["mel_l1"] < 0.9 * first["mel_l1"]
     cli("spectro", "held/b.wav", "-o", "b.chunks", "--preset", "vocos")
     cli("invert", "b.chunks", "--vocoder", "run", "-o", "b.wav")
     y, info = audiokit.read(tmp_path / "b.wav")
