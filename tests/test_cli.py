@@ -12,6 +12,7 @@ import pytest
 from audiokit.cli import COMMANDS
 from audiokit.commands.train import RECIPES
 from audiokit.io import audio
+from audiokit.io.wav import encode, header
 from tests import signals
 
 HEAVY = ("numpy", "scipy", "librosa", "torch", "soundfile", "soxr", "numba", "matplotlib", "rich", "pydantic", "joblib")
@@ -55,8 +56,6 @@ def test_statuses(cli, tmp_path, line, status, words):
     (tmp_path / "text.wav").write_text("words")
     y = signals.sine(440, 0.1)
     audio.write(tmp_path / "ok.wav", y, 22_050)
-    from audiokit.io.wav import encode, header
-
     (tmp_path / "nan.wav").write_bytes(header(8000, 1) + encode(np.full((1, 9), np.nan, np.float32), "FLOAT"))
     done = cli(*line, status=status)
     text = done.stderr.decode()
@@ -116,15 +115,19 @@ def test_a_pipeline_of_real_processes(tmp_path):
 
 
 def test_interrupt_is_130_and_leaves_nothing_half_written(tmp_path):
-    audio.write(tmp_path / "long.wav", signals.noise(np.random.default_rng(0), 240.0, 44_100, channels=2), 44_100)
-    process = _audiokit("spectro", "long.wav", "-o", "long.chunks", cwd=tmp_path, stdout=subprocess.PIPE)
-    deadline = time.time() + 30
-    while not list(tmp_path.glob(".audiokit-*")) and time.time() < deadline:
-        time.sleep(0.01)
+    """The input is a pipe that stays open, so the command is in the middle of its work when Ctrl-C comes."""
+    process = _audiokit(
+        "spectro", "-", "-o", "long.chunks", cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    process.stdin.write(header(44_100, 2) + encode(signals.sine(440, 20.0, 44_100, channels=2), "FLOAT"))
+    process.stdin.flush()
+    deadline = time.time() + 60
+    while not list(tmp_path.glob(".audiokit-*/000000.npy")) and time.time() < deadline:
+        time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    text = process.communicate(timeout=30)[1].decode()
+    text = process.communicate(timeout=60)[1].decode()
     assert process.returncode == 130 and "interrupted" in text and "Traceback" not in text
-    assert [p.name for p in tmp_path.iterdir()] == ["long.wav"]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -30,8 +30,16 @@ def test_every_command_has_an_example():
         assert (ROOT / "examples" / name).is_dir(), f"examples/{name} is missing"
 
 
+@pytest.fixture
+def workbench(made_once, tmp_path):
+    """A folder of its own for every block, so that blocks neither need nor disturb each other."""
+    import shutil
+
+    return shutil.copytree(made_once, tmp_path / "work")
+
+
 @pytest.fixture(scope="module")
-def workbench(tmp_path_factory):
+def made_once(tmp_path_factory):
     """A folder with the files that the README speaks of: song.wav, other.wav, speech.wav, songs/."""
     folder = tmp_path_factory.mktemp("readme")
     maker = ROOT / "examples/songs/make_songs.py"

@@ -80,5 +80,5 @@ def test_installed_wheel_runs_every_command_from_another_folder(wheel, tmp_path)
     if "generate" in COMMANDS:
         run("generate", "--pitch", "C4", "--seconds", "1", "-o", "note.wav")
     if "sing" in COMMANDS:
-        run("sing", "made/trio/vocals.wav", "--over", "made/pop/keys.wav", "-o", "sung.wav")
+        run("sing", "made/trio/vocals.wav", "--over", "made/pop/keys.wav", "--fit", "trim", "-o", "sung.wav")
     run("page", "made", "-o", "page.html")
