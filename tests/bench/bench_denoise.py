@@ -1,6 +1,6 @@
 """Denoisers beside each other: PESQ, STOI and SI-SDR per noise and ratio, on voices and noises not trained on.
 
-    python -m tests.bench.bench_denoise [--seconds 6] [--every 1] [--model FOLDER]
+    python -m tests.bench.bench_denoise [--seconds 6] [--every 1] [--model FOLDER] [--write]
 
 Needs pesq, pystoi and noisereduce, and the recordings in ../shared. White noise is synthesised, here and in training.
 """
@@ -103,6 +103,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--every", type=int, default=1, help="use every n-th condition")
     parser.add_argument("--model", default=None)
+    parser.add_argument("--write", action="store_true", help="keep the table in results/denoise.md")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     compared = methods(options.model)
@@ -118,29 +119,35 @@ def main() -> None:
             results[label].append((name, ratio_db, scores(clean, result)))
 
     def mean(label, keep):
-        return " ".join(
+        return " / ".join(
             f"{v:{w}}"
             for v, w in zip(np.mean([s for n, r, s in results[label] if keep(n, r)], 0), FORMATS, strict=True)
         )
 
     count = len(next(iter(results.values())))
-    print(f"{count} mixtures, {seconds:.0f} s: PESQ-WB, STOI, SI-SDR (dB)\n")
     groups = [("all", lambda n, r: True)]
     groups += [(noise, lambda n, r, noise=noise: n == noise) for noise in NOISES]
     groups += [(f"{ratio} dB", lambda n, r, ratio=ratio: r == ratio) for ratio in RATIOS_DB]
+    lines = [
+        f"{count} mixtures, {seconds:.0f} s, 4 voices and 4 recorded noises not trained on: PESQ-WB / STOI / SI-SDR",
+        "",
+        f"| mixtures | {' | '.join(compared)} |",
+        f"|---|{'---|' * len(compared)}",
+    ]
     for title, keep in groups:
         if any(keep(n, r) for n, r, _ in results["untouched"]):
-            print(title)
-            for label in compared:
-                speed = f"   {seconds / max(spent[label], 1e-9):5.0f} x real time" if title == "all" else ""
-                print(f"  {label:22s} {mean(label, keep)}{speed}")
-    print("clean speech in")
-    for label, function in compared.items():
-        rows = [scores(c, function(c)) for c in (read(AUDIO / p, rate=RATE, mono=True)[0][0] for p in VOICES.values())]
-        print(f"  {label:22s} PESQ {', '.join(f'{row[0]:.2f}' for row in rows)}")
+            lines.append(f"| {title} | {' | '.join(mean(label, keep) for label in compared)} |")
+    voices = [read(AUDIO / path, rate=RATE, mono=True)[0][0] for path in VOICES.values()]
+    clean = [", ".join(f"{scores(y, f(y))[0]:.2f}" for y in voices) for f in compared.values()]
+    lines.append(f"| clean speech (PESQ of each voice) | {' | '.join(clean)} |")
+    lines.append(f"| x real time, one core | {' | '.join(f'{seconds / max(s, 1e-3):.0f}' for s in spent.values())} |")
+    table = "\n".join(lines) + "\n"
+    print(table)
+    if options.write:
+        (Path(__file__).parent / "results" / "denoise.md").write_text(table)
 
 
-FORMATS = ("6.3f", "7.4f", "7.2f")
+FORMATS = (".3f", ".3f", ".2f")
 
 if __name__ == "__main__":
     main()
