@@ -117,7 +117,15 @@ def test_a_pipeline_of_real_processes(tmp_path):
 def test_interrupt_is_130_and_leaves_nothing_half_written(tmp_path):
     """The input is a pipe that stays open, so the command is in the middle of its work when Ctrl-C comes."""
     process = _audiokit(
-        "spectro", "-", "-o", "long.chunks", cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        "spectro",
+        "-",
+        "-o",
+        "long.chunks",
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # Whoever runs the tests in a script's background made Ctrl-C something to ignore, which children inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     process.stdin.write(header(44_100, 2) + encode(signals.sine(440, 20.0, 44_100, channels=2), "FLOAT"))
     process.stdin.flush()
