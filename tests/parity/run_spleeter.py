@@ -6,6 +6,7 @@ run_spleeter.py CONFIG INPUT --again            print how long a second file tak
 
 import json
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -16,9 +17,10 @@ from spleeter.separator import Separator
 def main():
     separator = Separator("spleeter:" + sys.argv[1], MWF="--mwf" in sys.argv, multiprocess=False)
     if "--again" in sys.argv:
-        separator.separate_to_file(sys.argv[2], "/tmp/spleeter-again", synchronous=True)
+        folder = tempfile.mkdtemp()
+        separator.separate_to_file(sys.argv[2], folder, synchronous=True)
         started = time.perf_counter()
-        separator.separate_to_file(sys.argv[2], "/tmp/spleeter-again", synchronous=True)
+        separator.separate_to_file(sys.argv[2], folder, synchronous=True)
         print(json.dumps({"again_s": time.perf_counter() - started}))
         return
     y, _ = AudioAdapter.default().load(sys.argv[2], sample_rate=44100)
