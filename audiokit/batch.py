@@ -18,6 +18,7 @@ from typing import Any
 
 from audiokit.errors import AudiokitError, BatchError, InputError, UsageError
 from audiokit.io.audio import MEDIA_SUFFIXES, SUFFIXES, history_entry
+from audiokit.memory import reuse_freed_memory
 from audiokit.options import BatchOptions
 from audiokit.remote import exists as remote_exists
 from audiokit.remote import is_remote, join, run_local, search
@@ -341,6 +342,8 @@ def _last_recipe(target: str) -> dict[str, Any] | None:
 
 
 def _execute(task: Task, jobs: Sequence[Job], batch: BatchOptions) -> Iterable[Outcome]:
+    if len(jobs) > 1:
+        reuse_freed_memory()
     if batch.cluster:
         from audiokit.cluster import run_on_cluster
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from audiokit.batch import Job, Outcome, Task, run_job
 from audiokit.errors import InputError
+from audiokit.memory import reuse_freed_memory
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -71,6 +72,7 @@ def _start_worker() -> None:
     """Leave Ctrl-C to the parent, and clean up temporary files when told to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
+    reuse_freed_memory()
 
 
 def _leave(*_: object) -> None:

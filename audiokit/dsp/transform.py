@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from audiokit.dsp import stft as _stft
-from audiokit.dsp.mel import mel_filterbank
+from audiokit.dsp.mel import linear_to_mel, mel_filterbank
 from audiokit.errors import DamagedError, ParameterError
 
 KINDS = ("stft", "magnitude", "mel", "real-imag", "magnitude-if")
@@ -230,7 +230,7 @@ def energies(S: np.ndarray, transform: Transform) -> np.ndarray:
         squared += np.float32(transform.power_eps)
     values = squared if transform.power == 2 else np.sqrt(squared)
     if transform.kind == "mel":
-        return np.matmul(transform.filters, values)
+        return linear_to_mel(values, transform.filters)
     return values[:, transform.first_bin :]
 
 

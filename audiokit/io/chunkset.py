@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,9 +66,8 @@ class Head:
         >>> Head("audio", 8000, 1, 10, "float32", 10, 10).to_dict()["axes"]
         ['channel', 'sample']
         """
-        fields = asdict(self)
-        extra = fields.pop("extra")
-        return {"format": FORMAT, "version": VERSION, **fields, **extra}
+        fields = {key: getattr(self, key) for key in self.__dataclass_fields__ if key != "extra"}
+        return {"format": FORMAT, "version": VERSION, **fields, **self.extra}
 
     @classmethod
     def from_dict(cls, fields: Any, name: str) -> Head:
@@ -151,6 +150,17 @@ def encode_npy(array: np.ndarray) -> bytes:
     >>> encode_npy(np.zeros((2, 3), np.float32).T)[:6]
     b'\\x93NUMPY'
     """
+    return b"".join(npy_parts(array))
+
+
+def npy_parts(array: np.ndarray) -> tuple[bytes, memoryview]:
+    """Serialise like `encode_npy`, as the header and the array's own memory: nothing is copied that need not be.
+
+    >>> import numpy as np
+    >>> header, values = npy_parts(np.zeros((2, 3), np.float32))
+    >>> len(header) % 64, len(values)
+    (0, 24)
+    """
     import io
 
     import numpy as np
@@ -158,9 +168,9 @@ def encode_npy(array: np.ndarray) -> bytes:
     array = np.ascontiguousarray(array)
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("<"))
-    buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
+    return header.getvalue(), memoryview(array.reshape(-1).view(np.uint8))
 
 
 def decode_npy(data: bytes, name: str) -> np.ndarray:
@@ -195,6 +205,26 @@ def load_npy(path: str | Path, *, mmap: bool = False) -> np.ndarray:
         raise DamagedError(f"{path}: not a readable .npy array ({reason})") from None
 
 
+def manifest_text(fields: dict[str, Any]) -> str:
+    """Write a manifest as JSON with one line per field and per item, which people can read and diff.
+
+    >>> print(manifest_text({"rate": 8000, "items": [{"file": "000000.npy"}]}))
+    {
+     "rate": 8000,
+     "items": [
+      {"file": "000000.npy"}
+     ]
+    }
+    """
+    lines = []
+    for key, value in fields.items():
+        text = json.dumps(value)
+        if key == "items" and value:
+            text = "[\n" + ",\n".join(f"  {json.dumps(item)}" for item in value) + "\n ]"
+        lines.append(f" {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
 class FolderWriter:
     """Write a chunk set as a folder; the manifest comes last and the folder appears whole.
 
@@ -213,18 +243,21 @@ class FolderWriter:
 
     def write(self, array: np.ndarray, start: int, stop: int) -> None:
         """Append one chunk that covers samples (or frames) start to stop."""
-        data = encode_npy(array)
         name = f"{len(self._items):06d}.npy"
-        (self._folder / name).write_bytes(data)
-        digest = hashlib.sha256(data).hexdigest()
-        self._items.append({"file": name, "start": start, "stop": stop, "shape": list(array.shape), "sha256": digest})
+        checksum = hashlib.sha256()
+        with open(self._folder / name, "wb") as file:
+            for part in npy_parts(array):
+                file.write(part)
+                checksum.update(part)
+        item = {"file": name, "start": start, "stop": stop, "shape": list(array.shape), "sha256": checksum.hexdigest()}
+        self._items.append(item)
 
     def __exit__(self, kind, error, trace) -> bool | None:
         if kind is None:
             manifest = {**self.head.to_dict(), "items": self._items}
             try:
                 with atomic_file(self._folder / MANIFEST) as temporary:
-                    temporary.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+                    temporary.write_text(manifest_text(manifest), encoding="utf-8")
             except BaseException as failure:
                 self._stack.__exit__(type(failure), failure, failure.__traceback__)
                 raise
@@ -321,7 +354,7 @@ class ArrayWriter:
             "shape": list(array.shape),
             "sha256": hashlib.sha256(data).hexdigest(),
         }
-        text = json.dumps({**self.head.to_dict(), "items": [item]}, indent=1)
+        text = manifest_text({**self.head.to_dict(), "items": [item]})
         with atomic_file(self._target, force=self._force) as temporary:
             temporary.write_bytes(data)
         with atomic_file(self._target.with_suffix(".json"), force=True) as temporary:
