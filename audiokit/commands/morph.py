@@ -25,10 +25,14 @@ def morph(
         str,
         typer.Option(
             metavar="auto|world|transport|latent|fade",
-            help="Voices and notes; noises, drums and textures; a new note from between two in the note model; or a"
-            " plain cross-fade, for comparison.",
+            help="Voices and notes; noises, drums and textures; a new sound from between two in a network's latents; or"
+            " a plain cross-fade, for comparison.",
         ),
     ] = "auto",
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FOLDER", help="For latent: a note model (the shipped one by default) or a DCGAN."),
+    ] = None,
     subtype: Subtype = None,
     force: Force = False,
     json: Json = False,
@@ -43,10 +47,20 @@ def morph(
       audiokit morph flute.wav trumpet.wav -o between.wav --amount 0.5
       audiokit morph rain.wav crowd.wav -o turning.wav --curve 0,1
       audiokit morph take1.wav take2.wav -o blend.wav --align --amount 0.3
+      audiokit morph flute.wav bell.wav -o new.wav --engine latent --model runs/dcgan
     """
     from audiokit.morphing import morph_files, print_report
 
     report = morph_files(
-        first, second, out, amount=amount, curve=curve, align=align, engine=engine, subtype=subtype, force=force
+        first,
+        second,
+        out,
+        amount=amount,
+        curve=curve,
+        align=align,
+        engine=engine,
+        model=model,
+        subtype=subtype,
+        force=force,
     )
     print_report(report, as_json=json and out != "-", quiet=quiet)

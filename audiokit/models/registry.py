@@ -12,6 +12,7 @@ ARCHITECTURES: dict[str, str] = {
     "note-gan": "audiokit.models.note_gan:NoteGan",
     "note-cgan": "audiokit.models.note_cgan:NoteCgan",
     "note-autoencoder": "audiokit.models.note_autoencoder:NoteAutoencoder",
+    "dcgan": "audiokit.models.dcgan:Dcgan",
     "note-classifier": "audiokit.models.note_classifier:NoteClassifier",
     "band-unet": "audiokit.models.band_unet:BandUnet",
     "spleeter-unet": "audiokit.models.spleeter_unet:SpleeterUnet",

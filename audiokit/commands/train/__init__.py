@@ -15,6 +15,7 @@ RECIPES: dict[str, str] = {
     "vocoder": "A neural vocoder for invert, from any folder of audio.",
     "denoiser": "A speech denoiser, from folders of clean speech and of noise.",
     "notes": "A model of instrument notes, from folders of labelled notes.",
+    "dcgan": "A GAN of spectrogram chunks, for morph to travel in.",
     "splitter": "A separator, from songs with stems and loose parts.",
 }
 
