@@ -148,6 +148,83 @@ def test_midi(tmp_path_factory, data):
     documented(lambda: read_midi(folder / "b.mid"))
 
 
+def _bundle(folder):
+    from tests.io.test_tfbundle import write_bundle
+
+    write_bundle(folder / "model", {"conv/bias": np.ones(3, np.float32), "conv/kernel": np.ones((2, 2), np.float32)})
+    return (folder / "model.index").read_bytes()
+
+
+def sealed(content: bytes) -> bytes:
+    """Give the blocks of a damaged index fresh checksums, so that the damage is read instead of refused at once."""
+    from audiokit.io.tfbundle import _varint, crc32c, mask
+
+    data, position = bytearray(content), 0
+    try:
+        numbers = []
+        for _ in range(4):
+            number, position = _varint(content[-48:], position)
+            numbers.append(number)
+        for start, stop in ((0, numbers[2] - 5), (numbers[2], numbers[2] + numbers[3])):
+            if 0 <= start < stop and stop + 5 <= len(data) - 48:
+                data[stop + 1 : stop + 5] = mask(crc32c(bytes(data[start : stop + 1]))).to_bytes(4, "little")
+    except (ValueError, IndexError):
+        pass
+    return bytes(data)
+
+
+@settings(BOUNDED, max_examples=250)
+@given(st.data())
+def test_tensorflow_index(tmp_path_factory, data):
+    import tracemalloc
+
+    from audiokit.io.tfbundle import Bundle
+
+    folder = tmp_path_factory.mktemp("fuzz")
+    content = data.draw(mutations(_bundle(folder)))
+    (folder / "model.index").write_bytes(sealed(content) if data.draw(st.booleans()) else content)
+    tracemalloc.start()
+    try:
+        bundle = documented(lambda: Bundle(folder / "model"))
+        for name in bundle.entries if bundle else ():
+            documented(lambda name=name: bundle.read(name))
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20  # whatever sizes the bytes claim
+    finally:
+        tracemalloc.stop()
+
+
+def varint(number: int) -> bytes:
+    return bytes([number]) if number < 128 else bytes([number & 127 | 128]) + varint(number >> 7)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        b"\x08\x01\x10" + varint(2**40),  # the shape is a number: bytes(2**40) would be a terabyte
+        b"\x08\x01\x28" + varint(2**62),  # a size of four exabytes
+        b"\x08\x01\x20" + varint(2**63 + 5) + b"\x28\x04",  # an offset that no file has
+        b"\x08\x01\x12\x0c\x12\x0a\x08" + varint(2**56) + b"\x28\x04",  # a dimension beyond any memory
+        b"\x08\x01\x18" + varint(2**50) + b"\x28\x04",  # a shard that is not there
+    ],
+)
+def test_tensorflow_index_with_hostile_numbers(tmp_path, entry):
+    import struct
+
+    from audiokit.io.tfbundle import Bundle, crc32c, mask
+
+    def block(pairs):
+        out = b"".join(bytes([0, len(k), len(v)]) + k + v for k, v in pairs) + struct.pack("<II", 0, 1)
+        return out + b"\0" + struct.pack("<I", mask(crc32c(out + b"\0")))
+
+    body = block([(b"", b"\x08\x01"), (b"w", entry)])
+    table = block([(b"~", b"\0" + varint(len(body) - 5))])
+    footer = (b"\0\0" + varint(len(body)) + varint(len(table) - 5)).ljust(40, b"\0")
+    (tmp_path / "m.index").write_bytes(body + table + footer + struct.pack("<Q", 0xDB4775248B80FB57))
+    (tmp_path / "m.data-00000-of-00001").write_bytes(b"\0" * 4)
+    with pytest.raises(AudiokitError):
+        Bundle(tmp_path / "m").read("w")
+
+
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 50_000, "\ud800", "1e999999", '{"rate": 1e400}'])
 def test_hostile_json(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text, errors="surrogatepass")

@@ -11,6 +11,7 @@ References:
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from audiokit.errors import DamagedError, InputError, ModelError
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48
 _MASK_DELTA = 0xA282EAD8
+#: Larger indexes than this, and longer names, are no checkpoint's; a hostile file could ask for any memory with them.
+_MOST_INDEX, _MOST_NAME = 64 << 20, 1024
 #: TensorFlow's dtype numbers that checkpoints of networks hold.
 _DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 4: "u1", 6: "i1", 9: "<i8", 10: "?", 19: "<f2"}
 
@@ -66,11 +69,14 @@ class Bundle:
         self.prefix = find_prefix(path)
         self.index = Path(f"{self.prefix}.index")
         try:
-            content = self.index.read_bytes()
+            size = self.index.stat().st_size
+            content = self.index.read_bytes() if size <= _MOST_INDEX else b""
         except FileNotFoundError:
             raise InputError(f"{self.index}: no such file", hint="a TensorFlow checkpoint has an .index file") from None
         self.entries: dict[str, Entry] = {}
         try:
+            if size > _MOST_INDEX:
+                raise ValueError(f"over {_MOST_INDEX >> 20} MB")
             for key, value in _table(content):
                 if key == b"":
                     self.shards = _header(value)
@@ -97,12 +103,15 @@ class Bundle:
             raise ModelError(f"{self.prefix}: tensor {name!r} is of a type that is not read")
         dtype = np.dtype(entry.dtype)
         path = Path(f"{self.prefix}.data-{entry.shard:05d}-of-{self.shards:05d}")
-        if int(np.prod(entry.shape, dtype=np.int64)) * dtype.itemsize != entry.size:
+        if math.prod(entry.shape) * dtype.itemsize != entry.size:
             raise DamagedError(f"{self.index}: tensor {name!r} of shape {entry.shape} cannot have {entry.size} bytes")
         try:
             with open(path, "rb") as file:
-                file.seek(entry.offset)
-                data = file.read(entry.size)
+                held = os.fstat(file.fileno()).st_size - entry.offset  # asked first: a size may be any number
+                data = b""
+                if 0 <= entry.size <= held:
+                    file.seek(entry.offset)
+                    data = file.read(entry.size)
         except FileNotFoundError:
             raise DamagedError(f"{path}: missing beside the index", hint="copy both files of the checkpoint") from None
         if len(data) < entry.size:
@@ -223,9 +232,13 @@ def _table(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         _, position = _varint(footer, position)
     offset, position = _varint(footer, position)
     size, position = _varint(footer, position)
+    end = 0
     for _, handle in _block(content, offset, size):
         offset, position = _varint(handle, 0)
         size, _ = _varint(handle, position)
+        if offset < end:  # every block once: a short index must not make a long reading
+            raise ValueError("its blocks overlap")
+        end = offset + size
         yield from _block(content, offset, size)
 
 
@@ -239,8 +252,10 @@ def _block(content: bytes, offset: int, size: int) -> Iterator[tuple[bytes, byte
         raise ValueError("a block does not match its checksum")
     if kind != 0:
         raise ValueError(f"compressed by method {kind}, which checkpoints never are")
-    restarts = struct.unpack_from("<I", block, size - 4)[0]
+    restarts = struct.unpack("<I", block[-4:])[0]
     end = size - 4 * (restarts + 1)
+    if end < 0:
+        raise ValueError("a block is shorter than its own list of restarts")
     position, key = 0, b""
     while position < end:
         shared, position = _varint(block, position)
@@ -248,6 +263,8 @@ def _block(content: bytes, offset: int, size: int) -> Iterator[tuple[bytes, byte
         length, position = _varint(block, position)
         if shared > len(key) or position + fresh + length > end:
             raise ValueError("an entry reaches past its block")
+        if shared + fresh > _MOST_NAME:
+            raise ValueError("a name without end")
         key = key[:shared] + block[position : position + fresh]
         yield key, block[position + fresh : position + fresh + length]
         position += fresh + length
@@ -288,24 +305,29 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
         yield tag >> 3, value
 
 
+def _number(fields: dict[int, int | bytes], key: int, default: int = 0) -> int:
+    value = fields.get(key, default)
+    if not isinstance(value, int):
+        raise ValueError(f"field {key} is no number")
+    return value
+
+
+def _message(value: int | bytes) -> bytes:
+    if not isinstance(value, bytes):
+        raise ValueError("a field is no message")
+    return value
+
+
 def _header(message: bytes) -> int:
     fields = dict(_fields(message))
-    if fields.get(2, 0) != 0:
+    if _number(fields, 2) != 0:
         raise ValueError("stored in big-endian order")
-    return int(fields.get(1, 1))
+    return _number(fields, 1, 1)
 
 
 def _entry(message: bytes) -> Entry:
     fields = dict(_fields(message))
-    shape = []
-    for number, dim in _fields(bytes(fields.get(2, b""))):
-        if number == 2:
-            shape.append(int(dict(_fields(bytes(dim))).get(1, 0)))
-    return Entry(
-        _DTYPES.get(int(fields.get(1, 0))),
-        tuple(shape),
-        int(fields.get(3, 0)),
-        int(fields.get(4, 0)),
-        int(fields.get(5, 0)),
-        int(fields.get(6, 0)),
-    )
+    dims = [dim for number, dim in _fields(_message(fields.get(2, b""))) if number == 2]
+    shape = tuple(_number(dict(_fields(_message(dim))), 1) for dim in dims)
+    place = (_number(fields, key) for key in (3, 4, 5, 6))
+    return Entry(_DTYPES.get(_number(fields, 1)), shape, *place)
