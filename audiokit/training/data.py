@@ -106,7 +106,7 @@ def open_tracks(source: str | Path, frontend: StyleFrontend, *, cache: Path) -> 
     """Open every sound under a folder.
 
     Args:
-        source: a folder of audio files, of chunk sets, or one of either.
+        source: a folder of audio files, of chunk sets, one of either, or a text list of them.
         frontend: what the model sees.
         cache: folder for the decoded samples; they are decoded again only if the files changed.
 
@@ -116,9 +116,9 @@ def open_tracks(source: str | Path, frontend: StyleFrontend, *, cache: Path) -> 
     Raises:
         InputError: nothing usable, or a chunk set of another front-end.
     """
-    from audiokit.batch import expand
+    from audiokit.training.sources import find_files
 
-    paths = [path for path, _ in expand([str(source)], "either")]
+    paths = find_files([source], accept="either")
     chunked = [path for path in paths if _is_chunked(path)]
     audio = [path for path in paths if path not in set(chunked)]
     tracks: list[Track] = [ChunkTrack(Path(path), frontend) for path in chunked]
@@ -158,14 +158,14 @@ def _write_cache(paths: Sequence[str], frontend: StyleFrontend, cache: Path, key
     """Decode one file after the other into one array, and list where each is and how loud its peak."""
     from audiokit.io.audio import read
     from audiokit.io.files import atomic_file
+    from audiokit.training.sources import read_each
 
     t = frontend.transform
     cache.mkdir(parents=True, exist_ok=True)
     entries: list[dict[str, Any]] = []
     position = 0
     with atomic_file(cache / f"{key}.f32", force=True) as temporary, open(temporary, "wb") as file:
-        for path in paths:
-            y, _ = read(path, rate=t.rate, mono=True)
+        for path, (y, _) in read_each(paths, lambda path: read(path, rate=t.rate, mono=True)):
             peak = 0.0
             for a in range(0, y.shape[1], _PEAK_BLOCK):
                 piece = y[:, max(0, a - t.n_fft) : a + _PEAK_BLOCK]

@@ -384,21 +384,20 @@ def write_sample(path: Path, y: Audio, rate: int) -> None:
     write(path, np.ascontiguousarray(y[None], dtype=np.float32), rate, clip="allow")
 
 
-def read_groups(folders: Sequence[str], *, rate: int) -> list[list[Audio]]:
-    """Read folders of audio as groups: each folder, or each folder inside it that holds audio, is one.
+def read_groups(folders: Sequence[str], *, rate: int, part: str = "train") -> list[list[Audio]]:
+    """Read folders or lists of audio as groups: each folder that holds audio is one.
 
     Raises:
         InputError: a folder is missing or holds no audio.
     """
-    from audiokit.batch import expand
     from audiokit.io.audio import read
+    from audiokit.training.sources import find_files, read_each
 
     groups: dict[str, list[Audio]] = {}
-    for folder in folders:
-        for path, _ in expand([folder]):
-            y, _ = read(path, rate=rate, mono=True)
-            if y.shape[1]:
-                groups.setdefault(str(Path(path).parent), []).append(y[0])
+    files = find_files(folders, part=part)
+    for path, (y, _) in read_each(files, lambda path: read(path, rate=rate, mono=True)):
+        if y.shape[1]:
+            groups.setdefault(str(Path(path).parent), []).append(y[0])
     return list(groups.values())
 
 
@@ -471,7 +470,7 @@ def train_denoiser(
     )
     recipe = DenoiserRecipe(
         mixer,
-        judged_pairs(read_groups(judge, rate=rate), mixer),
+        judged_pairs(read_groups(judge, rate=rate, part="test"), mixer),
         settings=settings,
         batch=batch,
         learning_rate=learning_rate,

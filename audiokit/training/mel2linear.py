@@ -183,11 +183,14 @@ def load_sounds(files: Sequence[str | Path], rate: int, *, speeds: Sequence[floa
         Sounds (T,), int16, peaks as they were but at most full scale.
     """
     from audiokit.io.audio import read
+    from audiokit.training.sources import read_each
+
+    def at_every_speed(file: str) -> list[np.ndarray]:
+        return [read(file, rate=round(rate / speed), mono=True)[0] for speed in speeds]
 
     sounds = []
-    for file in files:
-        for speed in speeds:
-            y, _ = read(file, rate=round(rate / speed), mono=True)
+    for _, copies in read_each([str(file) for file in files], at_every_speed):
+        for y in copies:
             if y.size:
                 peak = max(1.0, float(np.abs(y).max()))
                 sounds.append(np.round(y[0] * (32767 / peak)).astype(np.int16))
@@ -218,13 +221,13 @@ def train_mel2linear(
         ParameterError: the front-end holds no mel bands.
         InputError: there is no audio, or too little.
     """
-    from audiokit.batch import expand
     from audiokit.models.checkpoint import pick_device
+    from audiokit.training.sources import find_files
 
     if transform.kind != "mel":
         raise ParameterError(f"a {transform.kind} front-end has no mel bands", hint="choose a preset with mel bands")
-    files = [path for path, _ in expand(inputs)]
-    tests = [path for path, _ in expand(held_out)] if held_out else []
+    files = find_files(inputs)
+    tests = find_files(held_out, part="test")
     sounds = load_sounds(files, transform.rate, speeds=SPEEDS)
     recipe = Mel2LinearRecipe(
         sounds,

@@ -132,14 +132,14 @@ def load_voices(
     Raises:
         InputError: there is no voice, or under five seconds of it.
     """
-    from audiokit.batch import expand
+    from audiokit.training.sources import find_files, read_each
 
-    paths = [Path(path) for path, _ in expand([str(folder)], "audio")]
+    paths = [Path(path) for path in find_files([folder])]
     partners = _partners(folder, backing, paths)
     cache.mkdir(parents=True, exist_ok=True)
     train, judge = Voices([], [], []), Voices([], [], [])
-    for path in paths:
-        arrays = _columns(path, partners.get(path), cache, paired)
+    columns = read_each(list(map(str, paths)), lambda p: _columns(Path(p), partners.get(Path(p)), cache, paired))
+    for _, arrays in columns:
         frames = arrays[0].shape[1]
         cut = frames - max(int(frames * hold_out), min(FRAMES, frames // 4))
         for voices, part in ((train, slice(0, cut)), (judge, slice(cut, frames))):

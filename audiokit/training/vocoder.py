@@ -318,7 +318,7 @@ def train_vocoder(
             raise ParameterError(f"--from {start}: not a {arch}")
         settings, weights = network.settings, network.state_dict()
     sounds = [y for group in read_groups(inputs, rate=rate) for y in group]
-    judged = [y[: 10 * rate] for group in read_groups(judge, rate=rate) for y in group][:12]
+    judged = [y[: 10 * rate] for group in read_groups(judge, rate=rate, part="test") for y in group][:12]
     options["device"] = pick_device(options.get("device", "cpu"))
     recipe = VocoderRecipe(
         Clips(sounds, rate=rate, samples=samples), judged,
