@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from audiokit.dsp.metre import alike, bar_phase, level_score
-from audiokit.dsp.onsets import OnsetCurves, attack_times, onset_curves
+from audiokit.dsp.onsets import OnsetCurves, attack_candidates, attack_times, onset_curves
 from audiokit.dsp.tempo import HIGHEST_BPM, LOWEST_BPM, beat_path, normalised_curve, period_candidates
 from audiokit.errors import InputError, ParameterError
 
@@ -15,6 +15,8 @@ from audiokit.errors import InputError, ParameterError
 _LEVELS = (1.0, 2.0, 0.5, 1.5, 2 / 3, 3.0, 1 / 3)
 # How much a steady period counts against following every attack.
 _STIFFNESS = 3.0
+# An earlier group of attacks marks the beat if it is this strong beside the strongest.
+_NEARLY = 0.6
 
 
 @dataclass(frozen=True)
@@ -152,21 +154,50 @@ def with_shifts(frames: np.ndarray) -> list[np.ndarray]:
 def refine(y: np.ndarray, rate: int, times: np.ndarray) -> np.ndarray:
     """Move beats (B,) to the attacks of their onsets, and keep the grid as steady as the attacks allow.
 
-    Beats without an attack, and attacks that leave the grid (swing, fills, anticipated notes), follow the others: the
-    result minimises squared distance to the attacks plus squared changes of the period's slope.
+    Two drums that should fall together often begin some milliseconds apart, so every beat has several attacks to
+    choose from. First one shift for all beats is found at which most attacks lie; then each beat takes the attack
+    nearest to the grid. Beats without an attack, and attacks that leave the grid (swing, fills, anticipated notes),
+    follow the others: the result minimises squared distance to the attacks plus squared changes of the period's slope.
     """
     if len(times) < 3:
         return attack_times(y, rate, times)[0]
     period = float(np.median(np.diff(times)))
-    found, strength = attack_times(y, rate, times, reach_s=min(0.05, period / 6))
+    reach_s = min(0.06, period / 6)
+    found, strength = attack_candidates(y, rate, times, reach_s=reach_s)
     if not (strength > 0).any():
         return times
-    trust = np.minimum(strength / np.median(strength[strength > 0]), 1.5)
-    grid = whittaker(found, trust, _STIFFNESS)
+    strength = np.minimum(strength / np.median(strength[strength[:, 0] > 0, 0]), 1.5)
+    grid = _steadied(times, np.median(strength, axis=1) + 1e-3)
+    shifts = np.arange(-reach_s, reach_s, 0.001)
+    grid = grid + _first_shift(shifts, np.array([_agreement(found, strength, grid + shift) for shift in shifts]))
     # Attacks far from the grid lose their say, so that one early cymbal does not bend it.
-    for loose_s in (0.03, 0.02, 0.012, 0.008, 0.008):
-        grid = whittaker(found, trust / (1 + ((found - grid) / loose_s) ** 2) ** 2, _STIFFNESS)
+    for loose_s in (0.02, 0.015, 0.012, 0.008, 0.008):
+        near = strength / (1 + ((found - grid[:, None]) / loose_s) ** 2) ** 2
+        best = near.argmax(axis=1)[:, None]
+        attacks, trust = (np.take_along_axis(a, best, axis=1)[:, 0] for a in (found, near))
+        grid = whittaker(attacks, trust, _STIFFNESS)
     return grid
+
+
+def _steadied(times: np.ndarray, trust: np.ndarray) -> np.ndarray:
+    return whittaker(times, trust, 10 * _STIFFNESS)
+
+
+def _first_shift(shifts: np.ndarray, agreement: np.ndarray) -> float:
+    """The shift at which most attacks lie, or an earlier one that is nearly as good.
+
+    Sounds begin late more often than early (slow attacks, samples with silence before them, laid-back drums), so where
+    two groups of attacks follow each other the first one marks the beat.
+    """
+    best = int(np.argmax(agreement))
+    peaks = [k for k in range(1, best) if agreement[k - 1] <= agreement[k] >= agreement[k + 1]]
+    early = [k for k in peaks if agreement[k] >= _NEARLY * agreement[best] and shifts[best] - shifts[k] < 0.04]
+    return float(shifts[early[0] if early else best])
+
+
+def _agreement(found: np.ndarray, strength: np.ndarray, grid: np.ndarray) -> float:
+    """How much attack lies within a few milliseconds of a grid."""
+    return float((strength / (1 + ((found - grid[:, None]) / 0.006) ** 2) ** 2).max(axis=1).sum())
 
 
 def whittaker(values: np.ndarray, weights: np.ndarray, stiffness: float) -> np.ndarray:

@@ -21,6 +21,8 @@ _BLOCK_FRAMES = 2000
 # An attack begins where the level has risen by this part of its whole rise.
 _ATTACK_PART = 0.25
 _FINE_S = 0.001
+# Attacks closer than this many steps are one; this many are kept around a time.
+_SPAN, _CANDIDATES = 8, 4
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,15 @@ class OnsetCurves:
         strength: (3, N), float32, non-negative: low, middle and high band.
         frames_per_s: exact frame rate.
         offset_s: time of frame 0, such that a sound that begins at time t peaks at frame (t - offset_s) * rate.
+        levels: compressed level of each mel band (M, N), float32.
+        rises: how much each band rose, vibrato aside (M, N), float32.
     """
 
     strength: np.ndarray
     frames_per_s: float
     offset_s: float
+    levels: np.ndarray
+    rises: np.ndarray
 
     @property
     def total(self) -> np.ndarray:
@@ -87,7 +93,13 @@ def onset_curves(y: np.ndarray, rate: int) -> OnsetCurves:
     strength = np.stack([flux[group == g].mean(axis=0) if (group == g).any() else flux[0] * 0 for g in range(3)])
     # The curve peaks when an onset has entered the window but the lagged frame has not seen it: on average half the
     # lag plus a quarter of the window before the frame's centre.
-    return OnsetCurves(np.ascontiguousarray(strength, np.float32), rate / hop, _bias_s(rate, hop))
+    return OnsetCurves(
+        np.ascontiguousarray(strength, np.float32),
+        rate / hop,
+        _bias_s(rate, hop),
+        level_db.astype(np.float32),
+        flux.astype(np.float32),
+    )
 
 
 def _bias_s(rate: int, hop: int) -> float:
@@ -136,7 +148,7 @@ def attack_times(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the exact beginning of the attack nearest to each given time.
 
-    Levels in four bands are followed in steps of a millisecond; the strongest rise near the time is walked back to
+    Levels in three bands are followed in steps of a millisecond; the strongest rise near the time is walked back to
     where it began.
 
     Args:
@@ -155,44 +167,76 @@ def attack_times(
     (True, True)
     """
     times_s = np.asarray(times_s, np.float64)
-    found, strength = times_s.copy(), np.zeros(len(times_s))
+    candidates, strengths = attack_candidates(y, rate, times_s, reach_s=reach_s)
+    distance = np.abs(candidates - times_s[:, None]) / max(reach_s, 1e-9)
+    likely = strengths * (1 - 0.5 * np.minimum(distance, 1))
+    best = likely.argmax(axis=1) if len(times_s) else np.zeros(0, int)
+    rows = np.arange(len(times_s))
+    strength = strengths[rows, best]
+    return np.where(strength > 0, candidates[rows, best], times_s), strength
+
+
+def attack_candidates(
+    y: np.ndarray, rate: int, times_s: np.ndarray, *, reach_s: float = 0.05
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the strongest attacks around each given time; attacks less than 8 ms apart count as one.
+
+    Args:
+        y: audio (C, T), float32.
+        rate: sample rate in Hz.
+        times_s: rough times (B,).
+        reach_s: how far an attack may be.
+
+    Returns:
+        Times in seconds and strengths (B, 4), strongest first; where there are fewer, the given time and 0.
+    """
+    times_s = np.asarray(times_s, np.float64)
+    found = np.repeat(times_s[:, None], _CANDIDATES, axis=1)
+    strength = np.zeros(found.shape)
     step = max(1, round(rate * _FINE_S))
     before = round((reach_s + 0.03) * rate / step)
     after = round((reach_s + 0.02) * rate / step)
     for index, time in enumerate(times_s):
         origin = round(time * rate) - before * step
         piece = np.stack([_slice(c, origin, origin + (before + after) * step) for c in y])
-        rise, begin = _strongest_attack(piece, rate, step, before, round(reach_s * rate / step))
-        if rise > 0:
-            found[index] = (origin + begin) / rate
-            strength[index] = rise
+        attacks = _attacks(piece, step, before, round(reach_s * rate / step))
+        for place, (rise, begin) in enumerate(attacks):
+            found[index, place], strength[index, place] = (origin + begin) / rate, rise
     return found, strength
 
 
-def _strongest_attack(piece: np.ndarray, rate: int, step: int, middle: int, reach: int) -> tuple[float, float]:
-    """Strength and sample position of the strongest attack within `reach` steps of the middle."""
+def _attacks(piece: np.ndarray, step: int, middle: int, reach: int) -> list[tuple[float, float]]:
+    """Strength and sample position of the attacks within `reach` steps of the middle, strongest first."""
     levels = _fine_levels(piece, step)
     top = levels.max()
     if top <= 1e-7:
-        return 0.0, 0.0
+        return []
     log = np.log(levels + 0.02 * top)
-    span = 8
-    gain = np.zeros(log.shape)
-    ahead = np.maximum.accumulate(np.lib.stride_tricks.sliding_window_view(log, span, axis=1), axis=2)[..., -1]
-    past = np.lib.stride_tricks.sliding_window_view(log, span, axis=1).mean(axis=2)
+    span = _SPAN
+    windows = np.lib.stride_tricks.sliding_window_view(log, span, axis=1)
+    ahead, past = windows.max(axis=2), windows.mean(axis=2)
     n = ahead.shape[1]
+    gain = np.zeros(log.shape)
     gain[:, span:n] = np.maximum(0, ahead[:, span:] - past[:, : n - span])
     total = gain.sum(axis=0)
-    distance = np.arange(len(total)) - middle
-    total = total * (np.abs(distance) <= reach) * (1 - 0.5 * np.abs(distance) / max(1, reach))
-    peak = int(np.argmax(total))
-    if total[peak] <= 0.3:
-        return 0.0, 0.0
-    weights = gain[:, peak]
+    total[: max(0, middle - reach)] = 0
+    total[middle + reach + 1 :] = 0
+    attacks = []
+    while len(attacks) < _CANDIDATES:
+        peak = int(np.argmax(total))
+        if total[peak] <= 0.3:
+            break
+        attacks.append((float(total[peak]), _beginning(levels, gain[:, peak], peak) * step))
+        total[max(0, peak - span) : peak + span + 1] = 0
+    return attacks
+
+
+def _beginning(levels: np.ndarray, weights: np.ndarray, peak: int) -> float:
+    """Step at which the rise around a peak has begun."""
     mixed = (weights[:, None] * levels / (levels.max(axis=1, keepdims=True) + 1e-12)).sum(axis=0)
-    low = float(mixed[max(0, peak - span) : max(1, peak - 1)].mean())
-    stop = min(len(mixed), peak + span)
-    crest = max(1, peak - span) + int(np.argmax(mixed[max(1, peak - span) : stop]))
+    low = float(mixed[max(0, peak - _SPAN) : max(1, peak - 1)].mean())
+    stop = min(len(mixed), peak + _SPAN)
+    crest = max(1, peak - _SPAN) + int(np.argmax(mixed[max(1, peak - _SPAN) : stop]))
     threshold = low + _ATTACK_PART * (mixed[crest] - low)
     at = crest
     while at > 0 and mixed[at - 1] > threshold:
@@ -200,7 +244,7 @@ def _strongest_attack(piece: np.ndarray, rate: int, step: int, middle: int, reac
     fraction = 0.0
     if at > 0 and mixed[at] > mixed[at - 1]:
         fraction = float((threshold - mixed[at - 1]) / (mixed[at] - mixed[at - 1])) - 1
-    return float(total[peak]), (at + fraction + 0.5) * step
+    return at + fraction + 0.5
 
 
 def _fine_levels(piece: np.ndarray, step: int) -> np.ndarray:
