@@ -221,7 +221,7 @@ def _attacks(piece: np.ndarray, step: int, middle: int, reach: int) -> list[tupl
     total = gain.sum(axis=0)
     total[: max(0, middle - reach)] = 0
     total[middle + reach + 1 :] = 0
-    attacks = []
+    attacks: list[tuple[float, float]] = []
     while len(attacks) < _CANDIDATES:
         peak = int(np.argmax(total))
         if total[peak] <= 0.3:
