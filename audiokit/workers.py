@@ -41,7 +41,8 @@ def _drain(task: Task, waiting: list[Job], count: int):
     under_way: dict[Future[Outcome], Job] = {}
     try:
         while waiting or under_way:
-            while waiting and len(under_way) < count:
+            # One in work and one in hand for each worker: none waits while an outcome is being reported.
+            while waiting and len(under_way) < 2 * count:
                 under_way[pool.submit(run_job, task, waiting[0])] = waiting[0]
                 waiting.pop(0)
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:
