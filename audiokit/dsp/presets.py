@@ -47,6 +47,20 @@ PRESETS: dict[str, Preset] = {
         chunk=256,
         overlap=128,
     ),
+    "linear-music": Preset(
+        "1025 linear bins at 22,050 Hz in dB below the file's peak, scaled to -1..1",
+        {
+            "kind": "magnitude",
+            "scale": "db",
+            "floor": 1e-5,
+            "rate": 22050,
+            "reference": None,
+            "top_db": 80.0,
+            "slope": 2 / 80,
+            "offset": 1.0,
+            "clip": True,
+        },
+    ),
     "vocal-cyclegan": Preset(
         "128 mels at 44,100 Hz in dB, down to 80 dB below the file's peak, windows of 256 frames every 128",
         {**_POWER_MEL, "rate": 44100, "top_db": 80.0},

@@ -81,7 +81,9 @@ def standard_frontend(*, preset: str = "cyclegan-music", frames: int = 256, posi
     from audiokit.dsp.presets import find_preset
 
     transform = find_preset(preset).transform(preset)
-    return StyleFrontend(transform, bins=transform.bins, frames=frames, position=position)
+    # Networks halve the rows: the bin of the Nyquist frequency, which makes their number odd, is left out.
+    bins = transform.bins - (transform.kind == "magnitude")
+    return StyleFrontend(transform, bins=bins, frames=frames, position=position)
 
 
 def model_bins(S: np.ndarray, frontend: StyleFrontend, *, n_fft: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""From two folders to a style model: what `audiokit train cyclegan` and `audiokit train pix2pix` do."""
+"""From two folders to a style model: what `audiokit train cyclegan`, `pix2pix` and `travel` do."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from typing import Any
 
 from audiokit.dsp.style import StyleFrontend
 from audiokit.errors import InputError, UsageError
-from audiokit.models.checkpoint import pick_device
-from audiokit.training.cyclegan import CycleGan, CycleGanSettings
+from audiokit.models.checkpoint import CARD, pick_device
+from audiokit.training.cyclegan import REVERSE, CycleGan, CycleGanSettings
 from audiokit.training.data import Track, open_tracks
 from audiokit.training.loop import Recipe, fit, linear_decay
 from audiokit.training.options import RunOptions
 from audiokit.training.pix2pix import Pix2Pix, Pix2PixSettings
 from audiokit.training.run import CHECKPOINT
+from audiokit.training.travel import Travel, TravelSettings
+
+StyleSettings = CycleGanSettings | Pix2PixSettings | TravelSettings
 
 #: Epochs of the paper: half at the full learning rate, half on the way to zero.
 EPOCHS = 200
@@ -71,7 +74,7 @@ def find_sides(inputs: Sequence[str], held: Sequence[str]) -> Sides:
 def train_style(
     sides: Sides,
     *,
-    settings: CycleGanSettings | Pix2PixSettings,
+    settings: StyleSettings,
     frontend: StyleFrontend,
     run: RunOptions,
     epochs: float | None = None,
@@ -80,7 +83,7 @@ def train_style(
 
     Args:
         sides: the data.
-        settings: of CycleGAN (any sounds) or pix2pix (the same pieces on both sides, under the same names).
+        settings: of CycleGAN or TraVeL (any sounds), or pix2pix (the same pieces on both sides, under the same names).
         frontend: what the model sees.
         run: how long, where, and what goes into the model card.
         epochs: how long, instead of run.steps; an epoch sees as much sound as the longer side holds. 200 unless
@@ -113,7 +116,11 @@ def train_style(
         recipe = Pix2Pix(a, b, frontend=frontend, settings=settings, device=device, held=held, card=card)
     else:
         same = bool(held_a) and [t.name for t in held[0]] == [t.name for t in held[1]]
-        recipe = CycleGan(a, b, frontend=frontend, settings=settings, device=device, held=held, paired=same, card=card)
+        rest: dict[str, Any] = {"device": device, "held": held, "paired": same, "card": card}
+        if isinstance(settings, TravelSettings):
+            recipe = Travel(a, b, frontend=frontend, settings=settings, **rest)
+        else:
+            recipe = CycleGan(a, b, frontend=frontend, settings=settings, **rest)
     values = fit(
         recipe,
         folder=folder,
@@ -127,15 +134,29 @@ def train_style(
         schedule=linear_decay(0.5),
         quiet=run.quiet,
     )
-    if os.environ.get("RANK", "0") == "0":  # decoded samples are large; a run that goes on decodes them again
+    if os.environ.get("RANK", "0") == "0":
+        for card_path in (folder / CARD, folder / REVERSE / CARD):
+            _note_effort(card_path, values)
+        # decoded samples are large; a run that goes on decodes them again
         shutil.rmtree(folder / "cache", ignore_errors=True)
     return values
+
+
+def _note_effort(path: Path, values: dict[str, float]) -> None:
+    """Write into a model card how long the model was trained."""
+    from audiokit.io.files import atomic_file
+
+    if path.exists():
+        card = json.loads(path.read_text(encoding="utf-8"))
+        card["training"] = {"steps": values["step"], "minutes": round(values["seconds"] / 60, 1)}
+        with atomic_file(path, force=True) as temporary:
+            temporary.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def train_and_report(
     sides: Sides,
     *,
-    settings: CycleGanSettings | Pix2PixSettings,
+    settings: StyleSettings,
     frontend: StyleFrontend,
     epochs: float | None,
     run: RunOptions,

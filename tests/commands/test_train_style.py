@@ -111,3 +111,18 @@ def test_refusals_leave_no_model(sides, capsys, arguments, status, words):
     assert train(*arguments, "--quiet") == status
     assert words in capsys.readouterr().err
     assert not (sides / "x/model.json").exists()
+
+
+def test_travel_makes_a_one_way_model_that_stylize_uses(sides, capsys):
+    options = [o if o != "32" else "16" for o in TOY]
+    common = ["travel", "loud", "soft", "-o", "run", "--ndf", 4, "--batch", 1, *options]
+    assert train(*common, "--steps", 2, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["step"] == 2
+    card = json.loads((sides / "run/model.json").read_text())
+    assert card["architecture"] == "travel-generator" and card["training"]["steps"] == 2
+    y = np.tile(read(sides / "loud/0.wav")[0], (2, 1)) * np.float32([[1.0], [0.5]])
+    for rate, phase in ((22050, "input"), (44100, "retrieve")):
+        changed = stylize(y, rate, model=str(sides / "run"), phase=phase)
+        assert changed.shape == y.shape and not np.allclose(changed, y, atol=1e-4)
+    assert train(*common, "--steps", 2, "--position") == 2
+    assert train(*common, "--steps", 2, "--frames", 18, "--resume") == 2

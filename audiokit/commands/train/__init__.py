@@ -11,6 +11,7 @@ RECIPES: dict[str, str] = {
     "mel2linear": "A mel inverter for invert, from any folder of audio.",
     "cyclegan": "A style model from two folders of sounds that need not correspond.",
     "pix2pix": "A style model from two folders that hold the same pieces.",
+    "travel": "A style model from two folders, one way, with a siamese network.",
     "vocal-cyclegan": "Speech to singing and back, from folders of speech, vocals and accompaniments.",
     "vocoder": "A neural vocoder for invert, from any folder of audio.",
     "denoiser": "A speech denoiser, from folders of clean speech and of noise.",
