@@ -119,6 +119,11 @@ def _is_harmonic(y: np.ndarray, rate: int) -> bool:
     loud = voice.level_db > voice.level_db.max() - 30
     if not loud.any() or (voice.strong & loud).sum() < 0.6 * loud.sum():
         return False
+    # Where there is no pitch within WORLD's reach (a piano's lowest notes), what it finds jumps from frame to frame.
+    near = loud[1:] & voice.voiced[1:] & voice.voiced[:-1]
+    steps = np.abs(np.diff(np.log2(np.maximum(voice.f0_hz, 1.0))))[near]
+    if not len(steps) or np.median(steps) > 0.06:
+        return False
     # A plain tone has no harmonics for an envelope to rest on.
     spectrum = np.abs(np.fft.rfft(mono * np.hanning(len(mono)))) ** 2
     hz = np.fft.rfftfreq(len(mono), 1 / rate)
@@ -138,7 +143,7 @@ def _for_world(y: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
 
 def _by_world(a: np.ndarray, b: np.ndarray, rate: int, points: Curve, align: bool) -> np.ndarray:
     """Blend pitch on a logarithmic scale, envelopes in dB at a level of their own, and breath."""
-    from audiokit.dsp.world import analyse_voice, synthesise_voice
+    from audiokit.dsp.world import HOP_S, analyse_voice, synthesise_voice
 
     sounds = [_for_world(y, rate) for y in (a, b)]
     inner = sounds[0][1]
@@ -158,7 +163,8 @@ def _by_world(a: np.ndarray, b: np.ndarray, rate: int, points: Curve, align: boo
         x = curve_values(points, count)
         length = max(a.shape[1], b.shape[1])
     pitch, envelope, bands, level, voiced = [], [], [], [], []
-    for voice, at in zip(voices, where, strict=True):
+    heard = []
+    for voice, at, (mono, _) in zip(voices, where, sounds, strict=True):
         inside = at <= voice.frames - 1
         near = np.clip(np.round(at).astype(int), 0, voice.frames - 1)
         known = np.flatnonzero(voice.voiced & (voice.f0_hz > 0))
@@ -170,6 +176,8 @@ def _by_world(a: np.ndarray, b: np.ndarray, rate: int, points: Curve, align: boo
         bands.append(voice.bands[near])
         level.append(np.sqrt(np.interp(at, np.arange(voice.frames), power)) * inside)
         voiced.append(voice.voiced[near] & inside)
+        own = _levels(mono, inner, voice.frames)
+        heard.append(np.interp(at, np.arange(voice.frames), own) * inside)
     total = (1 - x) * level[0] + x * level[1]
     # A side that is silent has no say in pitch and timbre.
     share = np.where(total > 0, np.clip(x, 1e-9, 1 - 1e-9), 0.5)
@@ -181,9 +189,45 @@ def _by_world(a: np.ndarray, b: np.ndarray, rate: int, points: Curve, align: boo
     shape *= (total**2 / np.maximum(shape.sum(axis=1), 1e-30))[:, None]
     breath = (1 - share)[:, None] * bands[0] + share[:, None] * bands[1]
     y = synthesise_voice(f0, shape.astype(np.float32), breath.astype(np.float32), inner)
-    y = _at_rate(y, inner, rate, length)
-    y *= _level_gain(a, b, y, points) if not align else 1.0
-    return np.tile(y, (a.shape[0], 1))
+    y = _at_level(y, (1 - x) * heard[0] + x * heard[1], inner)
+    made = np.tile(_at_rate(y, inner, rate, length), (a.shape[0], 1))
+    return _with_ends(made, a, b, np.interp(np.arange(length) / (HOP_S * rate), np.arange(len(x)), x), rate)
+
+
+def _with_ends(made: np.ndarray, a: np.ndarray, b: np.ndarray, x: np.ndarray, rate: int) -> np.ndarray:
+    """Play a and b themselves as long as the amount (T,) stays 0 or 1; take 40 ms to come and go."""
+    out, count = made, np.arange(len(x))
+    for y, value in ((a, 0.0), (b, 1.0)):
+        moving = x != value
+        if moving.all():
+            continue
+        before = count - np.maximum.accumulate(np.where(moving, count, -len(x)))
+        after = np.minimum.accumulate(np.where(moving, count, 2 * len(x))[::-1])[::-1] - count
+        share = np.clip(np.minimum(before, after) / (0.04 * rate), 0, 1)
+        own = np.pad(y, ((0, 0), (0, max(0, len(x) - y.shape[1]))))[:, : len(x)]
+        mixed = np.cos(np.pi / 2 * share) * out + np.sin(np.pi / 2 * share) * own
+        out = np.where(share == 1, own, mixed)
+    return out.astype(np.float32)
+
+
+def _levels(y: np.ndarray, rate: int, frames: int) -> np.ndarray:
+    """Measure the level (frames,) of 25 ms around every frame of WORLD."""
+    from audiokit.dsp.world import HOP_S
+
+    total = np.concatenate([[0.0], np.cumsum(y.astype(np.float64) ** 2)])
+    middle = np.arange(frames) * HOP_S * rate
+    low, high = (np.clip(np.round(middle + side * 0.0125 * rate).astype(int), 0, len(y)) for side in (-1, 1))
+    return np.sqrt(np.maximum(total[high] - total[low], 0) / np.maximum(high - low, 1))
+
+
+def _at_level(y: np.ndarray, wanted: np.ndarray, rate: int) -> np.ndarray:
+    """Bring a synthesised sound (T,) to a level per frame: WORLD softens attacks and loses what has no pitch."""
+    from audiokit.dsp.world import HOP_S
+
+    is_now = _levels(y, rate, len(wanted))
+    gain = np.clip(wanted / np.maximum(is_now, 1e-9), 0.25, 4.0)
+    gain[is_now < 1e-7] = 1.0
+    return (y * np.interp(np.arange(len(y)) / (HOP_S * rate), np.arange(len(gain)), gain)).astype(np.float32)
 
 
 def _at_rate(y: np.ndarray, own: int, rate: int, length: int) -> np.ndarray:
@@ -194,17 +238,6 @@ def _at_rate(y: np.ndarray, own: int, rate: int, length: int) -> np.ndarray:
     out = np.zeros(length, np.float32)
     out[: min(length, len(y))] = y[:length]
     return out
-
-
-def _level_gain(a: np.ndarray, b: np.ndarray, y: np.ndarray, points: Curve) -> float:
-    """Correct what WORLD loses of the level as a whole."""
-    x = float(np.mean(curve_values(points, 101)))
-    wanted = (1 - x) * _rms(a.mean(axis=0)) + x * _rms(b.mean(axis=0))
-    return float(np.clip(wanted / _rms(y), 0.5, 2.0)) if _rms(y) > 0 else 1.0
-
-
-def _rms(y: np.ndarray) -> float:
-    return math.sqrt(float((y.astype(np.float64) ** 2).mean()))
 
 
 def _padded(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -99,6 +99,59 @@ def test_attacks_stay_sharp(rng):
     assert level_db(y) == pytest.approx(level_db(a), abs=1)
 
 
+def steepness(y):
+    """Highest rise of the 5 ms level within 2.5 ms, as a share of the level that the attack reaches in 50 ms."""
+    power = np.convolve(y[0].astype(np.float64) ** 2, np.ones(RATE // 200))
+    level = np.sqrt(np.maximum(power, 0))
+    rise = level[RATE // 400 :] - level[: -(RATE // 400)]
+    at = int(rise[: RATE // 2].argmax())
+    return rise[at] / level[at : at + RATE // 20].max()
+
+
+@pytest.mark.parametrize("engine", ["world", "transport"])
+def test_notes_keep_their_attacks(engine):
+    a, b = note(220), note(330, rolloff=2)
+    y = morph(a, b, RATE, engine=engine)
+    assert steepness(y) > 0.85 * np.sqrt(steepness(a) * steepness(b))
+
+
+def levels_db(y, frame=RATE // 5):
+    count = y.shape[1] // frame
+    return 10 * np.log10((y[0, : count * frame].reshape(count, frame).astype(np.float64) ** 2).mean(1))
+
+
+@pytest.mark.parametrize("engine", ["world", "transport"])
+def test_a_turn_has_no_dip(engine):
+    a, b = note(220, 2.0), 2 * note(330, 2.0, rolloff=2)
+    y = morph(a, b, RATE, amount=[(0, 0), (1, 1)], engine=engine)
+    x = (np.arange(10) + 0.5) / 10
+    wanted = 20 * np.log10((1 - x) * 10 ** (levels_db(a) / 20) + x * 10 ** (levels_db(b) / 20))
+    assert np.abs(levels_db(y) - wanted).max() < 1
+    fade = morph(a, b, RATE, amount=[(0, 0), (1, 1)], engine="fade")
+    assert (levels_db(fade) - wanted).min() < -2  # which is how the test would notice
+
+
+@pytest.mark.parametrize("align", [False, True])
+def test_where_the_amount_rests_at_an_end_the_sound_itself_is_heard(align):
+    a, b = note(220, 2.0), note(330, 2.0, rolloff=2)
+    y = morph(a, b, RATE, amount=[(0, 0), (0.3, 0), (0.7, 1), (1, 1)], engine="world", align=align)
+    assert y.shape == b.shape
+    np.testing.assert_array_equal(y[:, : RATE // 2], a[:, : RATE // 2])
+    np.testing.assert_array_equal(y[:, -RATE // 2 :], b[:, -RATE // 2 :])
+
+
+def test_a_note_below_every_voice_is_none(shared):
+    """WORLD finds no pitch at 46 Hz, only numbers that jump about."""
+    from audiokit.io.audio import read
+
+    path = shared / "audio/notes/Discord-SFZ-GM-Bank/gm_acoustic_grand_piano"
+    low, high = (
+        read(path / f"gm_acoustic_grand_piano_{n}.flac", mono=True)[0][:, :32_000]
+        for n in ("030_Fs1_F-1v16", "057_A3_A3v16")
+    )
+    assert choose_engine(low, low, 16_000) == "transport" and choose_engine(high, high, 16_000) == "world"
+
+
 def test_noise_stays_noise_at_its_level(rng):
     a, b = noise(rng, 1, RATE), noise(rng, 1, RATE)
     y = transport(a, b, RATE, np.full(RATE, 0.5))
