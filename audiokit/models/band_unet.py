@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from audiokit.errors import ParameterError
+from audiokit.models.repetition import AROUND, repeated_levels
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class BandUnetConfig:
         widths: channels of each level; each level halves bands and frames.
         squeeze: the linear layers across bands shrink them to a `squeeze`-th.
         norm: "frame" (each frame by itself) or "batch" (by what was seen in training).
+        memory: how many frames away to look for what a recording repeats; 0 for not at all.
     """
 
     stems: Sequence[str] = ("vocals", "accompaniment")
@@ -48,10 +50,13 @@ class BandUnetConfig:
     widths: Sequence[int] = (24, 48, 72)
     squeeze: int = 8
     norm: str = "frame"
+    memory: int = 0
 
     def __post_init__(self) -> None:
         if self.bands % 2 ** len(self.widths):
             raise ParameterError(f"{self.bands} bands cannot be halved {len(self.widths)} times")
+        if self.memory < 0 or (self.memory and self.bands % 4):
+            raise ParameterError("memory must not be negative, and with it bands must be a multiple of 4")
         if self.norm not in ("frame", "batch"):
             raise ParameterError(f"norm is frame or batch, not {self.norm!r}")
         if not 1 <= self.single < self.bands < self.n_fft // 2:
@@ -97,7 +102,8 @@ class FrameNorm(nn.Module):
         """Map (B, c, N, bands) to the same shape."""
         frames = x.permute(0, 2, 3, 1)  # (B, N, bands, c): contiguous where x is stored with channels last
         frames = nn.functional.layer_norm(frames, frames.shape[2:], eps=1e-4)
-        return (frames * self.weight + self.bias).permute(0, 3, 1, 2)
+        # In the type of x, which is a narrow one where a training asks for it.
+        return torch.addcmul(self.bias.to(x.dtype), frames, self.weight.to(x.dtype)).permute(0, 3, 1, 2)
 
 
 class BandMixing(nn.Module):
@@ -113,7 +119,13 @@ class BandMixing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, c, N, bands) to the same shape."""
-        return self.norm(self.up(torch.relu(self.norm_inner(self.down(x)))))
+        y = torch.relu(self.norm_inner(_across(self.down, x)))
+        return self.norm(_across(self.up, y))
+
+
+def _across(layer: nn.Linear, x: Tensor) -> Tensor:
+    """Apply a layer across the bands of (B, c, N, bands), which lie apart where channels are stored last."""
+    return torch.matmul(layer.weight, x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class Block(nn.Module):
@@ -155,11 +167,12 @@ class BandUnet(nn.Module):
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("height", torch.linspace(-1, 1, config.bands), persistent=False)
         widths, squeeze = list(config.widths), config.squeeze
+        inputs = 7 if config.memory else 3
         norm = FrameNorm if config.norm == "frame" else nn.BatchNorm2d
         sizes = [config.bands >> level for level in range(1, len(widths) + 1)]
         self.down = nn.ModuleList(
             nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False), norm(b), nn.ReLU())
-            for a, b in zip([3, *widths[:-1]], widths, strict=True)
+            for a, b in zip([inputs, *widths[:-1]], widths, strict=True)
         )
         self.encoder = nn.ModuleList(Block(c, size, squeeze, norm) for c, size in zip(widths, sizes, strict=True))
         self.bottom = nn.Sequential(*(Block(widths[-1], sizes[-1], squeeze, norm, reach) for reach in (2, 4)))
@@ -171,7 +184,7 @@ class BandUnet(nn.Module):
             Block(c, size, squeeze, norm) for c, size in zip(widths[:-1], sizes[:-1], strict=True)
         )
         self.last = nn.ConvTranspose2d(widths[0], 16, 4, stride=2, padding=1)
-        self.head = nn.Conv2d(16 + 3, 2 * len(config.stems), 3, padding=1)
+        self.head = nn.Conv2d(16 + inputs, 2 * len(config.stems), 3, padding=1)
 
     @property
     def multiple(self) -> int:
@@ -184,19 +197,30 @@ class BandUnet(nn.Module):
         levels = len(self.config.widths)
         convolutions = sum(3 * 2**level for level in range(1, levels + 1)) + 8 * 2**levels  # down, and at the bottom
         back = sum(4 * 2**level for level in range(1, levels)) + 2 * 2**levels + 1
-        return -(-(convolutions + back) // self.multiple) * self.multiple
+        looking = self.config.memory + AROUND if self.config.memory else 0
+        return -(-(convolutions + back + looking) // self.multiple) * self.multiple
 
     def features(self, magnitude: Tensor) -> Tensor:
-        """Gather magnitudes (B, 2, F, N) into levels of bands and their height (B, 3, N, bands)."""
-        return self.with_height(torch.matmul(magnitude.square().transpose(2, 3), self.filters.T))
+        """Gather magnitudes (B, 2, F, N) into what `band_masks` sees of their bands (B, 3 or 7, N, bands)."""
+        return self.described(self.gathered(magnitude.square().transpose(2, 3)))
 
-    def with_height(self, power: Tensor) -> Tensor:
-        """Turn the power of bands (B, 2, N, bands) into their levels and their height (B, 3, N, bands)."""
+    def gathered(self, power: Tensor) -> Tensor:
+        """Sum the power of bins (..., F) into bands (..., bands)."""
+        edge = self.config.single - 1  # below it, a band is a bin
+        wide = torch.matmul(power[..., edge:], self.filters[edge:, edge:].T)
+        return torch.cat([power[..., :edge], wide], dim=-1)
+
+    def described(self, power: Tensor) -> Tensor:
+        """Turn the power of bands (B, 2, N, bands) into levels, what these add to what repeats, and height."""
         level = torch.log10(power.clamp_min(0) + 1e-7) / 4
-        return torch.cat([level, self.height.expand_as(level[:, :1])], dim=1)
+        known = [level]
+        if self.config.memory:
+            gap = round(1.2 * self.config.rate / self.config.hop)
+            known += [level.repeat(1, 2, 1, 1) - repeated_levels(level, memory=self.config.memory, gap=gap)]
+        return torch.cat([*known, self.height.expand_as(level[:, :1])], dim=1)
 
     def band_masks(self, features: Tensor) -> Tensor:
-        """Map features (B, 3, N, bands) to masks (B, S, 2, N, bands); N is a multiple of `multiple`."""
+        """Map features (B, 3 or 7, N, bands) to masks (B, S, 2, N, bands); N is a multiple of `multiple`."""
         skips, x = [], features.contiguous(memory_format=torch.channels_last)
         for down, block in zip(self.down, self.encoder, strict=True):
             x = block(down(x))

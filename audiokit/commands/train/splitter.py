@@ -44,6 +44,9 @@ def splitter(
     learning_rate: Annotated[float, typer.Option(min=0, help="Highest learning rate.")] = 2e-3,
     judge_every: Annotated[int, typer.Option(min=1, help="Steps between measurements on --judge songs.")] = 1000,
     from_songs: Annotated[float, typer.Option(min=0, max=1, help="Share of mixes whose stems belong together.")] = 0.3,
+    precision: Annotated[
+        str, typer.Option(metavar="float32|bfloat16", help="bfloat16 is faster where the processor knows it.")
+    ] = "float32",
     licence: Annotated[str | None, typer.Option(help="Licence to record in the model.")] = None,
     credit: Annotated[str | None, typer.Option(help="Training data to record in the model.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
@@ -70,6 +73,13 @@ def splitter(
         settings=setting or [],
         mixing={"seconds": seconds, "from_songs": from_songs},
         options={"batch": batch, "learning_rate": learning_rate, "start": start, "seed": seed, "device": device},
-        loop={"steps": steps, "minutes": minutes, "validate_every": judge_every, "resume": resume, "quiet": quiet},
+        loop={
+            "steps": steps,
+            "minutes": minutes,
+            "validate_every": judge_every,
+            "precision": precision,
+            "resume": resume,
+            "quiet": quiet,
+        },
         notes={"licence": licence, "training_data": credit},
     )
