@@ -44,16 +44,17 @@ def score(
     """Score audio against references, or check it by itself.
 
     PESQ, STOI, BSS Eval (museval), beat and melody measures (mir_eval) come from those libraries themselves, in
-    the extra `score`. Folders are also compared as wholes (Frechet distance).
+    the extra `score`. Folders are also compared as wholes (Frechet distance). One pair at a time is held in memory,
+    whole; those libraries need several times its size, our own measures little more.
 
     \b
     Examples:
       audiokit score denoised.wav --ref clean.wav --metrics si_sdr,pesq,stoi
-      audiokit score estimates/ --ref truth/ --json > score.json
+      audiokit score estimates/ --ref truth/ --json > estimates/score.json && audiokit page estimates/
       audiokit score stems/ --ref truth/ --stems
       audiokit score song.wav --ref original.wav --fail-under si_sdr_db=60 --fail-over lsd_db=1
     """
-    from audiokit.scoring import limits, score_files
+    from audiokit.score_files import limits, score_files
 
     chosen = [name.strip() for name in metrics.split(",")] if metrics else None
     score_files(

@@ -7,15 +7,17 @@ called in `audiokit.scoring`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from audiokit.dsp.mel import mel_filterbank
-from audiokit.dsp.stft import stft
+from audiokit.dsp.stft import StftStream, stft
 from audiokit.errors import InputError, ParameterError
 
 _FLOOR = 1e-10
+#: Samples taken at once where a whole file would need several times its own memory.
+_BLOCK = 1 << 20
 _RESOLUTIONS = ((512, 128), (1024, 256), (2048, 512))
 
 
@@ -48,12 +50,11 @@ def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
     20.0
     """
     check_pair(reference, estimate)
-    s, e = reference.astype(np.float64).ravel(), estimate.astype(np.float64).ravel()
-    energy = float(s @ s)
+    energy = _sum(lambda s, _: s * s, reference, estimate)
     if energy == 0:
         return math.nan
-    target = (e @ s / energy) * s
-    return _ratio_db(float(target @ target), float(((e - target) ** 2).sum()))
+    scale = _sum(lambda s, e: s * e, reference, estimate) / energy
+    return _ratio_db(scale**2 * energy, _sum(lambda s, e: (e - scale * s) ** 2, reference, estimate))
 
 
 def sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
@@ -63,8 +64,15 @@ def sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
     20.0...
     """
     check_pair(reference, estimate)
-    s, e = reference.astype(np.float64), estimate.astype(np.float64)
-    return _ratio_db(float((s**2).sum()), float(((s - e) ** 2).sum()))
+    return _ratio_db(
+        _sum(lambda s, _: s * s, reference, estimate), _sum(lambda s, e: (s - e) ** 2, reference, estimate)
+    )
+
+
+def _sum(product: Callable[[np.ndarray, np.ndarray], np.ndarray], a: np.ndarray, b: np.ndarray) -> float:
+    """Add up a product of two sounds in double precision, a million samples at a time."""
+    pieces = (slice(start, start + _BLOCK) for start in range(0, a.shape[1], _BLOCK))
+    return sum(float(product(a[:, p].astype(np.float64), b[:, p].astype(np.float64)).sum()) for p in pieces)
 
 
 def log_spectral_distance(reference: np.ndarray, estimate: np.ndarray) -> float:
@@ -77,10 +85,31 @@ def log_spectral_distance(reference: np.ndarray, estimate: np.ndarray) -> float:
         Gray and Markel (1976), Distance measures for speech processing.
     """
     check_pair(reference, estimate)
-    a, b = np.abs(stft(reference)) ** 2, np.abs(stft(estimate)) ** 2
-    floor = max(float(a.max()) * 1e-8, _FLOOR)
-    difference = 10 * np.log10(np.maximum(a, floor) / np.maximum(b, floor))
-    return float(np.sqrt((difference**2).mean(axis=1)).mean())
+    loudest = max(float(a.max(initial=0.0)) for a, _ in _spectra(reference, reference))
+    floor = max(loudest**2 * 1e-8, _FLOOR)
+    total, count = 0.0, 0
+    for a, b in _spectra(reference, estimate):
+        difference = 10 * np.log10(np.maximum(a**2, floor) / np.maximum(b**2, floor))
+        rows = np.sqrt((difference**2).mean(axis=1))
+        total, count = total + float(rows.sum(dtype=np.float64)), count + rows.size
+    return total / count
+
+
+def _spectra(
+    reference: np.ndarray, estimate: np.ndarray, n_fft: int = 2048, hop: int = 512
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield magnitudes (C, F, k) of both, some hundred frames at a time: an hour of sound needs no hour of spectra."""
+    streams = [StftStream(channels=y.shape[0], n_fft=n_fft, hop=hop) for y in (reference, estimate)]
+    step = 256 * hop
+    for start in range(0, reference.shape[1], step):
+        a, b = (
+            stream.push(y[:, start : start + step]) for stream, y in zip(streams, (reference, estimate), strict=True)
+        )
+        if a.shape[2]:
+            yield np.abs(a), np.abs(b)
+    a, b = (stream.finish() for stream in streams)
+    if a.shape[2]:
+        yield np.abs(a), np.abs(b)
 
 
 def multi_resolution_distance(reference: np.ndarray, estimate: np.ndarray) -> float:
@@ -92,10 +121,15 @@ def multi_resolution_distance(reference: np.ndarray, estimate: np.ndarray) -> fl
     check_pair(reference, estimate)
     total = 0.0
     for n_fft, hop in _RESOLUTIONS:
-        a, b = (np.abs(stft(y, n_fft=n_fft, hop=hop)) for y in (reference, estimate))
-        norm = float(np.linalg.norm(a))
-        total += float(np.linalg.norm(a - b)) / norm if norm else float(np.linalg.norm(b) > 0)
-        total += float(np.abs(np.log(np.maximum(a, 1e-5) / np.maximum(b, 1e-5))).mean())
+        norm = apart = logs = 0.0
+        count = 0
+        for a, b in _spectra(reference, estimate, n_fft, hop):
+            norm += float((a.astype(np.float64) ** 2).sum())
+            apart += float(((a - b).astype(np.float64) ** 2).sum())
+            ratio = np.abs(np.log(np.maximum(a, 1e-5) / np.maximum(b, 1e-5)))
+            logs, count = logs + float(ratio.sum(dtype=np.float64)), count + ratio.size
+        total += math.sqrt(apart / norm) if norm else float(apart > 0)
+        total += logs / count
     return total / len(_RESOLUTIONS)
 
 
@@ -109,15 +143,14 @@ def mel_cepstral_distortion(reference: np.ndarray, estimate: np.ndarray, rate: i
         Kubichek (1993), Mel-cepstral distance measure for objective speech quality assessment.
     """
     check_pair(reference, estimate)
-    a, b = (_cepstra(y, rate) for y in (reference, estimate))
-    return float(10 / math.log(10) * np.sqrt(2 * ((a - b) ** 2).sum(axis=0)).mean())
-
-
-def _cepstra(y: np.ndarray, rate: int) -> np.ndarray:
-    mel = _log_mel(y, rate, 40)
-    bands = np.arange(40) + 0.5
-    basis = np.cos(np.pi / 40 * np.outer(np.arange(1, 14), bands)) * math.sqrt(2 / 40)
-    return basis @ mel
+    filters = mel_filterbank(rate, 2048, n_mels=40)
+    basis = np.cos(np.pi / 40 * np.outer(np.arange(1, 14), np.arange(40) + 0.5)) * math.sqrt(2 / 40)
+    total, count = 0.0, 0
+    for pair in _spectra(*(y.mean(axis=0, keepdims=True) for y in (reference, estimate))):
+        a, b = (basis @ np.log(np.maximum(filters @ magnitude[0], 1e-5)) for magnitude in pair)
+        total += float(np.sqrt(2 * ((a - b) ** 2).sum(axis=0)).sum())
+        count += a.shape[1]
+    return 10 / math.log(10) * total / count
 
 
 def _log_mel(y: np.ndarray, rate: int, bands: int) -> np.ndarray:
@@ -140,22 +173,34 @@ def find_lag(reference: np.ndarray, estimate: np.ndarray, rate: int, *, reach_s:
     >>> round(lag * 1000, 2), round(gain, 1)
     (5.0, -6.0)
     """
-    a, b = reference.mean(axis=0, dtype=np.float64), estimate.mean(axis=0, dtype=np.float64)
+    a, b = reference.mean(axis=0, dtype=np.float32), estimate.mean(axis=0, dtype=np.float32)
     if not a.any() or not b.any():
         return math.nan, math.nan
-    size = 1 << (len(a) + len(b) - 1).bit_length()
-    correlation = np.fft.irfft(np.fft.rfft(b, size) * np.conj(np.fft.rfft(a, size)), size)
-    reach = min(round(reach_s * rate), size // 2 - 2)
-    near = np.concatenate([correlation[-reach - 1 :], correlation[: reach + 2]])
+    reach = max(1, min(round(reach_s * rate), max(len(a), len(b)) - 1))
+    near = _correlation(a, b, reach + 1)
     at = int(np.argmax(np.abs(near[1:-1]))) + 1
     left, middle, right = np.abs(near[at - 1 : at + 2])
     bend = left - 2 * middle + right
     fraction = 0.5 * (left - right) / bend if bend else 0.0
     lag = at - reach - 1
     overlap = a[max(0, -lag) : max(0, len(b) - lag)]
-    energy = float((overlap**2).sum())
+    energy = _sum(lambda s, _: s * s, overlap[None], overlap[None])
     gain = float(np.abs(near[at])) / energy if energy else math.nan
     return float(lag + fraction) / rate, 20 * math.log10(gain) if gain > 0 else math.nan
+
+
+def _correlation(a: np.ndarray, b: np.ndarray, reach: int) -> np.ndarray:
+    """Correlate b with a at lags -reach to reach: (2 reach + 1,), as a sum over blocks of a."""
+    block = max(_BLOCK // 4, 2 * reach)
+    size = 1 << (block + 2 * reach).bit_length()
+    total = np.zeros(2 * reach + 1)
+    for start in range(0, len(a), block):
+        piece = a[start : start + block].astype(np.float64)
+        around = b[max(0, start - reach) : start + block + reach].astype(np.float64)
+        around = np.pad(around, (max(0, reach - start), 0))  # begins `reach` before the piece
+        product = np.fft.rfft(around, size) * np.conj(np.fft.rfft(piece, size))
+        total += np.fft.irfft(product, size)[: 2 * reach + 1]
+    return total
 
 
 def self_checks(y: np.ndarray, rate: int) -> dict[str, float]:
@@ -212,7 +257,14 @@ def _clicks(x: np.ndarray, rate: int) -> int:
 
 def _bandwidth(y: np.ndarray, rate: int) -> float:
     # Frames that reach over an end see an edge, which has all frequencies.
-    power = (np.abs(stft(y, center=y.shape[1] < 4096)) ** 2).mean(axis=(0, 2), dtype=np.float64)
+    stream = StftStream(channels=y.shape[0], center=y.shape[1] < 4096)
+    power, count = np.zeros(1025), 0
+    for start in range(0, y.shape[1] + 1, _BLOCK):
+        last = start + _BLOCK > y.shape[1]
+        for S in (stream.push(y[:, start : start + _BLOCK]), *([stream.finish()] if last else [])):
+            power += (np.abs(S) ** 2).sum(axis=(0, 2), dtype=np.float64)
+            count += S.shape[0] * S.shape[2]
+    power /= max(1, count)
     if not power.any():
         return 0.0
     hz = np.arange(len(power)) * rate / 2048

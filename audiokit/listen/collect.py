@@ -173,11 +173,36 @@ def _metrics(path: Path) -> dict[str, tuple[list[float], list[float]]]:
 
 
 def _add_json(contents: Contents, name: str, path: Path) -> None:
+    text = path.read_text(encoding="utf-8", errors="replace")
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        fields = _json_lines(text)
     if path.name == "model.json" and isinstance(fields, dict):
         contents.cards.append((name, fields))
-    elif path.name.startswith("score"):
-        contents.scores.append((name, fields))
+    elif path.name.startswith("score") and fields:
+        contents.scores.append((name, _score_rows(fields) if isinstance(fields, list | dict) else fields))
+
+
+def _json_lines(text: str) -> list[Any]:
+    """Read one JSON value per line, as every command prints with --json; other lines are left out."""
+    found = []
+    for line in text.splitlines():
+        try:
+            found.append(json.loads(line))
+        except (ValueError, RecursionError):
+            continue
+    return found
+
+
+def _score_rows(fields: list[Any] | dict[str, Any]) -> list[Any] | dict[str, Any]:
+    """Turn reports of `audiokit score` into rows of a table: the sound, then its scores; others stay as they are."""
+    reports = fields if isinstance(fields, list) else [fields]
+    if not all(isinstance(report, dict) and ("scores" in report or "folders" in report) for report in reports):
+        return fields
+    rows = []
+    for report in reports:
+        sound = report.get("input") or " ~ ".join(map(str, report.get("folders", [])))
+        others = {k: v for k, v in report.items() if k in ("frechet", "embedding")}
+        rows.append({"sound": sound, **(report.get("scores") or {}), **others})
+    return rows

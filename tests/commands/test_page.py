@@ -37,6 +37,24 @@ def test_page_holds_everything_and_refers_to_nothing(results, cli):
     assert not re.search(r"https?://", html)
 
 
+def test_scores_of_several_files_become_one_table(tmp_path, cli, rng):
+    for name in ("one", "two"):
+        y = signals.plucks(rng, 1.0, 22_050)
+        audio.write(tmp_path / f"truth/{name}.wav", y, 22_050)
+        audio.write(tmp_path / f"made/{name}.wav", 0.5 * y, 22_050)
+    printed = cli("score", "made", "--ref", "truth", "--metrics", "loudness,si_sdr", "--json").stdout
+    (tmp_path / "made/score.json").write_bytes(printed)
+    assert printed.count(b"\n") == 3  # a line for each file, one for the folders
+    cli("page", "made", "-o", "page.html")
+    html = (tmp_path / "page.html").read_text()
+    table = html[html.index("<h3>score.json</h3>") :]
+    heads = re.findall(r"<th>(.*?)</th>", table[: table.index("</table>")])
+    assert heads[:3] == ["sound", "loudness_lu", "si_sdr_db"]
+    assert table.count("<td>-6.021</td>") == 2 and "made/one.wav" in table and "made/two.wav" in table
+    (tmp_path / "made/score.json").write_text("[" * 100_000)
+    cli("page", "made", "-o", "page.html", "--force")
+
+
 def test_spectrogram_picture_shows_the_tone_where_it_is(tmp_path):
     import io
 
