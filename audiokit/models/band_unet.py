@@ -158,6 +158,7 @@ class BandUnet(nn.Module):
 
     filters: Tensor
     height: Tensor
+    centers: Tensor  # of the bands, in bins
 
     def __init__(self, **settings: Any) -> None:
         super().__init__()
@@ -166,6 +167,7 @@ class BandUnet(nn.Module):
         filters = torch.from_numpy(band_filters(n_fft=config.n_fft, bands=config.bands, single=config.single))
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("height", torch.linspace(-1, 1, config.bands), persistent=False)
+        self.register_buffer("centers", filters.argmax(dim=1).float(), persistent=False)
         widths, squeeze = list(config.widths), config.squeeze
         inputs = 7 if config.memory else 3
         norm = FrameNorm if config.norm == "frame" else nn.BatchNorm2d

@@ -125,19 +125,22 @@ class SplitterRecipe(Recipe):
         """
         banded = self.architecture == "band-unet"
         targets = self.spectra(mid_side(stems) if banded else stems)  # (B, S, 2, F, N)
-        for target, share in zip(targets, () if cutoff is None else cutoff, strict=cutoff is not None):
-            target[..., int(share * (target.shape[-2] - 1)) + 1 :, :] = 0
+        shares = np.ones(len(stems)) if cutoff is None else cutoff
         if banded:
-            return self._banded_losses(targets)
+            return self._banded_losses(targets, shares)
         bins = self.network.config.bins
         mix, aim = targets.sum(dim=1)[..., :bins, :].abs(), targets[..., :bins, :].abs()
-        wrong = self.network(mix) * mix[:, None] - aim
-        return {"loss": wrong.abs().mean(dim=(0, 2, 3, 4)).sum()}
+        top = torch.from_numpy(shares * (targets.shape[-2] - 1)).to(mix)
+        counts = torch.arange(bins, device=mix.device) <= top[:, None]  # (B, bins)
+        wrong = (self.network(mix) * mix[:, None] - aim).abs() * counts[:, None, None, :, None]
+        return {"loss": wrong.mean(dim=(0, 2, 3, 4)).sum()}
 
-    def _banded_losses(self, targets: Tensor) -> dict[str, Tensor]:
+    def _banded_losses(self, targets: Tensor, shares: NDArray) -> dict[str, Tensor]:
         """Compare by band: |m X - T|^2 = m^2 |X|^2 - 2 m Re(X* T) + |T|^2, summed over the bins of each band.
 
-        The mask of a bin is a mean of those of its bands, so this is an upper bound of the error in the bins.
+        The mask of a bin is a mean of those of its bands, so this is an upper bound of the error in the bins. The
+        network hears the whole band also where only a share of it counts: a voice recorded at a low rate must not be
+        known by the silence above it.
         """
         with torch.autocast(targets.device.type, enabled=False):  # differences of large numbers follow
             targets = targets.transpose(-1, -2)  # (B, S, 2, N, F), as they lie in memory
@@ -146,6 +149,9 @@ class SplitterRecipe(Recipe):
             own = self.network.gathered(_product(targets, targets))
             power = cross.sum(dim=1)  # of the mix, (B, 2, N, bands)
             features = self.network.described(_whole(power, self.network.multiple))
+            top = torch.from_numpy(shares * (targets.shape[-1] - 1)).to(power)
+            counts = (self.network.centers <= top[:, None]).to(power)[:, None, None]  # (B, 1, 1, bands)
+            power, own, cross = power * counts, own * counts[:, None], cross * counts[:, None]
         masks = self.network.band_masks(features)[..., : power.shape[-2], :].float()
         wrong = (masks * (masks * power[:, None] - 2 * cross) + own).sum(dim=(2, 3, 4))
         ratio = torch.log10(wrong.clamp_min(0) / (power.sum(dim=(1, 2, 3)) + 1e-6)[:, None] + 1e-3)
