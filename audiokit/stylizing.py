@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "piano-to-vibraphone"
 _BLOCK = 1 << 16
+#: Options that only the engine "optimize" looks at, and its name.
+_OPTIMIZE = {"engine", "style", "features", "content", "iterations", "seed"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,13 @@ class StylizeOptions:
     Attributes:
         model: shipped name, model folder, folder of official checkpoints, or checkpoint file.
         direction: "ab" as trained, "ba" the way back (models of `train cyclegan`).
+        engine: "model", or "optimize" for no model at all but a recording of the style.
+        style: that recording, for engine "optimize" as are the next four.
+        features: "random", or a MelGAN discriminator (netD.pt, or a folder with it).
+        content: weight of the input's own features.
+        iterations: most steps per window.
+        seed: of random features.
+        say: report progress on standard error.
         strength: 0 nothing, 1 the full change.
         phase: "input" applies the change as a gain on the input's spectrum; "retrieve" finds new phases.
         preset: front-end of a checkpoint that says nothing about it.
@@ -49,15 +58,29 @@ class StylizeOptions:
     device: str = "cpu"
     clip: str = "rescale"
     subtype: str | None = None
+    engine: str = "model"
+    style: str | None = None
+    features: str = "random"
+    content: float = 1.5
+    iterations: int = 100
+    seed: int = 0
+    say: bool = False
+
+    def recipe(self) -> dict[str, Any]:
+        """Name what makes the result what it is: the options of the other engine, and talk, do not."""
+        unused = {"say"} | (_OPTIMIZE if self.engine == "model" else {"model", "direction", "preset", "overlap"})
+        return {key: value for key, value in asdict(self).items() if key not in unused}
 
     def check(self) -> None:
         """Refuse wrong values, and a model that is not there, before anything is read."""
         from audiokit.dsp.presets import find_preset
         from audiokit.models.stylizer import PHASES
+        from audiokit.optimizing import check_engine
 
         find_preset(self.preset)
         if self.phase not in PHASES:
             raise ParameterError(f"--phase {self.phase}: not one of {', '.join(PHASES)}")
+        check_engine(self)
         make_stylizer(self)
 
 
@@ -90,8 +113,14 @@ def stylize(
     phase: str = "input",
     preset: str = "cyclegan-music",
     device: str = "cpu",
+    engine: str = "model",
+    style: str | None = None,
+    features: str = "random",
+    content: float = 1.5,
+    iterations: int = 100,
+    seed: int = 0,
 ) -> np.ndarray:
-    """Transfer a style with a trained generator; loudness, length and channels stay as they are.
+    """Transfer a style with a trained generator, or that of a recording; loudness, length and channels stay.
 
     Args:
         y: audio (C, T), float32.
@@ -102,6 +131,12 @@ def stylize(
         phase: "input" keeps the input's phases, "retrieve" finds new ones.
         preset: front-end of a checkpoint that says nothing about it.
         device: where the network runs.
+        engine: "model", or "optimize" for the style of a recording without any model.
+        style: that recording, a file.
+        features: "random", or a MelGAN discriminator.
+        content: weight of the input's own features against the style's.
+        iterations: most steps of the optimisation per window.
+        seed: of random features.
 
     Returns:
         Audio (C, T), float32.
@@ -114,7 +149,21 @@ def stylize(
     >>> stylize(tone, 22050, strength=0.5).shape
     (1, 22050)
     """
-    options = StylizeOptions(model, direction, strength, phase, preset, device=device)
+    options = StylizeOptions(
+        model,
+        direction,
+        strength,
+        phase,
+        preset,
+        device=device,
+        engine=engine,
+        style=style,
+        features=features,
+        content=content,
+        iterations=iterations,
+        seed=seed,
+    )
+    options.check()
     stylizer, _ = make_stylizer(options)
     if strength == 0:
         return y.astype(np.float32, copy=True)
@@ -130,10 +179,16 @@ def make_stylizer(options: StylizeOptions) -> tuple[Stylizer, dict[str, Any]]:
     from audiokit.models.stylizer import Stylizer
 
     find_preset(options.preset)
+    device = pick_device(options.device)
+    if options.engine == "optimize":
+        from audiokit.optimizing import OVERLAP, make_optimizer
+
+        optimizer, card = make_optimizer(options)
+        frontend = optimizer.features.frontend
+        return Stylizer(optimizer, frontend, options.strength, options.phase, OVERLAP, device), card
     network, frontend, card = load_style_model(
         options.model, direction=options.direction, preset=options.preset, device=options.device
     )
-    device = pick_device(options.device)
     return Stylizer(network, frontend, options.strength, options.phase, options.overlap, device), card
 
 
@@ -158,8 +213,10 @@ def holds_chunks(source: str) -> bool:
 
 def _stylize_audio(job: Job, options: StylizeOptions) -> dict[str, Any]:
     from audiokit.io.audio import Reader, Writer
+    from audiokit.optimizing import Stopwatch
 
     stylizer, card = make_stylizer(options)
+    watch = Stopwatch(stylizer.network)
     with ExitStack() as stack:
         reader = stack.enter_context(Reader(job.source))
         sound = stack.enter_context(Spool(reader.channels))
@@ -186,9 +243,10 @@ def _stylize_audio(job: Job, options: StylizeOptions) -> dict[str, Any]:
         "seconds": round(sound.length / reader.rate, 6),
         "rate": reader.rate,
         "channels": reader.channels,
-        "model": options.model,
+        "model": options.model if options.engine == "model" else None,
         "labels": card.get("labels"),
         "gain_db": round(float(20 * np.log10(gain)), 2),
+        **watch.report(sound.length / reader.rate),
         "warnings": [*warnings, *writer.warnings],
     }
 

@@ -37,6 +37,10 @@ IMPORTERS: dict[str, tuple[str, str]] = {
         "a CycleGAN or pix2pix generator (*_net_G*.pth, gen_j.pth.tar), or the folder with them",
     ),
     "melgan": ("audiokit.models.melgan:import_melgan", "a MelGAN generator (netG.pt), or ParallelWaveGAN's (.pkl)"),
+    "melgan-discriminator": (
+        "audiokit.models.style_features:import_discriminator",
+        "a MelGAN discriminator (netD.pt), whose features stylize --engine optimize compares",
+    ),
     "hifigan": ("audiokit.models.hifigan:import_hifigan", "a HiFi-GAN generator (g_02500000), config.json beside it"),
     "vocos": ("audiokit.models.vocos:import_vocos", "a Vocos generator (pytorch_model.bin), config.yaml beside it"),
     "gtcrn": ("audiokit.models.gtcrn:import_gtcrn", "a GTCRN speech denoiser (model_trained_on_*.tar)"),

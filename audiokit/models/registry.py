@@ -18,6 +18,7 @@ ARCHITECTURES: dict[str, str] = {
     "band-unet": "audiokit.models.band_unet:BandUnet",
     "spleeter-unet": "audiokit.models.spleeter_unet:SpleeterUnet",
     "melgan": "audiokit.models.melgan:Melgan",
+    "melgan-discriminator": "audiokit.models.wave_discriminators:MelganDiscriminator",
     "hifigan": "audiokit.models.hifigan:Hifigan",
     "vocos": "audiokit.models.vocos:Vocos",
     "gtcrn": "audiokit.models.gtcrn:Gtcrn",

@@ -22,22 +22,21 @@ Verdict = list[list[Tensor]]
 class _Scale(nn.Module):
     """One of MelGAN's discriminators; keys as the authors'."""
 
-    def __init__(self, base: int, layers: int, factor: int) -> None:
+    def __init__(self, base: int, layers: int, factor: int, *, normed: bool) -> None:
         super().__init__()
+        norm = weight_norm if normed else lambda layer: layer
         model = nn.ModuleDict()
         slope = 0.2
-        model["layer_0"] = nn.Sequential(
-            nn.ReflectionPad1d(7), weight_norm(nn.Conv1d(1, base, 15)), nn.LeakyReLU(slope)
-        )
+        model["layer_0"] = nn.Sequential(nn.ReflectionPad1d(7), norm(nn.Conv1d(1, base, 15)), nn.LeakyReLU(slope))
         size = base
         for n in range(1, layers + 1):
             before, size = size, min(size * factor, 1024)
             conv = nn.Conv1d(before, size, factor * 10 + 1, factor, factor * 5, groups=max(1, before // 4))
-            model[f"layer_{n}"] = nn.Sequential(weight_norm(conv), nn.LeakyReLU(slope))
+            model[f"layer_{n}"] = nn.Sequential(norm(conv), nn.LeakyReLU(slope))
         wide = min(size * 2, 1024)
         last = nn.Conv1d(size, wide, 5, padding=2)
-        model[f"layer_{layers + 1}"] = nn.Sequential(weight_norm(last), nn.LeakyReLU(slope))
-        model[f"layer_{layers + 2}"] = weight_norm(nn.Conv1d(wide, 1, 3, padding=1))
+        model[f"layer_{layers + 1}"] = nn.Sequential(norm(last), nn.LeakyReLU(slope))
+        model[f"layer_{layers + 2}"] = norm(nn.Conv1d(wide, 1, 3, padding=1))
         self.model = model
 
     def forward(self, y: Tensor) -> list[Tensor]:
@@ -52,13 +51,24 @@ class _Scale(nn.Module):
 class MelganDiscriminator(nn.Module):
     """Three copies that hear audio at full, half and quarter rate.
 
+    Args:
+        scales: copies.
+        base: channels of the first layer.
+        layers: strided layers.
+        factor: stride of each, and by how much the channels grow, up to 1024.
+        normed: weights are normalised, for training; False has them folded.
+
     >>> [len(scale) for scale in MelganDiscriminator(base=4, layers=2)(torch.zeros(1, 1, 1024))]
     [5, 5, 5]
     """
 
-    def __init__(self, *, scales: int = 3, base: int = 16, layers: int = 4, factor: int = 4) -> None:
+    def __init__(
+        self, *, scales: int = 3, base: int = 16, layers: int = 4, factor: int = 4, normed: bool = True
+    ) -> None:
         super().__init__()
-        self.model = nn.ModuleDict({f"disc_{k}": _Scale(base, layers, factor) for k in range(scales)})
+        self.settings = {"scales": scales, "base": base, "layers": layers, "factor": factor, "normed": normed}
+        parts = {f"disc_{k}": _Scale(base, layers, factor, normed=normed) for k in range(scales)}
+        self.model = nn.ModuleDict(parts)
         self.downsample = nn.AvgPool1d(4, stride=2, padding=1, count_include_pad=False)
 
     def forward(self, y: Tensor) -> Verdict:
