@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,19 @@ def _data_uri(mime: str, data: bytes) -> str:
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"
 
 
+#: Numbers of a run that say nothing when drawn.
+_NO_CURVES = ("step", "seconds", "skipped")
+
+
+def _numbers(entry: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Yield every number of an entry, those inside its objects as "loss: critic"."""
+    for name, value in entry.items():
+        if isinstance(value, dict) and not prefix:
+            yield from _numbers(value, f"{name}: ")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield prefix + name, float(value)
+
+
 def _metrics(path: Path) -> dict[str, tuple[list[float], list[float]]]:
     """Read metrics.jsonl into name -> (steps, values); lines that are no JSON (a run still going on) are left out."""
     lines: dict[str, tuple[list[float], list[float]]] = {}
@@ -163,12 +177,14 @@ def _metrics(path: Path) -> dict[str, tuple[list[float], list[float]]]:
             continue
         if not isinstance(entry, dict):
             continue
-        step = float(entry.get("step", count))
-        for name, value in entry.items():
-            if name != "step" and isinstance(value, int | float) and not isinstance(value, bool):
+        step = entry.get("step", count)
+        if not isinstance(step, int | float):
+            continue
+        for name, value in _numbers(entry):
+            if name not in _NO_CURVES:
                 xs, ys = lines.setdefault(name, ([], []))
-                xs.append(step)
-                ys.append(float(value))
+                xs.append(float(step))
+                ys.append(value)
     return lines
 
 

@@ -118,7 +118,8 @@ def curves_svg(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, 
             if y == y and abs(y) != float("inf")
         )
         drawn.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
-        legend.append(f'<span style="color:{colour}">{escape(name)}</span>')
+        if len(lines) > 1:
+            legend.append(f'<span style="color:{colour}">{escape(name)}</span>')
     axes = (
         f'<text x="55" y="24" text-anchor="end">{y1:.3g}</text><text x="55" y="170" text-anchor="end">{y0:.3g}</text>'
         f'<text x="60" y="188">{x0:g}</text><text x="580" y="188" text-anchor="end">{x1:g}</text>'

@@ -69,13 +69,12 @@ def _section(title: str, body: str) -> str:
 
 
 def _curves(name: str, lines: dict[str, tuple[list[float], list[float]]]) -> str:
-    return "".join(curves_svg({key: line}, title=f"{name}: {key}") for key, line in lines.items() if len(line[0]) > 1)
+    drawn = [curves_svg({key: line}, title=key) for key, line in lines.items() if len(set(line[1])) > 1]
+    return f'<h3>{escape(name)}</h3><div class="curves">{"".join(drawn)}</div>' if drawn else ""
 
 
 def _picture(name: str, uri: str) -> str:
-    return (
-        f'<figure><figcaption>{escape(name)}</figcaption><img loading="lazy" alt="{escape(name)}" src="{uri}"></figure>'
-    )
+    return f'<figure><figcaption>{escape(name)}</figcaption><img alt="{escape(name)}" src="{uri}"></figure>'
 
 
 def _table(value: Any) -> str:
@@ -83,7 +82,7 @@ def _table(value: Any) -> str:
         keys = list(dict.fromkeys(key for row in value for key in row))
         head = "".join(f"<th>{escape(str(key))}</th>" for key in keys)
         rows = "".join("<tr>" + "".join(f"<td>{_cell(row.get(key))}</td>" for key in keys) + "</tr>" for row in value)
-        return f"<table><tr>{head}</tr>{rows}</table>"
+        return f'<div class="wide"><table><tr>{head}</tr>{rows}</table></div>'
     if isinstance(value, dict):
         rows = "".join(f"<tr><th>{escape(str(key))}</th><td>{_cell(item)}</td></tr>" for key, item in value.items())
         return f"<table>{rows}</table>"
@@ -92,7 +91,17 @@ def _table(value: Any) -> str:
 
 def _cell(value: Any) -> str:
     if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
-        return _table(value)
+        table = _table(value)
+        return f"<details><summary>{len(value)} fields</summary>{table}</details>" if len(value) > 6 else table
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return _number(value)
+    if value is None:
+        return "–"
     return escape(", ".join(map(str, value)) if isinstance(value, list) else str(value))
+
+
+def _number(value: float) -> str:
+    """Write a number for people: four digits, no powers of ten where a reader would want none."""
+    if abs(value) >= 1000:
+        return f"{value:.0f}"
+    return "0" if abs(value) < 5e-5 else f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 0.1 else f"{value:.4g}"

@@ -21,7 +21,8 @@ def results(tmp_path, rng):
     audio.write(folder / "a <b>.wav", y, 22_050, history=[audio.history_entry("normalize", {"to": -14})])
     audio.write(folder / "takes/half.wav", y / 2, 22_050)
     (folder / "broken.wav").write_text("no audio")
-    lines = [{"step": s, "loss": 3 / (s + 1), "samples": s} for s in range(5)]
+    lines = [{"step": s, "rate": 0.1, "loss": {"critic": 3 / (s + 1)}} for s in range(5)]
+    lines += [{"step": s, "validation": {"distance_db": 9 - s}} for s in (2, 4)]
     (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)) + '\n{"step": 5, "lo')
     (folder / "scores.json").write_text(json.dumps([{"file": "a", "si_sdr": 7.25}]))
     return folder
@@ -32,7 +33,8 @@ def test_page_holds_everything_and_refers_to_nothing(results, cli):
     html = (results.parent / "page.html").read_text()
     assert html.count("data:audio/flac") == 2 and html.count("data:image/png") == 2
     assert "normalize</b> to=-14" in html and "7.25" in html and "broken.wav: not audio" in html
-    assert "a &lt;b&gt;.wav" in html and "metrics.jsonl: loss" in html
+    assert "a &lt;b&gt;.wav" in html and "<h3>metrics.jsonl</h3>" in html
+    assert re.findall("<figcaption>(.*?) <small>", html) == ["loss: critic", "validation: distance_db"]  # no constants
     assert not re.search(r"""(src|href)=["'](?!data:)""", html)
     assert not re.search(r"https?://", html)
 
