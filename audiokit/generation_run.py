@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from audiokit import generation as g
+from audiokit.drawing import draws, write_drawn
 from audiokit.dsp.note_names import parse_pitches
 from audiokit.errors import ParameterError, UsageError
 from audiokit.generation_output import AUDIO, Output, write_folder, write_kit, write_one
@@ -67,6 +68,13 @@ def run(
         check_free(sheet, force=force)
     if form in ("file", "melody") and out != "-":
         check_free(out, force=force)
+    if draws(model):
+        history = [history_entry("generate", {"count": request.count, "model": model}, settings["seed"])]
+        output = Output(history, force, as_json, subtype, sheet)
+        with Progress(request.count, quiet=quiet, data_on_stdout=as_json or out == "-") as output.progress:
+            write_drawn(request, model, settings, form, out, output, device=device)
+        output.draw_sheet()
+        return
     wish = Wish(request.family, request.source, _words(request.qualities), request.instrument, request.variety)
     loaded = load(model, device=device)
     # One melody note may be long; NSynth's notes are all alike.

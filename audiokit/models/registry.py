@@ -7,6 +7,7 @@ ARCHITECTURES: dict[str, str] = {
     "resnet-generator": "audiokit.models.resnet_generator:ResnetGenerator",
     "patchgan": "audiokit.models.patchgan:PatchGan",
     "pix2pix-unet": "audiokit.models.pix2pix_unet:Pix2PixUnet",
+    "simple-gan": "audiokit.models.simple_gan:SimpleGenerator",
     "travel-generator": "audiokit.models.travel_networks:TravelGenerator",
     "mel2linear": "audiokit.models.mel2linear:Mel2Linear",
     "note-decoder": "audiokit.models.note_decoder:NoteDecoder",

@@ -61,7 +61,10 @@ def fold_rows(x: Tensor, fold: int) -> Tensor:
 
 
 class TravelGenerator(nn.Module):
-    """Map pictures (B, 1, rows, N) to the same shape; N is a multiple of 4.
+    """Map pictures (B, 1, rows, N) in -1..1 to the same shape; N is a multiple of 4.
+
+    What falls below -1, which is silence, is -1, as it is in true pictures: the critic must not know a made one by
+    its floor.
 
     >>> TravelGenerator(rows=64, ngf=4, blocks=1)(torch.zeros(2, 1, 64, 24)).shape
     torch.Size([2, 1, 64, 24])
@@ -91,7 +94,7 @@ class TravelGenerator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, 1, rows, N) to (B, 1, rows, N)."""
         y = self.net(fold_rows(x, self.config.fold))  # (B, fold, rows / fold, N)
-        return y.transpose(1, 2).flatten(1, 2)[:, None]
+        return y.transpose(1, 2).flatten(1, 2)[:, None].clamp(-1, 1)
 
 
 class Critic(nn.Module):

@@ -8,6 +8,7 @@ from audiokit.cli import CONTEXT, LazyGroup
 
 #: Recipe name -> the line that `audiokit train --help` shows; the module is audiokit.commands.train.NAME.
 RECIPES: dict[str, str] = {
+    "gan": "The simplest GAN, sounds drawn out of noise: where to begin reading.",
     "mel2linear": "A mel inverter for invert, from any folder of audio.",
     "cyclegan": "A style model from two folders of sounds that need not correspond.",
     "pix2pix": "A style model from two folders that hold the same pieces.",
