@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Tempo changes by more than this factor are warned about.
 AUDIBLE_CHANGE = 1.25
+#: Beats found with less confidence than this are warned about.
+UNCERTAIN = 0.3
 
 
 @dataclass(frozen=True)
@@ -97,17 +99,35 @@ def find_beats(y: np.ndarray, rate: int, options: AlignOptions, *, bpm: float | 
 
 
 def _beat_this(y: np.ndarray, rate: int, device: str) -> Beats:
+    """Beats of the package beat_this, moved from its frames of 20 ms to the attacks."""
+    import numpy as np
+
+    from audiokit.dsp.beats import beat_confidence, refine
+
     try:
         from beat_this.inference import Audio2Beats
     except ImportError as error:
         raise MissingExtraError.of("beats", "--tracker beat-this") from error
-    try:
-        times, downbeats = Audio2Beats(device="cpu" if device == "auto" else device)(y.mean(axis=0), rate)
-    except OSError as error:
-        raise ModelError(
-            f"the weights of beat_this cannot be had ({error})", hint="connect once, or use --tracker audiokit"
+    except OSError as error:  # a torchaudio that was built for another torch
+        raise MissingExtraError(
+            f"beat_this is installed, but cannot be loaded ({error})", hint="install the torchaudio that fits torch"
         ) from error
-    return beats_from_lists(times, downbeats_s=downbeats, confidence=1.0)
+    try:
+        tracker = Audio2Beats(device="cpu" if device == "auto" else device)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            "the weights of beat_this cannot be had", hint="connect once, or use --tracker audiokit"
+        ) from error
+    times, downbeats = tracker(y.mean(axis=0), rate) if y.shape[1] >= rate // 10 else ([], [])
+    beats = beats_from_lists(times, downbeats_s=downbeats)
+    if len(beats.times_s) < 3:
+        return replace(beats, confidence=0.0)
+    moved = refine(y, rate, beats.times_s)
+    # Where beats were left out the steady grid of `refine` does not hold: then the frames are better.
+    times = np.where(np.abs(moved - beats.times_s) < 0.04, moved, beats.times_s)
+    if (np.diff(times) <= 0).any():
+        times = beats.times_s
+    return replace(beats, times_s=times, confidence=beat_confidence(y, rate, times))
 
 
 def beats_from_lists(
@@ -215,8 +235,11 @@ def _describe(
     if abs(math.log(worst)) > math.log(AUDIBLE_CHANGE):
         warnings.append(f"the tempo changes {worst:.2f} times: this will be heard")
     for name, beats in (("track", found), ("reference", target)):
-        if beats.confidence < 0.25:
-            warnings.append(f"the beats of the {name} are uncertain (confidence {beats.confidence:.2f})")
+        if beats.confidence < UNCERTAIN:
+            warnings.append(
+                f"no steady beat is heard in the {name} (confidence {beats.confidence:.2f}): "
+                "listen to the result, or give its tempo"
+            )
     return {
         "tempo_bpm": round(found.tempo_bpm, 3),
         "target_bpm": round(target.tempo_bpm, 3),

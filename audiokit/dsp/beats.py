@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from audiokit.dsp.metre import alike, bar_phase, level_score
+from audiokit.dsp.metre import Evidence, alike, bar_phase, level_score
 from audiokit.dsp.onsets import OnsetCurves, attack_candidates, attack_times, onset_curves
-from audiokit.dsp.tempo import HIGHEST_BPM, LOWEST_BPM, beat_path, normalised_curve, period_candidates
+from audiokit.dsp.tempo import HIGHEST_BPM, LOWEST_BPM, beat_path, normalised_curve, period_candidates, steady_path
 from audiokit.errors import InputError, ParameterError
 
 # Tempo levels tried relative to the first path found.
 _LEVELS = (1.0, 2.0, 0.5, 1.5, 2 / 3, 3.0, 1 / 3)
+# Tempi from which the levels are counted.
+_TEMPI = 4
 # How much a steady period counts against following every attack.
 _STIFFNESS = 3.0
 # An earlier group of attacks marks the beat if it is this strong beside the strongest.
@@ -121,34 +123,51 @@ def _best_level(
     fps = curves.frames_per_s
     if bpm is not None:
         period = 60 * fps / bpm
-        paths = with_shifts(beat_path(curve, max(2, round(period * 0.85)), round(period * 1.18))[0])
+        bent = beat_path(curve, max(2, round(period * 0.85)), round(period * 1.18))[0]
+        paths = _both_ways(curve, bent, period)
     else:
         paths = level_paths(curve, fps, range_bpm)
     if not paths:
         raise ParameterError(f"no tempo lies within {range_bpm[0]:g} to {range_bpm[1]:g} BPM")
-    return paths[int(np.argmax([level_score(curves, curve, path) for path in paths]))]
+    evidence = Evidence.of(curves, curve)
+    return max(paths, key=lambda one: level_score(evidence, one[0], even=one[1]))[0]
 
 
-def level_paths(curve: np.ndarray, frames_per_s: float, range_bpm: tuple[float, float]) -> list[np.ndarray]:
-    """Track the beat at every tempo level (half, double, triple ...) of the best-supported tempi, both ways round."""
+def level_paths(
+    curve: np.ndarray, frames_per_s: float, range_bpm: tuple[float, float]
+) -> list[tuple[np.ndarray, bool]]:
+    """Track the beat at every tempo level (half, double, triple ...) of the best-supported tempi.
+
+    Returns:
+        Paths of beats in frames, each in four places between its beats, and whether it is an even grid.
+    """
     tried: list[float] = []
-    paths: list[np.ndarray] = []
-    for first in period_candidates(curve, frames_per_s, count=3):
+    paths: list[tuple[np.ndarray, bool]] = []
+    for first in period_candidates(curve, frames_per_s, count=_TEMPI):
         for level in _LEVELS:
             period = first / level
             inside = range_bpm[0] <= 60 * frames_per_s / period <= range_bpm[1]
             if inside and all(abs(np.log(period / other)) > 0.1 for other in tried):
                 tried.append(period)
-                paths += with_shifts(beat_path(curve, max(2, round(period * 0.8)), round(period * 1.25))[0])
+                bent = beat_path(curve, max(2, round(period * 0.8)), round(period * 1.25))[0]
+                paths += _both_ways(curve, bent, period)
     return paths
+
+
+def _both_ways(curve: np.ndarray, bent: np.ndarray, period: float) -> list[tuple[np.ndarray, bool]]:
+    """A path that follows the onsets, and the best even grid at its tempo."""
+    around = float(np.median(np.diff(bent))) if len(bent) > 3 else period
+    even = steady_path(curve, around)
+    return [(path, False) for path in with_shifts(bent)] + [
+        (path, True) for path in (with_shifts(even) if len(even) else [])
+    ]
 
 
 def with_shifts(frames: np.ndarray) -> list[np.ndarray]:
     """A path of beats (B,), and the same path a quarter, half and three quarters later: strong off-beats attract."""
     if len(frames) < 3:
         return [frames]
-    later = [np.round(frames[:-1] + part * np.diff(frames)).astype(int) for part in (0.25, 0.5, 0.75)]
-    return [frames, *later]
+    return [frames, *(frames[:-1] + part * np.diff(frames) for part in (0.25, 0.5, 0.75))]
 
 
 def refine(y: np.ndarray, rate: int, times: np.ndarray) -> np.ndarray:
@@ -224,6 +243,19 @@ def whittaker(values: np.ndarray, weights: np.ndarray, stiffness: float) -> np.n
             bands[3 - (other - row), other : n - 3 + other] += product
     bands[3] += weights + 1e-6
     return solveh_banded(bands, (np.asarray(weights) + 1e-6) * values)
+
+
+def beat_confidence(y: np.ndarray, rate: int, times_s: np.ndarray) -> float:
+    """Say how surely given times (B,) are the beats of audio (C, T): 0 (nothing periodic) to 1.
+
+    >>> beat_confidence(np.zeros((1, 22050), np.float32), 22050, np.arange(4) / 4)
+    0.0
+    """
+    curves = onset_curves(y, rate)
+    curve = normalised_curve(smooth(curves.total), curves.frames_per_s)
+    if len(times_s) < 3 or len(curve) < 10 or float(curves.strength.max(initial=0.0)) <= 1e-6:
+        return 0.0
+    return _confidence(curve, curves.frame(times_s))
 
 
 def _confidence(curve: np.ndarray, frames: np.ndarray) -> float:

@@ -2,64 +2,82 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from audiokit.dsp.onsets import OnsetCurves
-from audiokit.dsp.tempo import tempo_prior
+from audiokit.dsp.tempo import autocorrelation, tempo_prior
 
+# Longest lag of the autocorrelations, in frames.
+_LONGEST = 600
+#: Multiples of the period at which the autocorrelations are read.
+MULTIPLES = (1 / 3, 1 / 2, 2 / 3, 1, 3 / 2, 2, 3, 4)
 #: Names of the measures of a tempo level, in the order of `level_features`.
 FEATURES = (
     "prior", "fast", "strength", "half_low", "half_mid", "half_high", "third", "quarter", "low", "mid", "steady",
     "alike_1", "alike_2", "alike_3", "alike_4", "low_1", "low_2", "low_4", "mid_1", "mid_2", "mid_4",
     "backbeat", "low_turns", "mid_turns", "early", "late",
-    "very_fast", "very_slow", "shuffle", "triplet", "sixth", "last_sixth",
+    "very_fast", "very_slow", "shuffle", "triplet", "sixth", "last_sixth", "even",
+    *(f"{band}_again_{multiple:.2f}" for band in ("all", "low", "mid") for multiple in MULTIPLES),
+    "on_share", "half_share", "quarter_share", "third_share",
 )  # fmt: skip
-#: Weight of each measure, fitted on synthesised patterns (tests/bench/fit_beats.py).
-WEIGHTS = np.array(
-    [
-        2.12,
-        5.76,
-        7.08,
-        0.91,
-        0.72,
-        -3.29,
-        -0.69,
-        1.3,
-        -0.54,
-        7.1,
-        0.28,
-        2.51,
-        0.04,
-        1.53,
-        2.07,
-        2.14,
-        -1.64,
-        1.52,
-        -2.31,
-        0.82,
-        0.2,
-        0.21,
-        2.82,
-        4.68,
-        5.69,
-        -2.92,
-        -0.11,
-        -1.2,
-        2.16,
-        -3.93,
-        -3.71,
-        2.57,
-    ]
-)
+#: Weight of each measure, fitted on patterns and arrangements drawn at random (tests/bench/fit_beats.py).
+WEIGHTS = np.array([
+    1.909, 0.588, 1.911, 0.199, 0.748, 0.977, -0.612, 1.26, 1.077, 1.564,
+    1.902, -0.097, -0.354, 1.014, 1.689, -0.21, -0.106, -0.584, 0.022, -0.74,
+    1.506, 1.345, 2.097, 2.112, 1.567, -0.936, -0.241, -2, 1.977, -2.401,
+    -0.073, 0.686, -0.103, 1.877, 4.115, 0.009, 4.344, -0.149, 1.239, 1.354,
+    0.097, -2.017, -2.824, -1.347, 2.187, -0.221, -1.46, -2.318, 1.491, 0.05,
+    -0.222, -0.333, -0.154, -3.065, 0.279, -0.878, -0.192, 4.621, 10.381, 0.831,
+    -0.237,
+])  # fmt: skip
 
 
-def level_features(curves: OnsetCurves, curve: np.ndarray, frames: np.ndarray) -> np.ndarray:
-    """Measure how much a path of beats (frames, (B,)) looks like the beat level (len(FEATURES),)."""
-    if len(frames) < 3:
+@dataclass(frozen=True)
+class Evidence:
+    """What a recording says about its tempo, whichever path of beats is judged.
+
+    Attributes:
+        curves: onset curves in three bands.
+        curve: all bands, smoothed and flattened (N,).
+        scaled: the three bands, each by its own spread (3, N).
+        total: all bands, not flattened (N,).
+        repeats: autocorrelation of everything, of the low and of the middle band (3, lags).
+    """
+
+    curves: OnsetCurves
+    curve: np.ndarray
+    scaled: np.ndarray
+    total: np.ndarray
+    repeats: np.ndarray
+
+    @staticmethod
+    def of(curves: OnsetCurves, curve: np.ndarray) -> Evidence:
+        """Gather it from onset curves and their flattened sum (N,)."""
+        kernel = np.array([0.25, 0.7, 1.0, 0.7, 0.25])
+        bands = [np.convolve(band, kernel, mode="same") if len(band) >= 5 else band for band in curves.strength[:2]]
+        repeats = np.stack([autocorrelation(values, _LONGEST) for values in (curve, *bands)])
+        spread = np.sqrt((curves.strength**2).mean(axis=1, keepdims=True)) + 1e-9
+        return Evidence(curves, curve, curves.strength / spread, curves.total, repeats)
+
+
+def level_features(evidence: Evidence, path: np.ndarray, *, even: bool = False) -> np.ndarray:
+    """Measure how much a path of beats looks like the beat level.
+
+    Args:
+        evidence: of the recording.
+        path: frames of the beats (B,), fractional.
+        even: the path is an even grid, not one that follows the onsets.
+
+    Returns:
+        Measures (len(FEATURES),), zeros for fewer than four beats.
+    """
+    if len(path) < 4:
         return np.zeros(len(FEATURES))
+    frames, curve, scaled = np.round(path).astype(int), evidence.curve, evidence.scaled
     period = np.diff(frames).astype(float)
-    bpm = 60 * curves.frames_per_s / float(np.median(period))
-    scaled = curves.strength / (np.sqrt((curves.strength**2).mean(axis=1, keepdims=True)) + 1e-9)
+    bpm = 60 * evidence.curves.frames_per_s / float(np.median(period))
 
     def at(part: float) -> np.ndarray:
         places = np.round(frames[:-1] + part * period).astype(int)
@@ -88,8 +106,32 @@ def level_features(curves: OnsetCurves, curve: np.ndarray, frames: np.ndarray) -
         -turns[0] * turns[1], abs(turns[0]), abs(turns[1]),
         float((on[0] - first[0]).mean()) / 3, float((on[0] - last[0]).mean()) / 3,
         max(0.0, float(np.log2(bpm / 160))), max(0.0, float(np.log2(80 / bpm))),
-        *(share(at(part)) for part in (2 / 3, 1 / 3, 1 / 6, 5 / 6)),
+        *(share(at(part)) for part in (2 / 3, 1 / 3, 1 / 6, 5 / 6)), float(even),
+        *_repeats(evidence.repeats, float(np.median(np.diff(path)))), *_shares(evidence.total, path),
     ])  # fmt: skip
+
+
+def _repeats(repeats: np.ndarray, period: float) -> list[float]:
+    """Autocorrelations (3, lags) at multiples of the period, 0 beyond their end."""
+    lags = period * np.array(MULTIPLES)
+    inside = lags < repeats.shape[1] - 2
+    return [float(value) for row in repeats for value in np.where(inside, _interpolated(row, lags), 0.0)]
+
+
+def _interpolated(row: np.ndarray, lags: np.ndarray) -> np.ndarray:
+    return np.interp(lags, np.arange(len(row)), row)
+
+
+def _shares(total: np.ndarray, path: np.ndarray) -> list[float]:
+    """Part of all onsets that lies on the beats, and half, a quarter and a third of the way between them."""
+
+    def near(part: float) -> float:
+        places = np.round(path[:-1] + part * np.diff(path)).astype(int)
+        return float(total[np.clip(places[:, None] + np.arange(-3, 4), 0, len(total) - 1)].sum())
+
+    whole = float(total.sum()) + 1e-9
+    pieces = (near(0.0), near(0.5), near(0.25) + near(0.75), near(1 / 3) + near(2 / 3))
+    return [piece / whole for piece in pieces]
 
 
 def _turns(hits: np.ndarray) -> float:
@@ -107,34 +149,16 @@ def alike(shapes: np.ndarray, lag: int) -> float:
     return float(((centred[:, lag:] * centred[:, :-lag]).sum(axis=0) / (norms[lag:] * norms[:-lag])).mean())
 
 
-def level_score(curves: OnsetCurves, curve: np.ndarray, frames: np.ndarray) -> float:
+def level_score(evidence: Evidence, path: np.ndarray, *, even: bool = False) -> float:
     """Say how much a path of beats looks like the level that people tap to."""
-    return float(level_features(curves, curve, frames) @ WEIGHTS)
+    return float(level_features(evidence, path, even=even) @ WEIGHTS)
 
 
 #: Weight of each measure of a bar phase, fitted on synthesised patterns (tests/bench/fit_beats.py).
-PHASE_WEIGHTS = np.array(
-    [
-        1.57,
-        -0.26,
-        -0.92,
-        3.97,
-        -0.53,
-        -0.26,
-        1.11,
-        -1.29,
-        0.3,
-        -0.36,
-        0.21,
-        -0.45,
-        -1.33,
-        0.88,
-        -0.4,
-        -2.23,
-        -1.17,
-        3.05,
-    ]
-)
+PHASE_WEIGHTS = np.array([
+    1.57, -0.26, -0.92, 3.97, -0.53, -0.26, 1.11, -1.29, 0.3,
+    -0.36, 0.21, -0.45, -1.33, 0.88, -0.4, -2.23, -1.17, 3.05,
+])  # fmt: skip
 
 
 def bar_phase(y: np.ndarray, rate: int, times: np.ndarray, curves: OnsetCurves) -> tuple[int, int]:

@@ -1,11 +1,15 @@
 """`align-beats` as a program: beats meet, stems stay in step, wrong uses are refused."""
 
 import json
+import sys
+import types
 
 import numpy as np
 import pytest
 
+from audiokit.aligning import AlignOptions, find_beats
 from audiokit.dsp.beats import track_beats
+from audiokit.errors import ModelError
 from audiokit.io import audio
 from tests.drums import pattern
 
@@ -121,3 +125,53 @@ def test_silence_has_no_beats(cli, tmp_path):
     audio.write(tmp_path / "silence.wav", np.zeros((1, 3 * RATE), np.float32), RATE)
     assert "no beats found" in cli("align-beats", "silence.wav", "--bpm", 100, "-o", "y.wav", status=3).stderr.decode()
     assert cli("align-beats", "silence.wav").stdout == b""
+
+
+def beat_this(monkeypatch, *, beats=(), downbeats=(), problem=None):
+    """Put a stand-in for the package beat_this in its place."""
+
+    class Audio2Beats:
+        def __init__(self, device):
+            if problem:
+                raise problem
+
+        def __call__(self, signal, rate):
+            assert signal.ndim == 1
+            return np.array(beats), np.array(downbeats)
+
+    package = types.ModuleType("beat_this.inference")
+    package.Audio2Beats = Audio2Beats
+    monkeypatch.setitem(sys.modules, "beat_this", types.ModuleType("beat_this"))
+    monkeypatch.setitem(sys.modules, "beat_this.inference", package)
+
+
+def test_beats_of_beat_this_are_moved_to_the_attacks(monkeypatch, songs):
+    made = songs[1]["a"]
+    coarse = np.round(made.beats_s / 0.02) * 0.02
+    beat_this(monkeypatch, beats=coarse, downbeats=coarse[1::4])
+    beats = find_beats(made.y, RATE, AlignOptions(tracker="beat-this"))
+    assert np.abs(beats.times_s - made.beats_s).max() < 0.004 < np.abs(coarse - made.beats_s).max()
+    assert beats.downbeats[0] == 1 and beats.beats_per_bar == 4 and beats.confidence > 0.4
+
+
+@pytest.mark.parametrize("beats", [[], [0.5], [0.5, 1.0]])
+def test_beat_this_may_find_next_to_nothing(monkeypatch, songs, beats):
+    beat_this(monkeypatch, beats=beats)
+    found = find_beats(songs[1]["a"].y, RATE, AlignOptions(tracker="beat-this"))
+    assert found.times_s.tolist() == beats and found.confidence == 0
+    assert len(find_beats(np.zeros((1, 100), np.float32), RATE, AlignOptions(tracker="beat-this")).times_s) == 0
+
+
+def test_weights_of_beat_this_that_cannot_be_had(monkeypatch, songs):
+    beat_this(monkeypatch, problem=ValueError("Could not load the checkpoint given the provided name", "final0"))
+    with pytest.raises(ModelError, match="weights of beat_this"):
+        find_beats(songs[1]["a"].y, RATE, AlignOptions(tracker="beat-this"))
+
+
+def test_without_a_beat_it_says_so(cli, tmp_path):
+    n = np.arange(9 * RATE) / RATE
+    drone = 0.1 * sum(np.sin(2 * np.pi * f * n + k) for k, f in enumerate((110, 165.2, 220.7))) * (1 + 0.3 * np.sin(n))
+    audio.write(tmp_path / "drone.wav", drone.astype(np.float32)[None], RATE)
+    done = cli("align-beats", "drone.wav", "--bpm", 100, "-o", "out.wav", "--json")
+    said = " ".join(json.loads(done.stdout)["warnings"])
+    assert "no steady beat is heard in the track (confidence 0" in said and b"no steady beat" in done.stderr

@@ -34,9 +34,7 @@ def offset_ms(truth, found):
         ("floor", 124, {"music": True}),
         ("quarter", 100, {"ramp": 0.15}),
         ("rock", 116, {"swing": 0.62}),
-        pytest.param(
-            "swing", 150, {"swing": 0.65}, marks=pytest.mark.xfail(reason="a fast ride pattern is felt in half time")
-        ),
+        ("swing", 150, {"swing": 0.65}),
         ("funk", 104, {"human_s": 0.003}),
         ("waltz", 140, {}),
     ],
