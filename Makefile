@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 AUDIOKIT := $(BIN)/audiokit
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench parity readme clean
+.PHONY: help setup demo test lint bench parity readme man clean
 
 help:
 	@echo "make setup   create $(VENV) and install audiokit into it"
@@ -13,6 +13,7 @@ help:
 	@echo "make test    install what tests need and run everything"
 	@echo "make bench   speed, memory and quality beside what you would otherwise use"
 	@echo "make parity  compare with the real spleeter package, in an environment of its own (downloads TensorFlow)"
+	@echo "make man     write man pages into build/man (then: man build/man/audiokit-split.1)"
 	@echo "make readme  fill the generated parts of README.md in again"
 
 setup: $(VENV)/.installed
@@ -43,6 +44,9 @@ clean:
 
 readme: $(VENV)/.tested
 	$(BIN)/python -m cogapp -r README.md
+
+man: $(VENV)/.installed
+	$(BIN)/python -m tests.man build/man
 
 # Every bench prints its table and keeps it in tests/bench/results; run it on a machine with nothing else to do.
 bench: $(VENV)/.tested

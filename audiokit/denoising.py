@@ -245,6 +245,7 @@ def check_options(options: DenoiseOptions) -> None:
         ParameterError: an unknown name, or an option of another engine.
         UsageError: options that exclude each other.
         InputError: the noise file is not there.
+        ModelError: there is no such model.
     """
     nothing = np.zeros((1, 0), np.float32)
     choose(nothing, rate=1, engine=options.engine, content=options.content, profile=options.noise is not None)
@@ -254,6 +255,10 @@ def check_options(options: DenoiseOptions) -> None:
         raise UsageError("--threshold belongs to the mask and the gate", hint="add --engine mask or --engine gate")
     if options.model is not None and options.engine not in ("auto", "neural"):
         raise UsageError(f"--model: the {options.engine} engine uses none", hint="leave it out, or --engine neural")
+    if options.model is not None and not Path(options.model).exists():
+        from audiokit.models.checkpoint import find
+
+        find(options.model)  # a name that nothing has is an error even where no speech asks for the model
     if options.noise is not None and not Path(options.noise).exists():
         raise InputError(f"{options.noise}: no such file")
 

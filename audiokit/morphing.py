@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -57,6 +58,8 @@ def morph_files(
         raise UsageError("standard input can be one of the two only")
     if model is not None and engine != "latent":
         raise UsageError("--model is for --engine latent", hint="add --engine latent, or leave --model out")
+    if out.endswith(("/", os.sep)) or os.path.isdir(out):
+        raise UsageError(f"{out}: a morph is one file, not a folder", hint=f"write {os.path.join(out, 'morph.wav')}")
     if out != "-":
         check_free(out, force=force)
     points = parse_curve(curve) if curve is not None else amount

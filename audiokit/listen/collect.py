@@ -60,6 +60,8 @@ def collect(folder: Path, *, embed: str = "auto", title: str | None = None, limi
     Raises:
         InputError: the folder is missing or holds nothing to show.
     """
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file", hint="name the folder it lies in")
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     contents = Contents(title or folder.resolve().name)

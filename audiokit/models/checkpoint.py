@@ -218,8 +218,9 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     except IsADirectoryError:
         raise ModelError(f"{path}: is a folder, not a checkpoint file") from None
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, AttributeError, KeyError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"{path}: not a checkpoint that can be read safely ({first[:120]})") from None
+        told = str(error).strip().splitlines() if not isinstance(error, KeyError) else []
+        why = told[0][:120] if told else "it is not a PyTorch file"
+        raise ModelError(f"{path}: not a checkpoint that can be read safely ({why})") from None
     return unwrap_state_dict(content, str(path))
 
 

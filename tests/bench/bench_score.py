@@ -1,6 +1,7 @@
 """`audiokit score` beside a script that calls the libraries: the same values, and what the wrapper costs.
 
-Run: python tests/bench/bench_score.py CLEAN_FOLDER NOISY_FOLDER (recordings of the same names, about half a minute).
+Run: python -m tests.bench.bench_score [CLEAN_FOLDER NOISY_FOLDER], recordings of the same names, about half a minute;
+without them, synthetic syllables in noise.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from audiokit.io.audio import read, write
 from tests.bench.measure import PROGRAM, measure, publish, table
+from tests.signals import talk
 
 RATE = 16_000
 _READ = "import soundfile as sf, numpy as np; x, y = (sf.read(n, dtype='float32')[0] for n in ('ref.wav', 'est.wav'));"
@@ -33,12 +35,10 @@ KEYS = {"pesq": "pesq", "stoi": "stoi", "bss": "sdr_db"}
 
 
 def main() -> None:
-    clean, noisy = map(Path, sys.argv[1:3])
-    names = sorted(path.name for path in clean.iterdir() if (noisy / path.name).exists())
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        pairs = [[read(side / name, rate=RATE, mono=True)[0] for side in (clean, noisy)] for name in names]
+        pairs = recordings(*map(Path, sys.argv[1:3])) if len(sys.argv) > 2 else synthetic()
         pairs = [[y[:, : min(z.shape[1] for z in pair)] for y in pair] for pair in pairs]
         for k, name in enumerate(("ref.wav", "est.wav")):
             write(folder / name, np.concatenate([pair[k] for pair in pairs], axis=1)[:, : 30 * RATE], RATE)
@@ -59,6 +59,17 @@ def main() -> None:
         rows.append(["**`score`** (the seven measures of its own)", "", own.seconds, f"{own.peak_mb:.0f} MB"])
     header = [f"{seconds:.0f} s of noisy speech, start included", "value", "seconds", "peak memory"]
     publish("score", table(header, rows))
+
+
+def recordings(clean: Path, noisy: Path) -> list[list[np.ndarray]]:
+    names = sorted(path.name for path in clean.iterdir() if (noisy / path.name).exists())
+    return [[read(side / name, rate=RATE, mono=True)[0] for side in (clean, noisy)] for name in names]
+
+
+def synthetic() -> list[list[np.ndarray]]:
+    rng = np.random.default_rng(0)
+    y = np.concatenate([talk(rng, rate=RATE, syllables=12)[0] for _ in range(8)], axis=1)
+    return [[y, y + 0.01 * rng.standard_normal(y.shape).astype(np.float32)]]
 
 
 def run(command: list[str], folder: Path) -> str:

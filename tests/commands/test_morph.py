@@ -54,6 +54,7 @@ def test_latent_makes_a_note_between_two(cli, tmp_path):
         (["a.wav", "gone.wav", "-o", "out.wav"], 3),
         (["-", "-", "-o", "out.wav"], 2),
         (["a.wav", "b.wav", "-o", "a.wav"], 3),
+        (["a.wav", "b.wav", "-o", "folder/"], 2),
         (["a.wav", "b.wav", "-o", "out.wav", "--curve", "up"], 2),
         (["a.wav", "b.wav", "-o", "out.wav", "--engine", "magic"], 2),
         (["a.wav", "b.wav", "-o", "out.wav", "--amount", "2"], 2),

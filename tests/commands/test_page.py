@@ -75,9 +75,10 @@ def test_links_instead_of_embedding(results):
     assert "data:audio" not in html and "takes/half.wav" in html
 
 
-@pytest.mark.parametrize(("folder", "status"), [("nowhere", 3), ("empty", 3)])
+@pytest.mark.parametrize(("folder", "status"), [("nowhere", 3), ("empty", 3), ("file.wav", 3)])
 def test_nothing_to_show(tmp_path, cli, folder, status):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "file.wav").touch()
     cli("page", folder, status=status)
 
 
