@@ -19,7 +19,13 @@ def _run(*arguments: str) -> str:
 
 def help_of(*command: str) -> str:
     """The help of one command as a Markdown block."""
-    return f"```text\n$ audiokit {' '.join([*command, '--help'])}\n{_run(*command, '--help')}\n```"
+    line = " ".join(["audiokit", *command, "--help"])
+    return folded(f"<code>{line}</code>", f"```text\n$ {line}\n{_run(*command, '--help')}\n```")
+
+
+def folded(summary: str, body: str) -> str:
+    """Markdown that opens when its summary is clicked, so that the page stays short."""
+    return f"<details>\n<summary>{summary}</summary>\n\n{body}\n\n</details>"
 
 
 def command_table() -> str:
@@ -66,4 +72,7 @@ def benchmarks() -> str:
     """Every results table that a bench wrote (tests/bench/results/NAME.md), under a heading each."""
     found = {path.stem: path.read_text().rstrip() for path in sorted((ROOT / "tests/bench/results").glob("*.md"))}
     names = [name for name in HEADINGS if name in found] + [name for name in found if name not in HEADINGS]
-    return "\n\n".join(f"**{HEADINGS.get(name, name)}**\n\n{found[name]}" for name in names)
+    return "\n\n".join(
+        f"**{HEADINGS[name]}**\n\n{found[name]}" if name in HEADINGS else folded(f"<b>{name}</b>", found[name])
+        for name in names
+    )
