@@ -33,15 +33,11 @@ class OnsetCurves:
         strength: (3, N), float32, non-negative: low, middle and high band.
         frames_per_s: exact frame rate.
         offset_s: time of frame 0, such that a sound that begins at time t peaks at frame (t - offset_s) * rate.
-        levels: compressed level of each mel band (M, N), float32.
-        rises: how much each band rose, vibrato aside (M, N), float32.
     """
 
     strength: np.ndarray
     frames_per_s: float
     offset_s: float
-    levels: np.ndarray
-    rises: np.ndarray
 
     @property
     def total(self) -> np.ndarray:
@@ -93,13 +89,7 @@ def onset_curves(y: np.ndarray, rate: int) -> OnsetCurves:
     strength = np.stack([flux[group == g].mean(axis=0) if (group == g).any() else flux[0] * 0 for g in range(3)])
     # The curve peaks when an onset has entered the window but the lagged frame has not seen it: on average half the
     # lag plus a quarter of the window before the frame's centre.
-    return OnsetCurves(
-        np.ascontiguousarray(strength, np.float32),
-        rate / hop,
-        _bias_s(rate, hop),
-        level_db.astype(np.float32),
-        flux.astype(np.float32),
-    )
+    return OnsetCurves(np.ascontiguousarray(strength, np.float32), rate / hop, _bias_s(rate, hop))
 
 
 def _bias_s(rate: int, hop: int) -> float:

@@ -23,7 +23,6 @@ ARCHITECTURES: dict[str, str] = {
     "hifigan": "audiokit.models.hifigan:Hifigan",
     "vocos": "audiokit.models.vocos:Vocos",
     "gtcrn": "audiokit.models.gtcrn:Gtcrn",
-    "beat-net": "audiokit.models.beat_net:BeatNet",
     "wave-unet": "audiokit.models.wave_unet:WaveUnet",
     "minirocket": "audiokit.models.minirocket:MiniRocket",
     "vocal-cyclegan": "audiokit.models.vocal_cyclegan:VocalCycleGan",
