@@ -14,6 +14,9 @@ for amount in 0.25 0.5 0.75; do
   audiokit morph low.wav high.wav -o "between-$amount.wav" --amount "$amount" --force
 done
 
+# A note that neither recording holds: painted at the point between both in the note model.
+audiokit morph low.wav high.wav -o imagined.wav --engine latent --force
+
 # One song stays itself for a third of the time and has become the other one at the end.
 audiokit morph pop/mixture.wav trio/mixture.wav -o turning.wav --curve 0:0,33%:0,1:1 --engine transport --force
 audiokit info turning.wav

@@ -11,6 +11,13 @@ audiokit normalize pop/mixture.wav -o quieter.wav --to -24 --force
 audiokit score quieter.wav --ref pop/mixture.wav
 audiokit score quieter.wav --ref pop/mixture.wav --json > score.json
 
+# A folder against a folder: one line of JSON for each file, and one page that shows them as a table beside the sounds.
+audiokit mix pop/drums.wav pop/bass.wav -o truth/rhythm.wav --force
+audiokit mix pop/keys.wav pop/vocals.wav -o truth/melody.wav --force
+audiokit denoise truth/ -o made/ --force
+audiokit score made/ --ref truth/ --json > made/score.json
+audiokit page made/ --title "Denoised, and how much it changed" --force
+
 # Without a reference a file is checked for clipping, DC, silence, clicks and its bandwidth.
 audiokit score pop/mixture.wav
 
