@@ -22,6 +22,7 @@ def test_every_command_has_a_page_with_options_examples_and_statuses(pages):
     assert wanted <= set(pages) and "audiokit.1" in pages
     text = pages["audiokit-normalize.1"].read_text()
     assert ".SH OPTIONS" in text and "\\-\\-to" in text and ".SH EXAMPLES" in text and ".SH EXIT STATUS" in text
+    assert [name for name, path in pages.items() if ".SH EXAMPLES" not in path.read_text()] == ["audiokit.1"]
     assert all("Examples:" not in path.read_text() for path in pages.values())
 
 

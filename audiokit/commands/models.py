@@ -11,7 +11,14 @@ from audiokit.options import Force, Json, Quiet
 
 app = typer.Typer(
     name="models",
-    help="List, describe, pull, import, export and verify models.",
+    help="""List, describe, pull, import, export and verify models.
+
+    \b
+    Examples:
+      audiokit models list
+      audiokit models verify splitter-2stems
+      audiokit models pull spleeter-4stems
+    """,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,

@@ -32,7 +32,6 @@ class TrainGroup(LazyGroup):
 app = typer.Typer(
     name="train",
     cls=TrainGroup,
-    help="Train the models behind the commands; every run is resumable and audible while it runs.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
@@ -43,4 +42,11 @@ app = typer.Typer(
 
 @app.callback()
 def train() -> None:
-    """Train the models behind the commands; every run is resumable and audible while it runs."""
+    """Train the models behind the commands; every run is resumable and audible while it runs.
+
+    \b
+    Examples:
+      audiokit train cyclegan piano/ strings/ -o runs/strings --minutes 60
+      audiokit train cyclegan piano/ strings/ -o runs/strings --minutes 120 --resume
+      audiokit page runs/strings
+    """
