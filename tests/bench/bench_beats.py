@@ -1,9 +1,9 @@
-"""Beats: ours beside librosa's, on synthesised patterns and on annotated clips; then alignment and warp.
+"""Beats: ours beside librosa's, on synthesised patterns and on annotated clips; then alignment, warp and keys.
 
-    python -m tests.bench.bench_beats [--patterns 40] [--shared ../shared]
+    python -m tests.bench.bench_beats [--patterns 40] [--keys 60] [--shared ../shared] [--write]
 
-Seeds of the patterns are held out: neither the fit of the weights nor any test uses them. Clips are read when the
-folder is there. Needs mir_eval (extra score).
+Seeds of the patterns are held out: neither the fit of the weights nor any test uses them, and no recording was fitted
+to. Clips are read when the folder is there. Needs mir_eval (extra score); the songs in known keys need fluidsynth.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from audiokit.dsp.beats import track_beats
-from audiokit.dsp.warp import align_beats
+from audiokit.dsp.warp import TimeMap, align_beats, warp
 from audiokit.io import audio
 from tests.drums import STYLES, Pattern, pattern, random_pattern
 
@@ -33,7 +34,12 @@ PLAIN = ("rock", "rock2", "quarter", "funk", "floor", "house", "break", "motown"
 
 def grid_patterns() -> Iterator[tuple[str, Pattern]]:
     """Patterns from 60 to 200 BPM, with and without swing, fills and tempo ramps; seeds from 400 on."""
-    ways = {"straight": {}, "swing": {"swing": 0.62}, "fills": {"fills": True}, "ramp": {"ramp": 0.2}}
+    ways: dict[str, dict[str, Any]] = {
+        "straight": {},
+        "swing": {"swing": 0.62},
+        "fills": {"fills": True},
+        "ramp": {"ramp": 0.2},
+    }
     seed = 400
     for bpm in (60, 75, 90, 105, 120, 140, 160, 180, 200):
         for way, more in ways.items():
@@ -82,40 +88,35 @@ def measure(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
     return np.array([mir_eval.beat.f_measure(kept, est), continuity[1], continuity[3], offset])
 
 
-def row(name: str, theirs: np.ndarray, ours: np.ndarray) -> str:
-    cells = [f"{v[0]:.3f} {v[1]:.2f} {v[2]:.2f} {v[3]:+6.1f}" for v in (theirs, ours)]
-    return f"{name:28s} | {cells[0]} | {cells[1]}"
+def row(name: str, theirs: np.ndarray, ours: np.ndarray, more: str = "") -> str:
+    """One line of the table: F / CMLt / AMLt / mean offset in ms, of librosa and of ours."""
+    cells = [f"{v[0]:.3f} / {v[1]:.2f} / {v[2]:.2f} / {v[3]:+.1f}" for v in (theirs, ours)]
+    return f"| {name} | {cells[0]} | {cells[1]} | {more} |"
 
 
-def compare(title: str, cases: Iterator[tuple[str, np.ndarray, int, np.ndarray]], *, each: bool) -> np.ndarray:
-    """Print one table and return our values and librosa's (N, 2, 4)."""
-    print(
-        f"\n{title}\n{'':28s} | librosa                    | audiokit\n{'':28s} | F     CMLt AMLt offset ms  | the same"
-    )
+def compare(title: str, cases: Iterator[tuple[str, np.ndarray, int, np.ndarray]]) -> str:
+    """Print every case and give the line of their means."""
     values, spent = [], [0.0, 0.0]
     for name, y, rate, truth in cases:
-        began = time.perf_counter()
+        began = time.process_time()
         theirs = measure(truth, librosa_beats(y, rate))
-        middle = time.perf_counter()
+        middle = time.process_time()
         ours = measure(truth, track_beats(y, rate).times_s)
         spent[0] += middle - began
-        spent[1] += time.perf_counter() - middle
+        spent[1] += time.process_time() - middle
         values.append([theirs, ours])
-        if each or ours[0] < 0.95:
-            print(row(name, theirs, ours), flush=True)
+        print(row(name, theirs, ours), flush=True)
     table = np.array(values)
     mean = np.nanmean(table, axis=0)
-    print(row(f"mean of {len(table)}", mean[0], mean[1]))
-    worse = (table[:, 1, 0] < table[:, 0, 0] - 0.02).sum()
-    print(f"worse than librosa by more than 0.02: {worse}; seconds: librosa {spent[0]:.1f}, audiokit {spent[1]:.1f}")
-    return table
+    difference = table[:, 1, 0] - table[:, 0, 0]
+    more = f"{(difference < -0.02).sum()} of {len(table)}, worst {difference.min():+.2f} | {spent[1] / spent[0]:.1f}"
+    return row(f"{title} ({len(table)})", mean[0], mean[1], more)
 
 
-def alignment(pairs: int) -> None:
+def alignment(pairs: int) -> str:
     """Beats of an aligned track, tracked again, against the reference's: F at 35 ms, held-out pairs with drums."""
     import mir_eval
 
-    print("\nalignment: beats of the warped track, tracked again, against those of the reference")
     rng = np.random.default_rng(77)
     results = []
     for number in range(pairs):
@@ -130,22 +131,91 @@ def alignment(pairs: int) -> None:
         f = mir_eval.beat.f_measure(*map(mir_eval.beat.trim_beats, (truth, again.times_s)), f_measure_threshold=0.035)
         results.append(f)
         print(f"  {a.name} -> {b.name}: F {f:.3f}", flush=True)
-    print(f"mean F {np.mean(results):.3f}, least {np.min(results):.3f}")
+    return f"Alignment of {pairs} pairs with drums: F at 35 ms {np.mean(results):.3f}, least {np.min(results):.3f}."
+
+
+def warping() -> str:
+    """How far clicks land from where the map sends them, and how far a tone goes from 440 Hz."""
+    rate = 44_100
+    worst_s = 0.0
+    n = np.arange(800)
+    click = np.exp(-n / 150) * np.sin(2 * np.pi * 2000 * n / rate)
+    for drift, speed in ((0.0, 0.8), (0.03, 0.9), (0.05, 1.2), (0.1, 1.1), (0.2, 1.0)):
+        source = 0.3 + np.cumsum(0.5 * (1 + drift * np.sin(0.65 * np.arange(15))))
+        time_map = TimeMap(source, 0.4 + np.arange(15) * 0.5 / speed)
+        y = np.zeros((1, 9 * rate), np.float32)
+        for begin in np.round(source * rate).astype(int):
+            y[0, begin : begin + 800] = click
+        out = warp(y, rate, time_map, length=round(float(time_map.to_target(9.0)) * rate))
+        level = np.sqrt(np.convolve(out[0] ** 2, np.ones(32) / 32, mode="same"))
+        for place in np.round(time_map.target_s * rate).astype(int):
+            piece = level[place - 2000 : place + 2000]
+            worst_s = max(worst_s, abs(int(np.argmax(piece > 0.1 * piece.max())) - 2000) / rate)
+    tone = np.sin(2 * np.pi * 440 * np.arange(9 * rate) / rate).astype(np.float32)[None]
+    out = warp(tone, rate, time_map, length=8 * rate)[0, rate:-rate]
+    spectrum = np.abs(np.fft.rfft(out * np.hanning(len(out)), 1 << 21))
+    cents = 1200 * np.log2(np.fft.rfftfreq(1 << 21, 1 / rate)[spectrum.argmax()] / 440)
+    return f"Warp: onsets within {1000 * worst_s:.1f} ms of their places, a 440 Hz tone {abs(cents):.2f} cents off."
+
+
+def keys(pairs: int, soundfont: str) -> str:
+    """Songs in every key, drawn in pairs: are the keys found, is the shift right, is the shifted song in the key?"""
+    from audiokit.dsp.key import PITCH_CLASSES, Key, estimate_key
+    from tests.arrangements import in_key, play
+
+    rng = np.random.default_rng(5)
+    counts = np.zeros(4)
+    for number in range(pairs):
+        songs, truths, found = [], [], []
+        for side in range(2):
+            truth = Key((number + side * int(rng.integers(1, 12))) % 12, str(rng.choice(["major", "minor"])), 1.0)
+            songs.append(play(in_key(100 + 2 * number + side, truth.tonic, truth.mode), soundfont))
+            truths.append(truth)
+            found.append(estimate_key(songs[-1], 22_050))
+        counts[0] += np.mean([(f.tonic, f.mode) == (t.tonic, t.mode) for f, t in zip(found, truths, strict=True)])
+        counts[1] += np.mean([f.shift_to(t) == 0 for f, t in zip(found, truths, strict=True)])
+        shift = found[0].shift_to(found[1])
+        counts[2] += shift == truths[0].shift_to(truths[1])
+        grid = TimeMap(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+        moved = warp(songs[0], 22_050, grid, length=songs[0].shape[1], semitones=shift)
+        counts[3] += estimate_key(moved, 22_050).shift_to(truths[1]) == 0
+        if shift != truths[0].shift_to(truths[1]):
+            names = [f"{PITCH_CLASSES[k.tonic]} {k.mode}" for k in (*truths, *found)]
+            print(f"  wrong shift {shift}: true {names[:2]}, found {names[2:]}", flush=True)
+    return (
+        f"Keys of {2 * pairs} songs in all keys: {counts[0] / pairs:.0%} exact, {counts[1] / pairs:.0%} the same notes "
+        f"(relative keys count); the shift to the other song's key is the nearest right one in {counts[2]:.0f} of "
+        f"{pairs} pairs, and the shifted song is heard in that key in {counts[3]:.0f}."
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patterns", type=int, default=40)
+    parser.add_argument("--keys", type=int, default=60)
+    parser.add_argument("--pairs", type=int, default=8)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--soundfont", default="/usr/share/sounds/sf2/FluidR3_GM.sf2")
+    parser.add_argument("--write", action="store_true", help="keep the table in results/beats.md")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     cases = ((f"{p.name} ({way})", p.y, p.rate, p.beats_s) for way, p in grid_patterns())
-    compare("patterns, 60 to 200 BPM: straight, swing, fills, ramp", cases, each=False)
     drawn = (random_pattern(seed) for seed in range(500, 500 + given.patterns))
-    compare("patterns drawn at random", ((p.name, p.y, p.rate, p.beats_s) for p in drawn), each=False)
+    lines = [
+        "| | librosa: F / CMLt / AMLt / offset ms | audiokit | worse by more than 0.02 | x librosa's processor time |",
+        "|---|---|---|---|---|",
+        compare("drum patterns, 60 to 200 BPM: straight, swing, fills, ramps", cases),
+        compare("harder patterns, drawn at random", ((p.name, p.y, p.rate, p.beats_s) for p in drawn)),
+    ]
     if given.shared.is_dir():
-        compare("annotated clips", clips(given.shared), each=True)
-    alignment(8)
+        lines.append(compare("annotated recordings", clips(given.shared)))
+    lines += ["", alignment(given.pairs), warping()]
+    if given.keys and Path(given.soundfont).is_file():
+        lines.append(keys(given.keys, given.soundfont))
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if given.write:
+        (Path(__file__).parent / "results" / "beats.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

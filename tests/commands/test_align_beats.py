@@ -9,6 +9,7 @@ import pytest
 
 from audiokit.aligning import AlignOptions, find_beats
 from audiokit.dsp.beats import track_beats
+from audiokit.dsp.key import Key, estimate_key
 from audiokit.errors import ModelError
 from audiokit.io import audio
 from tests.drums import pattern
@@ -175,3 +176,24 @@ def test_without_a_beat_it_says_so(cli, tmp_path):
     done = cli("align-beats", "drone.wav", "--bpm", 100, "-o", "out.wav", "--json")
     said = " ".join(json.loads(done.stdout)["warnings"])
     assert "no steady beat is heard in the track (confidence 0" in said and b"no steady beat" in done.stderr
+
+
+def test_the_key_of_the_reference(cli, songs, tmp_path):
+    def with_chords(made, roots, thirds):
+        y = made.y[0].copy()
+        for k, begin in enumerate(made.beats_s[::2]):
+            n = np.arange(RATE // 2) / RATE
+            steps = (0, thirds[k % len(thirds)], 7, 12)
+            hz = [220 * 2 ** ((roots[k % len(roots)] + step) / 12) for step in steps]
+            notes = sum(np.sin(2 * np.pi * f * h * n) / h**1.5 for f in hz for h in (1, 2, 3)) * np.exp(-n / 0.4)
+            start = round(begin * RATE)
+            y[start : start + len(n)] += (0.08 * notes)[: len(y) - start]
+        return y.astype(np.float32)[None]
+
+    made = songs[1]["a"]
+    # A major against G# minor: its relative major is B, two semitones up.
+    audio.write(tmp_path / "a.wav", with_chords(made, (0, 5, 7, 0), (4,)), RATE)
+    audio.write(tmp_path / "g.wav", with_chords(made, (-1, 4, 6, -1), (3,)), RATE)
+    done = cli("align-beats", "a.wav", "--to", "g.wav", "--key", "match", "-o", "out.wav", "--json")
+    assert json.loads(done.stdout)["semitones"] == 2
+    assert estimate_key(audio.read(tmp_path / "out.wav")[0], RATE).shift_to(Key(11, "major", 1.0)) == 0

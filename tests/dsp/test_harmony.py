@@ -6,6 +6,7 @@ import pytest
 from audiokit.dsp.beats import Beats
 from audiokit.dsp.chords import LABELS, chord_tones, estimate_chords
 from audiokit.dsp.key import Key, chroma, estimate_key
+from audiokit.dsp.warp import TimeMap, warp
 
 RATE = 22_050
 
@@ -58,3 +59,26 @@ def test_shortest_way_between_keys():
     c, a_minor, f_sharp = Key(0, "major", 1.0), Key(9, "minor", 1.0), Key(6, "major", 1.0)
     assert c.shift_to(a_minor) == 0 and c.shift_to(f_sharp) == -6 and f_sharp.shift_to(c) == -6
     assert Key(11, "major", 1.0).shift_to(c) == 1
+
+
+MINOR = ["A:min", "F:maj", "C:maj", "G:maj", "A:min", "D:min", "E:min", "A:min"]
+
+
+def song(tonic, mode):
+    """Chords of a song in a key; the minor one has the notes of the relative major throughout."""
+    labels, up = ([*PROGRESSION, "C:maj"], tonic) if mode == "major" else (MINOR, tonic - 9)
+    return play([transposed(label, up % 12) for label in labels], 0.7)
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_shift_to_another_key(number, rng):
+    mine = Key(number, "minor" if number % 2 else "major", 1.0)
+    theirs = Key((number + int(rng.integers(1, 12))) % 12, "minor" if number % 3 else "major", 1.0)
+    found, wanted = (estimate_key(song(key.tonic, key.mode), RATE) for key in (mine, theirs))
+    assert (found.tonic, found.mode) == (mine.tonic, mine.mode)
+    shift = found.shift_to(wanted)
+    assert shift == mine.shift_to(theirs) and -6 <= shift <= 5
+    even = TimeMap(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+    y = song(mine.tonic, mine.mode)
+    moved = estimate_key(warp(y, RATE, even, length=y.shape[1], semitones=shift), RATE)
+    assert moved.mode == mine.mode and moved.shift_to(theirs) == 0
