@@ -16,7 +16,6 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from audiokit.errors import ModelError
 from audiokit.models.vocoder import Vocoder, beside, card_of, unwrapped
@@ -40,16 +39,7 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, T)."""
-        if torch.is_grad_enabled():
-            return self.shortcut(x) + self.block(x)
-        # The same sums with fewer passes over memory, which is what limits this network.
-        dilated, point = cast(nn.Conv1d, self.block[2]), cast(nn.Conv1d, self.block[4])
-        reach = int(dilated.dilation[0])
-        y = functional.leaky_relu_(functional.pad(x, (reach, reach), "reflect"), _SLOPE)
-        y = functional.leaky_relu_(dilated(y), _SLOPE)
-        bias = (cast(Tensor, self.shortcut.bias) + cast(Tensor, point.bias))[None, :, None].expand(x.shape[0], -1, 1)
-        total = torch.baddbmm(bias, self.shortcut.weight[:, :, 0].expand(x.shape[0], -1, -1), x)
-        return total.baddbmm_(point.weight[:, :, 0].expand(x.shape[0], -1, -1), y)
+        return self.shortcut(x) + self.block(x)
 
 
 class Melgan(Vocoder):
@@ -98,8 +88,28 @@ class Melgan(Vocoder):
         if frames < 4:
             # The first reflection needs four frames.
             mel = torch.cat([mel, mel[:, :, -1:].expand(-1, -1, 4 - frames)], dim=2)
-        y = self.model((mel - self.mean[:, None]) / self.scale[:, None])
+        mel = (mel - self.mean[:, None]) / self.scale[:, None]
+        y = self.model(mel) if torch.is_grad_enabled() or mel.device.type != "cpu" else self._tiled(mel)
         return y[:, :, : frames * self.hop]
+
+    def _tiled(self, mel: Tensor) -> Tensor:
+        """The same on the processor, in about half the time: see `audiokit.models.melgan_tiles`."""
+        from audiokit.models.melgan_tiles import last_layer, runner, stage_of
+
+        parts = list(self.model)
+        first, last = nn.Sequential(*parts[:2]), cast(nn.Conv1d, parts[-2])
+        ups = [k for k, part in enumerate(parts) if isinstance(part, nn.ConvTranspose1d)]
+        stages = [
+            stage_of(cast(nn.ConvTranspose1d, parts[k]), [p for p in parts[k:end] if isinstance(p, Residual)])
+            for k, end in zip(ups, [*ups[1:], len(parts)], strict=True)
+        ]
+        found = []
+        with runner() as run:
+            for x in first(mel):
+                for stage in stages:
+                    x = stage(x, _SLOPE, run)
+                found.append(last_layer(x, last, _SLOPE, run))
+        return torch.stack(found)
 
 
 def settings_of(state: Mapping[str, Tensor], name: str) -> dict[str, Any]:

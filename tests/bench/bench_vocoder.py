@@ -41,7 +41,7 @@ def main() -> None:
 
     def authors():
         with torch.no_grad():
-            return official(torch.from_numpy(np.log10(mel)))[:, 0].numpy()
+            return official.model(torch.from_numpy(np.log10(mel)))[:, 0].numpy()
 
     def ours():
         engine = VocoderEngine(transform, 1, network, card, "melgan")

@@ -216,3 +216,26 @@ def test_a_saved_vocoder_rebuilds_alone(tmp_path):
     loaded, _ = checkpoint.load(str(tmp_path / "m"), kind="vocoder")
     mel = np.ones((1, 80, 6), np.float32)
     np.testing.assert_array_equal(run(loaded, mel), run(network, mel))
+
+
+@pytest.mark.parametrize("ratios", [(8, 2), (4, 3, 2)])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_melgan_in_tiles_is_melgan_in_layers(monkeypatch, ratios, threads):
+    """The layers as the authors run them, against products over tiles: short and long, one and several at once."""
+    from audiokit.models import melgan_tiles
+
+    monkeypatch.setattr(melgan_tiles, "TILE", 512)
+    torch.manual_seed(0)
+    network = Melgan(channels=32, ratios=ratios, layers=3).eval()
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for frames in (4, 5, 37):
+            mel = torch.randn(2, 80, frames)
+            with torch.inference_mode():
+                assert (network(mel) - network.model(mel)).abs().max() < 1e-6
+            with torch.no_grad():
+                assert (network(mel) - network.model(mel)).abs().max() < 1e-6
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
