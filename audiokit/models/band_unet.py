@@ -39,6 +39,7 @@ class BandUnetConfig:
         squeeze: the linear layers across bands shrink them to a `squeeze`-th.
         norm: "frame" (each frame by itself) or "batch" (by what was seen in training).
         memory: how many frames away to look for what a recording repeats; 0 for not at all.
+        novelty: how far (0..1) the first stem is held, after training, to what does not repeat.
     """
 
     stems: Sequence[str] = ("vocals", "accompaniment")
@@ -51,6 +52,7 @@ class BandUnetConfig:
     squeeze: int = 8
     norm: str = "frame"
     memory: int = 0
+    novelty: float = 0.0
 
     def __post_init__(self) -> None:
         if self.bands % 2 ** len(self.widths):
@@ -59,6 +61,8 @@ class BandUnetConfig:
             raise ParameterError("memory must not be negative, and with it bands must be a multiple of 4")
         if self.norm not in ("frame", "batch"):
             raise ParameterError(f"norm is frame or batch, not {self.norm!r}")
+        if not 0 <= self.novelty <= 1 or (self.novelty and not self.memory):
+            raise ParameterError("novelty must lie between 0 and 1, and needs memory")
         if not 1 <= self.single < self.bands < self.n_fft // 2:
             raise ParameterError("bands must be more than the single ones and fewer than the bins")
 
@@ -238,5 +242,18 @@ class BandUnet(nn.Module):
         """Map (B, 2, F, N) to masks (B, S, 2, F, N); any N."""
         frames = magnitude.shape[-1]
         surplus = -frames % self.multiple
-        masks = self.band_masks(self.features(nn.functional.pad(magnitude, (0, surplus))))
+        features = self.features(nn.functional.pad(magnitude, (0, surplus)))
+        masks = self._held_to_news(self.band_masks(features), features)
         return torch.matmul(masks[..., :frames, :], self.filters).transpose(3, 4)
+
+    def _held_to_news(self, masks: Tensor, features: Tensor) -> Tensor:
+        """Blend the first stem's masks (B, S, 2, N, bands) with what rises above the repetition; the others gain."""
+        share = self.config.novelty
+        if not share:
+            return masks
+        above = features[:, 2:4]  # by how much levels, in quarters of log10, exceed the quieter of their repetitions
+        new = 1 - (10 ** (-4 * above)).clamp_max(1)
+        first = masks[:, :1]
+        held = first ** (1 - share) * new[:, None] ** share
+        others = masks[:, 1:] / masks[:, 1:].sum(dim=1, keepdim=True).clamp_min(1e-6) * (1 - held)
+        return torch.cat([held, others], dim=1)

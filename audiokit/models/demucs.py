@@ -68,6 +68,6 @@ def _estimate(apply_model: Any, net: Any, y: np.ndarray, device: str) -> np.ndar
     x = torch.from_numpy(np.ascontiguousarray(y)).reshape(-1, 2, y.shape[1])
     mean, spread = x.mean(), x.std() + 1e-8
     with torch.inference_mode():
-        found = apply_model(net, (x - mean) / spread, device=device, split=True, overlap=0.25, progress=False)
+        found = apply_model(net, (x - mean) / spread, device=device, shifts=0, overlap=0.25, progress=False)
     found = found.cpu() * spread + mean / found.shape[1]
     return np.ascontiguousarray(found.transpose(0, 1).reshape(found.shape[1], -1, y.shape[1]).numpy())

@@ -1,12 +1,11 @@
 """How well, how fast and in how much memory `split` works, beside what you would otherwise use.
 
-    python -m tests.bench.bench_split                             everything, kept in results/split.md
-    python tests/bench/bench_split.py quality SONG... [--museval] [--engines a,b,...]
-    python tests/bench/bench_split.py segments
-    python tests/bench/bench_split.py speed --spleeter PYTHON     (a Python that has the spleeter package)
+    python -m tests.bench.bench_split                    every part, kept in results/split.md
+    python -m tests.bench.bench_split --only songs       one part; the others' tables stay as they are
 
-A SONG is a folder of true stems (vocals and others). `speed` writes a full-size Spleeter checkpoint of random numbers
-and gives it to both programs.
+Parts: songs (true stems), mixes (of material held out of the training), speed and package (the same 3-minute song and
+weights; `package` needs --spleeter PYTHON, a Python that has the spleeter package), memory-built-in, memory-spleeter,
+segments. `speed` and `package` write a full-size Spleeter checkpoint of random numbers and give it to both programs.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,6 +25,17 @@ import numpy as np
 from audiokit.io.audio import Writer, read, write
 
 RATE = 44_100
+RESULTS = Path(__file__).parent / "results" / "split.md"
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared" / "audio"
+ENGINES = {
+    "default": "built-in model",
+    "repet": "`--engine repet`",
+    "hpss": "`--engine hpss`",
+    "center": "`--engine center`",
+    "nothing": "nothing: the mix",
+}
+PARTS = ("songs", "mixes", "speed", "package", "memory-built-in", "memory-spleeter", "segments")
 
 
 def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
@@ -35,15 +46,19 @@ def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 
 def sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """museval's SDR: median over frames of one second."""
-    import warnings
+    """The SDR that museval reports for images: energy of the truth by that of the error, median over seconds.
 
-    import museval
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        sdr, *_ = museval.evaluate(reference.T[None], estimate.T[None], win=RATE, hop=RATE)
-    return float(np.nanmedian(sdr))
+    Whatever museval's filters call spatial, interference or artefact, the three add up to the error. It is written
+    out here because museval refuses a stem whose channels cancel out, such as centre removal makes.
+    """
+    count = reference.shape[1] // RATE
+    frames = [
+        (x, y)
+        for x, y in zip(*(np.split(z[:, : count * RATE], count, axis=1) for z in (reference, estimate)), strict=True)
+        if x.any() and y.any()
+    ]
+    values = [10 * np.log10(np.sum(x**2) / (np.sum((x - y) ** 2) + 1e-12) + 1e-12) for x, y in frames]
+    return float(np.median(values)) if values else float("nan")
 
 
 def load_song(folder: Path) -> dict[str, np.ndarray]:
@@ -73,33 +88,71 @@ def estimates(mix: np.ndarray, engine: str) -> dict[str, np.ndarray]:
     return found
 
 
-def say(lines: list[str]) -> list[str]:
-    """Print lines and hand them on."""
-    print("\n".join(lines), flush=True)
-    return [*lines, ""]
-
-
-def quality(songs: list[Path], engines: list[str], museval: bool) -> list[str]:
-    """Make a table: methods by rows, means over songs by columns."""
+def quality(material: dict[str, dict[str, np.ndarray]], engines: list[str], label: str) -> list[str]:
+    """Make a table: methods by rows; means over the material, then vocals of every excerpt by columns."""
     table: dict[str, list[list[float]]] = {engine: [] for engine in engines}
-    for folder in songs:
-        truth = load_song(folder)
+    for name, truth in material.items():
         mix = truth["vocals"] + truth["accompaniment"]
         for engine in engines:
             found = estimates(mix, engine)
             row = []
             for stem in ("vocals", "accompaniment"):
-                row.append(si_sdr_db(truth[stem], found[stem]))
-                if museval:
-                    row.append(sdr_db(truth[stem], found[stem]))
+                row += [si_sdr_db(truth[stem], found[stem]), sdr_db(truth[stem], found[stem])]
             table[engine].append(row)
-            print(f"{folder.name:16} {engine:14}", " ".join(f"{value:7.2f}" for value in row), flush=True)
-    head = ["voc SI-SDR", "voc SDR", "acc SI-SDR", "acc SDR"] if museval else ["voc SI-SDR", "acc SI-SDR"]
-    lines = [f"| mean of {len(songs)} songs, dB | {' | '.join(head)} |", f"|---|{'---|' * len(head)}"]
+            print(f"{name:16} {engine:14}", " ".join(f"{value:7.2f}" for value in row), flush=True)
+    head = ["vocals SI-SDR", "vocals SDR", "accomp. SI-SDR", "accomp. SDR"]
+    lines = [f"| {label}: mean of {len(material)}, dB | {' | '.join(head)} |", f"|---|{'---|' * len(head)}"]
     for engine in engines:
-        mean = np.nanmean(np.array(table[engine]), axis=0)
-        lines.append(f"| {engine} | {' | '.join(f'{value:.2f}' for value in mean)} |")
-    return say(lines)
+        mean = np.mean(np.array(table[engine]), axis=0)
+        lines.append(
+            f"| {ENGINES.get(engine, engine)} | {' | '.join('-' if np.isnan(v) else f'{v:.2f}' for v in mean)} |"
+        )
+    lines += ["", f"| vocals SI-SDR of each, dB | {' | '.join(material)} |", f"|---|{'---|' * len(material)}"]
+    for engine in engines:
+        lines.append(f"| {ENGINES.get(engine, engine)} | {' | '.join(f'{row[0]:.2f}' for row in table[engine])} |")
+    return lines
+
+
+def songs(engines: list[str]) -> list[str]:
+    """Measure on excerpts with true stems."""
+    folders = sorted(path for path in (SHARED / "stems" / "everythingisremixed").glob("*") if path.is_dir())
+    return quality({folder.name.partition(".")[2]: load_song(folder) for folder in folders}, engines, "songs")
+
+
+#: Voices and accompaniments the built-in model was not trained on: name, start in seconds of the accompaniment.
+MIXES = {
+    "singer, band": ("singing/basic-pitch/vocadito_10.wav", "stems-full/potassium", 100),
+    "singer, jazz": ("singing/basic-pitch/vocadito_10.wav", "genre/data/Kevin_MacLeod_-_Vibe_Ace.hq.ogg", 10),
+    "singer, tabla": ("singing/basic-pitch/vocadito_10.wav", "beats/sonic-pi/loop_tabla.flac", 0),
+    "carnatic, loop": ("singing/sms-tools-materials/vignesh.wav", "beats/sonic-pi/loop_mika.flac", 0),
+    "woman, band": ("speech/audiomentations/p286_011.wav", "stems-full/francium", 120),
+    "woman, orchestra": ("speech/audiomentations/p286_011.wav", "genre/sms-tools-materials/orchestra.wav", 0),
+    "reader, jazz": ("speech/data/3436-172162-0000.hq.ogg", "genre/data/Kevin_MacLeod_-_Vibe_Ace.hq.ogg", 35),
+    "reader, trumpet": ("speech/data/3436-172162-0000.hq.ogg", "genre/data/sorohanro_-_solo-trumpet-06.hq.ogg", 1),
+    "man, loop": (
+        "speech/pyroomacoustics/input_samples/cmu_arctic_us_axb_a0004.wav",
+        "beats/sonic-pi/loop_mika.flac",
+        0,
+    ),
+    "man, band": ("speech/pyroomacoustics/input_samples/cmu_arctic_us_axb_a0005.wav", "stems-full/potassium", 40),
+}
+
+
+def mixes(engines: list[str], seconds: float = 6.0) -> list[str]:
+    """Measure on voices and accompaniments that were held out, the voice in the middle and 5 dB below."""
+    material = {}
+    n = int(seconds * RATE)
+    for name, (voice, backing, start) in MIXES.items():
+        y = read(SHARED / voice, rate=RATE, mono=True)[0]
+        y = np.pad(y[:, :n], ((0, 0), (0, max(0, n - y.shape[1]))))
+        path = SHARED / backing
+        a = load_song(path)["accompaniment"] if path.is_dir() else read(path, rate=RATE)[0]
+        a = np.take(a, np.arange(start * RATE, start * RATE + n), axis=1, mode="wrap")  # loops go round
+        a = np.repeat(a, 2, axis=0) if len(a) == 1 else a[:2]
+        y = np.repeat(y, 2, axis=0) * np.sqrt(np.mean(a**2) / np.mean(y**2)) * 10 ** (-5 / 20)
+        scale = 0.5 / np.abs(a + y).max()
+        material[name] = {"vocals": (scale * y).astype(np.float32), "accompaniment": (scale * a).astype(np.float32)}
+    return quality(material, engines, "mixes")
 
 
 def made_up_song(seconds: float) -> np.ndarray:
@@ -126,7 +179,7 @@ def segments() -> list[str]:
     lines = ["| model | segments of | difference from segments of 60 s, dB |", "|---|---|---|"]
     with tempfile.TemporaryDirectory() as folder:
         spleeter = random_model(Path(folder))
-        for name, model in (("built-in", None), ("spleeter-unet", spleeter)):
+        for name, model in (("built-in model", None), ("Spleeter, full size", spleeter)):
             base = split(mix, RATE, model=model, segment_s=60)
             for length in (12, 30):
                 other = split(mix, RATE, model=model, segment_s=length)
@@ -134,22 +187,28 @@ def segments() -> list[str]:
                     10 * np.log10((np.sum((base[s] - other[s]) ** 2) + 1e-30) / np.sum(base[s] ** 2)) for s in base
                 )
                 lines.append(f"| {name} | {length} s | {worst:.1f} |")
-    return say(lines)
+                print(lines[-1], flush=True)
+    return lines
 
 
-def memory() -> list[str]:
-    """Measure the peak memory of the built-in model on short and long audio."""
-    lines = ["| length | peak memory, MB |", "|---|---|"]
+def memory(name: str, minutes: tuple[float, ...] = (3, 60)) -> list[str]:
+    """Measure the peak memory of a model on short and long audio."""
     minute = made_up_song(60)
+    cells = []
     with tempfile.TemporaryDirectory() as folder:
-        for minutes in (3, 60):
-            song = f"{folder}/{minutes}.wav"
+        model = ["--model", random_model(Path(folder))] if name == "spleeter" else []
+        for length in minutes:
+            song = f"{folder}/{length}.wav"
             with Writer(song, RATE, 2, subtype="PCM_16") as writer:
-                for _ in range(minutes):
+                for _ in range(round(length)):
                     writer.write(minute)
-            command = [sys.executable, "-m", "audiokit", "split", song, "-o", f"{folder}/out/", "--quiet"]
-            lines.append(f"| {minutes} minutes | {timed(command)[2]:.0f} |")
-    return say(lines)
+            command = [sys.executable, "-m", "audiokit", "split", song, "-o", f"{folder}/out/", "--quiet", *model]
+            cells.append(timed(command)[2])
+            print(name, length, "minutes", f"{cells[-1]:.0f} MB", flush=True)
+    label = "Spleeter, full size" if model else "built-in model"
+    head = "".join(f" {length:g} min, MB |" for length in minutes)
+    row = f"| {label} |{''.join(f' {cell:.0f} |' for cell in cells)} {cells[-1] / cells[0]:.2f} |"
+    return [f"| peak memory |{head} ratio |", f"|---|{'---|' * len(minutes)}---|", row]
 
 
 def random_model(folder: Path) -> str:
@@ -187,37 +246,35 @@ def timed(command: list[str], env: dict[str, str] | None = None) -> tuple[float,
     return wall, user + system, peak / 1024
 
 
+SPEED_HEAD = ("cold s", "processor s", "second file s", "peak MB")
+
+
 def speed(spleeter: str | None, minutes: float) -> list[str]:
-    """Measure wall time and memory of both programs, for one file and for the second of two."""
+    """Measure wall time and memory for one file, start included, and for the second of two in one process.
+
+    With the Python of a spleeter package its program is measured, else audiokit.
+    """
+    rows: list[tuple[str, float, float, float, float]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for number in range(2):
             write(folder / f"song{number}.wav", made_up_song(60 * minutes), RATE, subtype="PCM_16")
         one, two = str(folder / "song0.wav"), str(folder / "song1.wav")
         model = random_model(folder)
-        rows: list[tuple[str, float, float, float, float]] = []
         program = [sys.executable, "-m", "audiokit", "split", "--quiet", "--json", "--force", "-o", f"{folder}/out/"]
-        for label, extra in (
-            ("audiokit, seam-free", ["--model", model]),
-            ("audiokit, --compat", ["--model", model, "--compat"]),
-            ("audiokit, built-in model", []),
-        ):
+        kinds = [("audiokit, seam-free", ["--model", model]), ("audiokit, `--compat`", ["--model", model, "--compat"])]
+        for label, extra in [] if spleeter else [*kinds, ("audiokit, built-in model", [])]:
             cold, work, memory = timed([*program, *extra, one])
             both = subprocess.run([*program, *extra, one, two], capture_output=True, check=True)
             warm = json.loads(both.stdout.splitlines()[-1])["elapsed_s"]
             rows.append((label, cold, work, warm, memory))
-            print(
-                label,
-                f"cold {cold:.1f} s, processor {work:.1f} s, second file {warm:.1f} s, {memory:.0f} MB",
-                flush=True,
-            )
         if spleeter:
             rows.append(("spleeter 2.4.2", *spleeter_speed(spleeter, folder, model, one)))
-    lines = [f"| {minutes:g} min, 2 stems | cold s | processor s | second file s | peak MB |", "|---|---|---|---|---|"]
+    lines = [f"| {minutes:g} min, 2 stems | {' | '.join(SPEED_HEAD)} |", f"|---|{'---|' * len(SPEED_HEAD)}"]
     lines += [
         f"| {name} | {cold:.1f} | {work:.1f} | {warm:.1f} | {peak:.0f} |" for name, cold, work, warm, peak in rows
     ]
-    return say(lines)
+    return lines
 
 
 def spleeter_speed(python: str, folder: Path, model: str, song: str) -> tuple[float, float, float, float]:
@@ -251,37 +308,49 @@ def spleeter_speed(python: str, folder: Path, model: str, song: str) -> tuple[fl
     return cold, work, warm, memory
 
 
+def keep(part: str, lines: list[str], path: Path = RESULTS) -> None:
+    """Put the table of a part into the results; the parts share the tables of speed and memory, row by row."""
+    place = {"package": "speed", "memory-built-in": "memory", "memory-spleeter": "memory"}.get(part, part)
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    found = dict(re.findall(r"<!-- (\S+) -->\n(.*?)\n(?=<!--|\Z)", text + "\n", re.DOTALL))
+    before = found.get(place, "").strip().splitlines()
+    if part in ("speed", "package", "memory-built-in", "memory-spleeter") and before[:1] == lines[:1]:
+        lines = list({line.split("|")[1]: line for line in [*before, *lines]}.values())
+    found[place] = "\n".join(lines)
+    order = ["songs", "mixes", "speed", "memory", "segments"]
+    body = [f"<!-- {name} -->\n{found[name].strip()}\n" for name in order if name in found]
+    path.write_text("\n".join(body), encoding="utf-8")
+
+
 def main() -> None:
     """Do what the command line says."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["all", "quality", "segments", "memory", "speed"], nargs="?", default="all")
-    parser.add_argument("songs", nargs="*", type=Path)
-    parser.add_argument("--engines", default="default,repet,hpss,center,nothing")
-    parser.add_argument("--museval", action="store_true")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=PARTS, action="append")
+    parser.add_argument("--engines", default=",".join(ENGINES))
     parser.add_argument("--spleeter", default=None)
-    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--minutes", type=float, default=3.0, help="length of the song of speed and package")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    if options.what == "all":
-        everything()
-    elif options.what == "quality":
-        quality(options.songs, options.engines.split(","), options.museval)
-    elif options.what == "speed":
-        speed(options.spleeter, options.minutes)
-    else:
-        {"segments": segments, "memory": memory}[options.what]()
-
-
-def everything() -> None:
-    """Measure all there is material for, and keep the tables."""
-    root = Path(__file__).resolve().parents[2]
-    excerpts = root.parent / "shared" / "audio" / "stems" / "everythingisremixed"
-    songs = sorted(path for path in excerpts.glob("*") if path.is_dir())
-    engines = ["default", "repet", "hpss", "center", "nothing"]
-    lines = quality(songs, engines, museval=True) if songs else []
-    lines += memory() + segments()
-    package = root / "runs" / "parity" / "venv" / "bin" / "python"
-    lines += speed(str(package) if package.exists() else None, 3.0)
-    (Path(__file__).parent / "results" / "split.md").write_text("\n".join(lines).strip() + "\n", encoding="utf-8")
+    engines = options.engines.split(",")
+    work = {
+        "songs": lambda: songs(engines),
+        "mixes": lambda: mixes(engines),
+        "speed": lambda: speed(None, options.minutes),
+        "package": lambda: speed(options.spleeter, options.minutes),
+        "memory-built-in": lambda: memory("built-in"),
+        "memory-spleeter": lambda: memory("spleeter"),
+        "segments": segments,
+    }
+    for part in options.only or PARTS:
+        if part == "package" and not options.spleeter:
+            print("package: left out, no --spleeter PYTHON", flush=True)
+            continue
+        if part in ("songs", "mixes") and not SHARED.is_dir():
+            print(f"{part}: left out, no {SHARED}", flush=True)
+            continue
+        lines = work[part]()
+        print("\n".join(lines), flush=True)
+        keep(part, lines, options.out)
 
 
 if __name__ == "__main__":

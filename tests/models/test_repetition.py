@@ -54,3 +54,19 @@ def test_a_memory_needs_bands_in_four_ranges():
         BandUnet(n_fft=256, bands=34, single=12, widths=(4,), memory=10)
     with pytest.raises(ParameterError, match="negative"):
         BandUnet(memory=-1)
+
+
+def test_held_to_news_the_first_stem_leaves_what_repeats_to_the_others():
+    torch.manual_seed(0)
+    settings = {"n_fft": 256, "bands": 32, "single": 12, "widths": (4, 4), "memory": 400}
+    plain = BandUnet(**settings, stems=["vocals", "drums", "other"]).eval()
+    held = BandUnet(**settings, stems=["vocals", "drums", "other"], novelty=1.0).eval()
+    held.load_state_dict(plain.state_dict())
+    loop = torch.rand(1, 2, 129, 64, generator=torch.Generator().manual_seed(0)).repeat(1, 1, 1, 12)
+    with torch.inference_mode():
+        masks, before = held(loop), plain(loop)
+    assert torch.allclose(masks.sum(dim=1), torch.ones(()), atol=1e-5)
+    assert masks[:, 0, ..., 300:460].max() < 1e-3 < before[:, 0].min()
+    assert torch.allclose(masks[:, 1] / masks[:, 2], before[:, 1] / before[:, 2], rtol=0.3, atol=0.05)
+    with pytest.raises(ParameterError, match="novelty"):
+        BandUnet(novelty=0.5)
