@@ -8,6 +8,7 @@ References:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -320,6 +321,8 @@ def train_vocoder(
     sounds = [y for group in read_groups(inputs, rate=rate) for y in group]
     judged = [y[: 10 * rate] for group in read_groups(judge, rate=rate, part="test") for y in group][:12]
     options["device"] = pick_device(options.get("device", "cpu"))
+    if options["device"] == "cuda" and "LOCAL_RANK" in os.environ:
+        options["device"] = f"cuda:{os.environ['LOCAL_RANK']}"
     recipe = VocoderRecipe(
         Clips(sounds, rate=rate, samples=samples), judged,
         arch=arch, losses=losses, settings=settings, start=weights, **options,

@@ -1,6 +1,10 @@
 """The vocoder's training: losses that order, discriminators with the official keys, a run that improves and serves."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -83,3 +87,28 @@ def test_too_little_and_unknown_are_refused(rng):
         VocoderRecipe(clips, arch="wavenet")
     with pytest.raises(ParameterError, match="--losses"):
         VocoderRecipe(clips, losses="wishful")
+
+
+def test_two_processes_of_torchrun_train_as_one(tmp_path, rng):
+    """gloo, on the processor: one report and one run folder."""
+    audiokit.write(tmp_path / "sounds/a.wav", plucks(rng, seconds=11), 22_050)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    small = ["--setting", "dim=8", "--setting", "inside=16", "--setting", "layers=1", "--samples", "4096", "--json"]
+    options = ["sounds", *small, "--batch", "1", "--steps", "2", "--validate-every", "2", "--quiet"]
+    shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "audiokit", "train", "vocoder", *options, "-o", "two"]
+    group = [
+        subprocess.Popen(
+            command, cwd=tmp_path, env={**shared, "RANK": str(k), "LOCAL_RANK": str(k)}, stdout=subprocess.PIPE
+        )
+        for k in range(2)
+    ]
+    said = [process.communicate(timeout=120)[0] for process in group]
+    assert [process.returncode for process in group] == [0, 0]
+    assert json.loads(said[0])["step"] == 2 and said[1] == b""
+    checkpoint = torch.load(tmp_path / "two/checkpoint.pt", weights_only=True)
+    assert checkpoint["settings"]["processes"] == 2
+    steps = [json.loads(line) for line in (tmp_path / "two/metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in steps if "loss" in line] == [2]

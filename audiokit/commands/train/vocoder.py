@@ -48,6 +48,7 @@ def vocoder(
       audiokit train vocoder my-voice/ -o runs/mine --arch melgan --from linda_johnson.pt
     """
     import json
+    import os
 
     from audiokit.training.vocoder import read_setting, train_vocoder
 
@@ -76,5 +77,5 @@ def vocoder(
             "quiet": run.quiet,
         },
     )
-    if run.json:
+    if run.json and os.environ.get("RANK", "0") == "0":
         print(json.dumps(values))
