@@ -124,7 +124,7 @@ def fit(
         InputError: the folder holds a run and resume is False.
         UsageError: the run in the folder was made with other settings.
         DamagedError: the checkpoint cannot be read.
-        ModelError: gradients stayed non-finite; the last good checkpoint is kept.
+        ModelError: gradients stayed non-finite, or memory ran out; the last good checkpoint is kept.
         ParameterError: a number or the precision is out of range.
         KeyboardInterrupt: Ctrl-C or SIGTERM came; the step was finished and a checkpoint saved.
     """
@@ -154,6 +154,13 @@ def fit(
                 skipped = 0
             except NonFiniteUpdate:
                 skipped += 1
+            except (MemoryError, RuntimeError) as error:
+                if not out_of_memory(error):
+                    raise
+                raise ModelError(
+                    f"{folder}: out of memory at step {run.step + 1}; the checkpoint of step {run.saved_step} is kept",
+                    hint="lower --batch, or the length of what it learns from (--frames, --samples)",
+                ) from None
             run.step += 1
             run.log(losses)
             run.seconds, stop = processes.agree(device, time.monotonic() - clock, float(interrupted.is_set()))
@@ -175,6 +182,16 @@ def fit(
             if stop:
                 raise KeyboardInterrupt
         return {**run.values, "step": run.step, "seconds": round(run.seconds, 2)}
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error means that memory ran out: torch has a class for devices, and words for the processor.
+
+    >>> out_of_memory(MemoryError()), out_of_memory(RuntimeError("shapes do not match"))
+    (True, False)
+    """
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in str(error) for word in words)
 
 
 def update(optimizer: torch.optim.Optimizer, loss: Tensor, *, clip: float | None = None) -> float:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from audiokit.dsp.style import standard_frontend
-from audiokit.errors import InputError, ParameterError
+from audiokit.errors import InputError, ModelError, ParameterError
 from audiokit.io.audio import read, write
 from audiokit.models.checkpoint import load
 from audiokit.training.adversarial import gan_loss
@@ -177,3 +177,27 @@ def test_decoded_once(folders, tmp_path, monkeypatch):
     tracks(folders, tmp_path, "a")
     monkeypatch.setattr("audiokit.io.audio.read", None)
     assert len(tracks(folders, tmp_path, "a")) == 3
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")]
+)
+def test_out_of_memory_names_what_to_lower_and_keeps_the_run(folders, tmp_path, monkeypatch, error):
+    train(paired(folders, tmp_path, adversarial=0.0), tmp_path / "run", 2)
+    recipe = paired(folders, tmp_path, adversarial=0.0)
+    monkeypatch.setattr(recipe, "step", lambda rng, step: (_ for _ in ()).throw(error))
+    with pytest.raises(ModelError, match=r"out of memory at step 3; the checkpoint of step 2 is kept") as caught:
+        train(recipe, tmp_path / "run", 4)
+    assert "--batch" in str(caught.value.hint)
+    assert torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["step"] == 2
+
+
+def test_losses_that_are_not_finite_stop_a_style_run_with_its_model_kept(folders, tmp_path):
+    recipe = paired(folders, tmp_path, adversarial=0.0)
+    train(recipe, tmp_path / "run", 2)
+    kept = (tmp_path / "run/weights.safetensors").read_bytes()
+    broken = paired(folders, tmp_path, adversarial=0.0)
+    broken.crops.draw = lambda rng, count: (np.full((1, 1, 128, 32), np.nan, np.float32),) * 2
+    with pytest.raises(ModelError, match="non-finite"):
+        train(broken, tmp_path / "run", 60)
+    assert (tmp_path / "run/weights.safetensors").read_bytes() == kept
