@@ -10,10 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiokit.errors import InputError, ParameterError
+
+if TYPE_CHECKING:
+    from audiokit.dsp.world import Voice
 
 ENGINES = ("auto", "world", "transport", "fade")
 Curve = Sequence[tuple[float, float]]
@@ -127,7 +131,24 @@ def _is_harmonic(y: np.ndarray, rate: int) -> bool:
     # A plain tone has no harmonics for an envelope to rest on.
     spectrum = np.abs(np.fft.rfft(mono * np.hanning(len(mono)))) ** 2
     hz = np.fft.rfftfreq(len(mono), 1 / rate)
-    return bool(spectrum[hz > 1.5 * voice.median_hz].sum() > 1e-3 * spectrum.sum())
+    if spectrum[hz > 1.5 * voice.median_hz].sum() <= 1e-3 * spectrum.sum():
+        return False
+    return _given_back(mono, rate, voice) > 0.8
+
+
+def _given_back(mono: np.ndarray, rate: int, voice: Voice) -> float:
+    """Correlate the log spectrum below 2.5 kHz with that of WORLD's own resynthesis: chords do not come back."""
+    from audiokit.dsp.stft import stft
+    from audiokit.dsp.world import synthesise_voice
+
+    n_fft = 1 << round(math.log2(rate * 0.093))
+    again = synthesise_voice(np.where(voice.voiced, voice.f0_hz, 0.0), voice.envelope, voice.bands, rate)
+    again = _at_rate(again, rate, rate, len(mono))
+    top = round(2500 / rate * n_fft)
+    levels = [np.abs(stft(y[None], n_fft=n_fft, hop=n_fft // 4))[0, :top] for y in (mono, again)]
+    floor = 10 ** (-45 / 20) * float(levels[0].max())
+    logs = [np.log(np.maximum(level, floor)).ravel() for level in levels]
+    return float(np.corrcoef(*logs)[0, 1]) if all(np.ptp(log) > 0 for log in logs) else 0.0
 
 
 def _for_world(y: np.ndarray, rate: int) -> tuple[np.ndarray, int]:

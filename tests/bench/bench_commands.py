@@ -53,6 +53,14 @@ CASES: dict[str, tuple[list[str], list[tuple[str, list[str]]]]] = {
     "split": (["split", "song.wav", "-o", "stems/"], []),
     "stylize": (["stylize", "song.wav", "-o", "y.wav"], []),
     "sing": (["sing", "voice.wav", "--over", "song.wav", "-o", "v.wav"], []),
+    "morph": (
+        ["morph", "song.wav", "other.wav", "--engine", "transport", "-o", "w.wav"],
+        [("sox -m, which only mixes", ["sox", "-m", "-v", "0.5", "song.wav", "-v", "0.5", "other.wav", "f.wav"])],
+    ),
+    "generate": (["generate", "--pitch", "C3", "--seconds", str(SECONDS), "-o", "g.wav"], []),
+    "score": (["score", "song.wav", "--ref", "other.wav"], []),
+    "page": (["page", "made/trio", "-o", "p.html"], []),
+    "info --check": (["info", "song.wav", "--check"], [("ffmpeg -f null", [*FFMPEG, "-f", "null", "-"])]),
 }
 
 
@@ -74,7 +82,7 @@ def main() -> None:
         )
         for command, (line, others) in CASES.items():
             try:
-                ours = measure([*PROGRAM, *line, "-q"], cwd=folder)
+                ours = measure([*PROGRAM, *line, *(["-q"] if line[0] != "info" else [])], cwd=folder)
             except RuntimeError as error:
                 print(error, file=sys.stderr)
                 continue

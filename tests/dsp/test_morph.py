@@ -152,6 +152,13 @@ def test_a_note_below_every_voice_is_none(shared):
     assert choose_engine(low, low, 16_000) == "transport" and choose_engine(high, high, 16_000) == "world"
 
 
+def test_chords_are_no_voice():
+    """WORLD would take three notes for one; it does not give them back, and that is how they are recognised."""
+    chord = sum(note(hz, 1.5) for hz in (110, 277.2, 415.3))
+    assert choose_engine(chord, chord, RATE) == "transport"
+    assert choose_engine(note(110, 1.5), note(277.2, 1.5), RATE) == "world"
+
+
 def test_noise_stays_noise_at_its_level(rng):
     a, b = noise(rng, 1, RATE), noise(rng, 1, RATE)
     y = transport(a, b, RATE, np.full(RATE, 0.5))
