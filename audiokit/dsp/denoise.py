@@ -295,7 +295,7 @@ class _WienerGains:
     # Ratio of speech to noise that the speech presence probability expects (15 dB).
     _EXPECTED = 10**1.5
     # Loudest frame over noise, in dB, up to which the floor is reached and from which this share of it is.
-    _CLEAN = (28.0, 40.0, 0.1)
+    _CLEAN = (24.0, 36.0, 0.1)
     # The loudest frame fades by 3 dB in 10 s.
     _FORGET = 0.9994
 
