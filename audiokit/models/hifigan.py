@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audiokit.errors import ModelError
+from audiokit.models.recognise import not_a
 from audiokit.models.vocoder import Vocoder, beside, card_of, unwrapped
 
 _SLOPE = 0.1
@@ -139,7 +140,7 @@ def settings_of(state: Mapping[str, Tensor], known: Mapping[str, Any], name: str
         sizes = [state[f"resblocks.{i}.{stem}.0.weight"].shape[2] for i in range(banks)]
         count = len({k.split(".")[3] for k in state if k.startswith(f"resblocks.0.{stem}.")})
     except (KeyError, ValueError, ZeroDivisionError) as error:
-        raise ModelError(f"{name}: no HiFi-GAN generator ({error}); first keys {', '.join(list(state)[:3])}") from None
+        raise not_a("a HiFi-GAN generator", name=name, expected=str(error).strip("'"), keys=state) from None
     usual = [[1, 3, 5]] * banks if paired else [[1, 2], [2, 6], [3, 12]]
     dilations = known.get("resblock_dilation_sizes", usual)
     if len(dilations) != banks or any(len(d) != count for d in dilations):

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from audiokit.errors import ModelError
+from audiokit.models.recognise import not_a
 from audiokit.models.vocoder import Vocoder, beside, card_of, unwrapped
 
 _SLOPE = 0.2
@@ -125,7 +126,7 @@ def settings_of(state: Mapping[str, Tensor], name: str) -> dict[str, Any]:
         ratios = [state[f"model.{p}.weight"].shape[2] // 2 for p in ups]
         layers = sum(f"model.{p}.shortcut.weight" in state for p in places) // len(ratios)
     except (KeyError, ValueError, ZeroDivisionError, IndexError) as error:
-        raise ModelError(f"{name}: no MelGAN generator ({error}); first keys {', '.join(list(state)[:3])}") from None
+        raise not_a("a MelGAN generator", name=name, expected=str(error).strip("'"), keys=state) from None
     return {"n_mels": n_mels, "channels": channels, "ratios": ratios, "layers": layers}
 
 

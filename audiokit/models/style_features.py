@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audiokit.dsp.style import StyleFrontend, standard_frontend
-from audiokit.errors import ModelError
+from audiokit.models.recognise import not_a
 
 #: dB below its own mean power that a sound is looked at.
 DEPTH_DB = 60.0
@@ -198,11 +198,7 @@ def discriminator_settings(state: Mapping[str, Tensor], *, name: str) -> dict[st
     """
     first, second = "model.disc_0.model.layer_0.1.weight", "model.disc_0.model.layer_1.0.weight"
     if first not in state or second not in state:
-        likely = "a MelGAN generator" if "model.1.weight" in state else "another network"
-        raise ModelError(
-            f"{name}: not a MelGAN discriminator: expected {first}, found {', '.join(list(state)[:3])}",
-            hint=f"it looks like {likely}; the discriminator is netD.pt",
-        )
+        raise not_a("a MelGAN discriminator", name=name, expected=first, keys=state)
     layers = {key.split(".")[3] for key in state if key.startswith("model.disc_0.model.layer_")}
     return {
         "scales": len({key.split(".")[1] for key in state if key.startswith("model.disc_")}),

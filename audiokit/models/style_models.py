@@ -18,6 +18,7 @@ from audiokit.dsp.style import StyleFrontend, standard_frontend
 from audiokit.errors import ModelError, ParameterError
 from audiokit.models.checkpoint import CARD, build, find, load, load_weights, pick_device, read_card, read_state_dict
 from audiokit.models.image_layers import drop_instance_statistics
+from audiokit.models.recognise import not_a
 
 DIRECTIONS = ("ab", "ba")
 #: File names of other projects per direction, best first.
@@ -167,11 +168,8 @@ def infer_generator(state: dict[str, Tensor], *, name: str) -> tuple[str, dict[s
         return "resnet-generator", _infer_resnet(state)
     if "model.model.0.weight" in state and "model.model.1.model.1.weight" in state:
         return "pix2pix-unet", _infer_unet(state)
-    likely = "a discriminator" if "model.0.weight" in state and "model.11.weight" in state else "another network"
-    raise ModelError(
-        f"{name}: not a CycleGAN or pix2pix generator: expected model.1.weight or model.model.0.weight,"
-        f" found {', '.join(list(state)[:3])}",
-        hint=f"it looks like {likely}",
+    raise not_a(
+        "a CycleGAN or pix2pix generator", name=name, expected="model.1.weight or model.model.0.weight", keys=state
     )
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from audiokit.dsp.presets import find_preset
 from audiokit.errors import DamagedError, ModelError
+from audiokit.models.recognise import not_a
 
 if TYPE_CHECKING:
     from audiokit.dsp.transform import Transform
@@ -167,10 +168,8 @@ def import_vocoder(source: str | os.PathLike[str]) -> tuple[Vocoder, dict[str, A
     ):
         if any(mark in key for key in keys):
             return function(source)
-    raise ModelError(
-        f"{source}: no vocoder known here; its first keys are {', '.join(keys[:3])}",
-        hint="known are MelGAN, HiFi-GAN and Vocos generators",
-    )
+    known = "model.1 (MelGAN), conv_pre (HiFi-GAN) or backbone.embed (Vocos)"
+    raise not_a("a vocoder known here", name=str(source), expected=known, keys=keys)
 
 
 class VocoderEngine:

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from audiokit.errors import ModelError, ParameterError
+from audiokit.errors import ParameterError
+from audiokit.models.recognise import not_a
 from audiokit.models.vocoder import Vocoder, beside, card_of, unwrapped
 
 _EPS = 1e-6
@@ -164,7 +165,7 @@ def settings_of(state: Mapping[str, Tensor], known: Mapping[str, Any], name: str
         inside = state["backbone.convnext.0.pwconv1.weight"].shape[0]
         n_fft = state["head.out.weight"].shape[0] - 2
     except (KeyError, ValueError) as error:
-        raise ModelError(f"{name}: no Vocos generator ({error}); first keys {', '.join(list(state)[:3])}") from None
+        raise not_a("a Vocos generator", name=name, expected=str(error).strip("'"), keys=state) from None
     adaptive = state.get("backbone.norm.scale.weight")
     return {
         "n_mels": n_mels,
