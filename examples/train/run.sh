@@ -15,3 +15,7 @@ audiokit train cyclegan trainA trainB -o run --steps 5 $tiny --resume
 audiokit info run --check
 audiokit stylize songs/pop/keys.wav -o styled.wav --model run
 audiokit page run -o training.html --title "A tiny run" --force
+
+# A DCGAN of the same sounds, and a clip that lies between two of them in its latents.
+audiokit train dcgan trainA trainB -o between --steps 3 --width 4 --frames 32 --device cpu --quiet
+audiokit morph trainA/keys.wav songs/pop/bass.wav -o morphed.wav --engine latent --model between --curve 0,1 --force
