@@ -137,12 +137,13 @@ def between_pictures(
     starts = np.arange(-half, count, half)
     first, last = half, int(starts[-1]) + frames - count
     padded = [np.pad(p, ((0, 0), (first, max(0, last))), constant_values=silence) for p in pictures]
-    latents = [network.project(np.stack([p[:, s + first : s + first + frames] for s in starts])) for p in padded]
+    chunks = [p[:, s + first : s + first + frames] for p in padded for s in starts]
+    latents = np.split(network.project(np.stack(chunks)), 2)
     share = np.interp(starts + half - 0.5, np.arange(count), amounts)[:, None].astype(np.float32)
-    chunks = network.paint((1 - share) * latents[0] + share * latents[1])
+    painted = network.paint((1 - share) * latents[0] + share * latents[1])
     fade = (0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(frames) + 0.5) / frames)).astype(np.float32)  # two sum to 1
     out = np.zeros_like(padded[0])
-    for s, chunk in zip(starts, chunks, strict=True):
+    for s, chunk in zip(starts, painted, strict=True):
         out[:, s + first : s + first + frames] += fade * chunk
     return out[:, first : first + count]
 

@@ -111,7 +111,7 @@ class Dcgan(nn.Module):
         """Chunks (B, 1, bins, frames) to latents (B, D) of one length."""
         return on_sphere(self.encoder(picture))
 
-    def project(self, pictures: np.ndarray, *, steps: int = 150) -> np.ndarray:
+    def project(self, pictures: np.ndarray, *, steps: int = 100) -> np.ndarray:
         """Find the latents that give chunks back: the encoder's answer, then descent on what is still different.
 
         Args:

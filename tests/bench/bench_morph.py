@@ -175,7 +175,7 @@ def tones(found: dict[str, Morph]) -> str:
 def notes(found: dict[str, Morph], sounds: list[tuple[str, np.ndarray]]) -> str:
     pairs = list(itertools.combinations([y for _, y in sounds], 2))
     pairs = [(a[:, : min(a.shape[1], b.shape[1])], b[:, : min(a.shape[1], b.shape[1])]) for a, b in pairs]
-    turns = pairs[:: max(1, len(pairs) // 5)]
+    turns = pairs[:: max(1, len(pairs) // 3)]
     header = [
         "notes", "within 10 cents", "median error, cents", "energy elsewhere, dB", "attack, x as steep as the inputs'",
         "level at 0.5, worst dB", "deepest dip of a turn, dB", "distance at the ends, dB", "x real time",
