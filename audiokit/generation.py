@@ -330,7 +330,9 @@ def _encode(model: NoteModel, path: Path, pitch: int | None) -> tuple[Sound, int
     if not len(loud) or np.abs(y).max() < 1e-4:
         raise InputError(f"{path}: is silent, there is nothing to imitate")
     start = max(0, int(loud[0]) - round(0.002 * info.rate))
-    return model.encode(np.ascontiguousarray(y[0, start:]) / _GAIN, info.rate, pitch, 100), pitch
+    sound = model.encode(np.ascontiguousarray(y[0, start:]) / _GAIN, info.rate, pitch, 100)
+    # A file's own name knows better what it is than the nearest instrument of the model does.
+    return replace(sound, family=named.family) if named and named.family else sound, pitch
 
 
 def _check_pitch(

@@ -18,6 +18,8 @@ import numpy as np
 from audiokit.dsp.notes import (
     FLOOR_DB,
     GROUPS,
+    HALVES,
+    HALVES_FROM_HZ,
     HELD_S,
     NOISE_EDGES_HZ,
     RELEASE_S,
@@ -33,6 +35,11 @@ from audiokit.errors import ParameterError
 _BLOCK_S = 0.004
 _TAPS = 16
 _PHASES = 256
+#: Share of a partial's power that wanders, by the RMS swing of its level about the geometric mean; half at most,
+#: so that the pitch stays where it is.
+_SWING = np.array([0.0, 0.054, 0.108, 0.164, 0.218, 0.294, 0.4, 0.463, 0.528, 0.563])
+_SHARE = np.array([0.0, 0.0056, 0.0219, 0.049, 0.084, 0.144, 0.246, 0.322, 0.423, 0.5])
+_SPEED = 0.8
 
 
 def render_note(
@@ -79,7 +86,10 @@ def render_note(
     length = round((held_s + release_s) * rate)
     if decay_s is not None:
         shape = replace(
-            shape, partials_db=_released(shape.partials_db, decay_s), noise_db=_released(shape.noise_db, decay_s)
+            shape,
+            partials_db=_released(shape.partials_db, decay_s),
+            noise_db=_released(shape.noise_db, decay_s),
+            halves_db=_released(shape.halves_db, decay_s),
         )
     y = _partials(shape, f0, held_s, length, rate, rng)
     if shape.vibrato_cents > 1.0:
@@ -108,7 +118,9 @@ def level_at(levels_db: np.ndarray, times: np.ndarray, held_s: float) -> np.ndar
     # Near the floor of the scale a level means "nothing there": many such channels together would hiss.
     levels_db = levels_db - 4 * np.maximum(FLOOR_DB + 9 - levels_db, 0.0)
     held, release = levels_db[:, :count], levels_db[:, count:]
-    base = release[:, :1]
+    # A quick release may be over before its first point: it falls from where the held part ended.
+    base = np.maximum(release[:, :1], held[:, -1:])
+    release = np.concatenate([base, release[:, 1:]], axis=1)
     late = int(np.searchsorted(HELD_S, HELD_S[-1] - 1.2))
     slope = np.minimum((held[:, -1] - held[:, late]) / (HELD_S[-1] - HELD_S[late]), 0.0)
     slope[slope > -1.5] = 0.0  # a sustained tone stays
@@ -152,22 +164,27 @@ def _partials(
     centres = np.log((GROUPS[:-1] + GROUPS[1:] - 1) / 2)
     spread = _interpolation_matrix(centres, np.log(numbers))  # (K, N_GROUPS)
     levels = spread @ level_at(shape.partials_db, times, held_s)
-    audible = levels.max(1) > FLOOR_DB
+    if f0 >= HALVES_FROM_HZ:
+        between = HALVES[HALVES * f0 < 0.49 * rate]
+        ratios = np.concatenate([ratios, between])
+        levels = np.concatenate([levels, level_at(shape.halves_db[: len(between)], times, held_s)])
+        spread = np.concatenate([spread, _interpolation_matrix(centres, np.log(np.maximum(between, 1.0)))])
+    audible = levels.max(1) > FLOOR_DB + 1
     ratios, levels, spread = ratios[audible], levels[audible], spread[audible]
     if len(ratios) == 0:
         return np.zeros(length, np.float32)
     if shape.tremolo_db > 0.1:
         wave = np.sin(2 * np.pi * (shape.tremolo_hz * times + rng.random()))
         levels = levels + shape.tremolo_db * wave * np.clip((times - 0.1) / 0.3, 0, 1)
-    depth = (spread @ shape.beating_db)[:, None] * (np.log(10) / 20)
-    calm = np.clip((times - 0.02) / 0.2, 0.0, 1.0)
-    swing = _wander(len(ratios), times, shape.beating_hz, rng) * depth * calm
-    drift = _wander(len(ratios), times, shape.beating_hz, rng) * depth * calm * 0.5
+    # A partial that beats is a steady tone and others near it: a constant and a random walk about it (Rice).
+    swing = 10 ** (spread @ shape.beating_db / 20) - 1
+    share = np.interp(swing, _SWING, _SHARE)[:, None] * np.clip((times - 0.02) / 0.2, 0.0, 1.0)
+    real, imaginary = (_wander(len(ratios), times, _SPEED * shape.beating_hz, rng) for _ in range(2))
     start = rng.random(len(ratios))
     cycles = ratios * f0 / rate
     turns = np.mod(np.outer(cycles, np.arange(len(times)) * float(hop)) + start[:, None], 1.0)
-    amplitude = np.exp(levels * (np.log(10) / 20) + swing - 0.5 * depth**2)
-    waves = amplitude * np.exp(1j * (2 * np.pi * turns + drift))
+    waves = np.exp(levels * (np.log(10) / 20) + 2j * np.pi * turns)
+    waves *= np.sqrt(1 - share) + np.sqrt(share / 2) * (real + 1j * imaginary)
     return sum_partials(waves, cycles, hop)[:length]
 
 

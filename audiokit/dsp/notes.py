@@ -13,7 +13,7 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -27,6 +27,11 @@ GROUPS = np.unique(np.concatenate([np.arange(1, SINGLE + 1), np.round((SINGLE + 
     int
 )
 N_GROUPS = len(GROUPS) - 1
+#: Halfway between partials sound sub-octave pipes, drawbars, second oscillators: 0.5, 1.5, 2.5 ... of the fundamental.
+HALVES = np.arange(12) + 0.5
+N_HALVES = len(HALVES)
+#: Below this fundamental the halfway places cannot be told from noise, and are left out.
+HALVES_FROM_HZ = 180.0
 #: Edges of the noise bands in Hz: even on the mel scale above 1 kHz, 125 Hz apart at least.
 NOISE_EDGES_HZ = np.round(np.unique(np.round(700 * (10 ** (np.linspace(0, 3560, 41) / 2595) - 1) / 125)) * 125)
 N_BANDS = len(NOISE_EDGES_HZ) - 1
@@ -35,7 +40,7 @@ HELD_S = np.concatenate([[0.0], np.cumsum(0.005 * 1.0493 ** np.arange(71))])
 #: Times after the release: 10 ms apart at first.
 RELEASE_S = np.concatenate([[0.0], np.cumsum(0.010 * 1.24 ** np.arange(15))])
 #: Level below which nothing is kept.
-FLOOR_DB = -100.0
+FLOOR_DB = -120.0
 #: The highest frequency that is described.
 TOP_HZ = 16000.0
 
@@ -61,6 +66,7 @@ class NoteShape:
         detune_cents: distance of the sounding pitch from the named one, measured and not rendered.
         seen_s: how much of the note was there to measure; later frames repeat the course seen.
         top_hz: highest frequency there was to measure.
+        halves_db: level at each of HALVES (N_HALVES, H + R), as partials_db.
     """
 
     partials_db: np.ndarray
@@ -76,6 +82,7 @@ class NoteShape:
     detune_cents: float = 0.0
     seen_s: float = float(HELD_S[-1])
     top_hz: float = TOP_HZ
+    halves_db: np.ndarray = field(default_factory=lambda: np.full((N_HALVES, len(HELD_S) + len(RELEASE_S)), FLOOR_DB))
 
 
 def midi_to_hz(pitch: float) -> float:
@@ -133,35 +140,39 @@ def analyse_note(y: np.ndarray, rate: int, pitch: float, *, held_s: float | None
     ratios = slots(partial_count(f0, top_hz), stretch)
     ratios[: len(deviation)] += deviation[: len(ratios)]
     ratios = ratios[(ratios * f0 < top_hz) & (ratios > 0.3)]
+    between = _sounding_halves(y, rate, f0, top_hz)
+    every = np.concatenate([ratios, HALVES[between]])
     hop = round(_BLOCK_S * rate)
     finer = 1 if f0 < 120 else 2  # vibrato turns the phase of high partials quickly
-    waves = _demodulate(y, rate, f0, ratios * f0, hop // finer)
-    residual = y - sum_partials(waves, ratios * f0 / rate, hop // finer)[: len(y)]
+    waves = _demodulate(y, rate, f0, every * f0, hop // finer)
+    residual = y - sum_partials(waves, every * f0 / rate, hop // finer)[: len(y)]
     waves, hop = waves[:, ::finer], hop // finer * finer
     seen_s = len(y) / rate if held_s is None else min(held_s, len(y) / rate)
     level = np.abs(waves)
     times = np.concatenate([HELD_S, seen_s + RELEASE_S])
     groups = np.searchsorted(GROUPS, np.arange(1, len(ratios) + 1), side="right") - 1
     held = _fade_index(seen_s)
-    power = _to_grid(_group_mean(level**2, groups), _BLOCK_S, times, held)
-    noise = _to_grid(_band_power(residual, rate, ratios * f0), (round(rate / 125) // 2) / rate, times, held)
+    places = np.concatenate([groups, N_GROUPS + between])
+    power = _to_grid(_group_mean(level**2, places, N_GROUPS + N_HALVES), _BLOCK_S, times, held)
+    noise = _to_grid(_band_power(residual, rate, np.sort(every) * f0), (round(rate / 125) // 2) / rate, times, held)
     # A window tuned to a partial also passes the noise around it.
-    bands = np.clip(np.searchsorted(NOISE_EDGES_HZ, ratios * f0, side="right") - 1, 0, N_BANDS - 1)
+    bands = np.clip(np.searchsorted(NOISE_EDGES_HZ, every * f0, side="right") - 1, 0, N_BANDS - 1)
     passed = (3.0 * rate / _window(rate, f0) / np.diff(NOISE_EDGES_HZ))[bands, None] * noise[bands]
-    power = np.maximum(power - 1.5 * _group_mean(passed, groups), 1e-3 * power)
-    partials_db, noise_db = (np.maximum(10 * np.log10(np.maximum(x, 1e-20)), FLOOR_DB) for x in (power, noise))
+    power = np.maximum(power - 1.5 * _group_mean(passed, places, N_GROUPS + N_HALVES), 1e-3 * power)
+    tones_db, noise_db = (np.maximum(10 * np.log10(np.maximum(x, 1e-20)), FLOOR_DB) for x in (power, noise))
     if held < len(HELD_S) - 1:
-        for db in (partials_db, noise_db):
+        for db in (tones_db, noise_db):
             _continue_course(db, held)
     if held_s is None:
-        for db in (partials_db, noise_db):
+        for db in (tones_db, noise_db):
             db[:, len(HELD_S) :] = np.maximum(db[:, held : held + 1] - 200 * RELEASE_S, FLOOR_DB)
-    motion = _motion(waves, ratios, f0, groups, seen_s)
+    motion = _motion(waves[: len(ratios)], ratios, f0, groups, seen_s)
     full = np.zeros(SINGLE)
     full[: min(SINGLE, len(deviation))] = deviation[:SINGLE]
     return NoteShape(
-        partials_db, noise_db, full, stretch, detune_cents=float(detune), seen_s=seen_s, top_hz=top_hz, **motion
-    )
+        tones_db[:N_GROUPS], noise_db, full, stretch, detune_cents=float(detune), seen_s=seen_s, top_hz=top_hz,
+        halves_db=tones_db[N_GROUPS:], **motion,
+    )  # fmt: skip
 
 
 def sum_partials(waves: np.ndarray, cycles: np.ndarray, hop: int) -> np.ndarray:
@@ -243,6 +254,27 @@ def _tune(y: np.ndarray, rate: int, f0: float, top_hz: float) -> tuple[float, fl
     return f0, stretch, deviation
 
 
+def _sounding_halves(y: np.ndarray, rate: int, f0: float, top_hz: float) -> np.ndarray:
+    """Find which of HALVES hold a tone: a peak well above what lies a quarter of the fundamental around it."""
+    if f0 < HALVES_FROM_HZ:
+        return np.zeros(0, int)
+    start = int(0.03 * rate) if len(y) > 0.3 * rate else 0
+    segment = y[start : start + int(1.2 * rate)]
+    n_fft = 1 << int(np.ceil(np.log2(2.5 * rate)))
+    spectrum = np.abs(np.fft.rfft(segment * np.hanning(len(segment)), n_fft))
+    step = rate / n_fft
+    found = []
+    for number, half in enumerate(HALVES):
+        if (half + 0.3) * f0 > top_hz:
+            break
+        at = np.round((half + np.array([-0.25, -0.02, 0.02, 0.25])) * f0 / step).astype(int)
+        peak = spectrum[at[1] : at[2] + 1].max()
+        around = np.median(np.concatenate([spectrum[at[0] : at[1]], spectrum[at[2] + 1 : at[3] + 1]]))
+        if peak > 12 * around and peak > 3e-4 * spectrum.max():
+            found.append(number)
+    return np.array(found, int)
+
+
 def _demodulate(y: np.ndarray, rate: int, f0: float, freqs: np.ndarray, hop: int) -> np.ndarray:
     """Measure the complex amplitude of every partial at every block (K, N)."""
     length = _window(rate, f0)
@@ -296,11 +328,11 @@ def _moving_mean(y: np.ndarray, n: int) -> np.ndarray:
     return ((total[n:] - total[:-n]) / n)[n // 2 : n // 2 + len(y)].astype(np.float32)
 
 
-def _group_mean(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Average rows (K, N) that belong to the same group (N_GROUPS, N)."""
-    out = np.zeros((N_GROUPS, values.shape[1]))
+def _group_mean(values: np.ndarray, groups: np.ndarray, count: int = N_GROUPS) -> np.ndarray:
+    """Average rows (K, N) that belong to the same group (count, N)."""
+    out = np.zeros((count, values.shape[1]))
     np.add.at(out, groups, values)
-    return out / np.maximum(np.bincount(groups, minlength=N_GROUPS), 1)[:, None]
+    return out / np.maximum(np.bincount(groups, minlength=count), 1)[:, None]
 
 
 def _band_power(residual: np.ndarray, rate: int, partials_hz: np.ndarray) -> np.ndarray:

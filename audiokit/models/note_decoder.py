@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-CHANNELS = 52 + 37  # groups of partials, noise bands: audiokit.dsp.notes
+CHANNELS = 52 + 37 + 12  # groups of partials, noise bands, places halfway between partials: audiokit.dsp.notes
 FRAMES = 72 + 16  # held, released
 CONSTANTS = 32 + 52 + 6  # deviations, beating per group, and six numbers: audiokit.models.note_scale
 

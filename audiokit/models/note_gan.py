@@ -21,23 +21,23 @@ class NoteGan(nn.Module):
         width: channels at full size.
     """
 
-    def __init__(self, latent: int = 64, width: int = 16) -> None:
+    def __init__(self, latent: int = 64, width: int = 24) -> None:
         super().__init__()
         self.latent = latent
         self.painter = Painter(latent, width)
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Latents (B, latent), standard normal, to pictures (B, 8, 128, 128)."""
+        """Latents (B, latent), standard normal, to pictures (B, FOLD, ROWS, COLUMNS)."""
         return self.painter(latent * torch.rsqrt(latent.square().mean(1, keepdim=True) + 1e-6))
 
 
 class NoteCritic(nn.Module):
     """The critic; needed for training only."""
 
-    def __init__(self, width: int = 16) -> None:
+    def __init__(self, width: int = 24) -> None:
         super().__init__()
         self.viewer = Viewer(width, 1, spread=True)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """Pictures (B, 8, 128, 128) to scores (B,), higher for real."""
+        """Pictures (B, FOLD, ROWS, COLUMNS) to scores (B,), higher for real."""
         return self.viewer(picture)[:, 0]

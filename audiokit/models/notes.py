@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from audiokit.dsp.additive import render_note
+from audiokit.dsp.note_release import find_release
 from audiokit.dsp.notes import analyse_note
 from audiokit.errors import ModelError, ParameterError
 from audiokit.io.nsynth import FAMILIES, QUALITIES, SOURCES
+from audiokit.models.note_detail import Detail, detail_of, mixed, with_detail
 
 KIND = "generate"
-# Noise that lies under partials is counted as theirs when a note is described; this gives it back.
-_UNDER_PARTIALS_DB = 2.0
 DEFAULT = "notes"
 
 
@@ -52,6 +52,7 @@ class Sound:
     Attributes:
         latent: (D,), float32.
         family, source, qualities, instrument: label, "" where there is none.
+        detail: what a recording has beside it, if the sound was made from one.
     """
 
     latent: np.ndarray
@@ -59,6 +60,7 @@ class Sound:
     source: str = ""
     qualities: tuple[str, ...] = ()
     instrument: str = ""
+    detail: Detail | None = None
 
 
 class NoteModel(ABC):
@@ -187,17 +189,20 @@ class CombModel(NoteModel):
         from audiokit.models.note_scale import unscale
 
         levels, constants = self._describe(sound.latent, pitch, velocity)
-        shape = unscale(levels, constants)
-        shape.noise_db += _UNDER_PARTIALS_DB
-        return render_note(shape, pitch, held_s=held_s, release_s=release_s, decay_s=decay_s, rate=rate, rng=rng)
+        if sound.detail is not None:
+            levels, constants = with_detail(levels, constants, sound.detail, pitch)
+        return render_note(
+            unscale(levels, constants), pitch, held_s=held_s, release_s=release_s, decay_s=decay_s, rate=rate, rng=rng
+        )
 
     def encode(self, y: np.ndarray, rate: int, pitch: float, velocity: int) -> Sound:
-        """Place a recorded note (T,) in the latent space, labelled by the nearest instrument."""
+        """Place a recorded note (T,) in the latent space, labelled by the nearest instrument, and keep its detail."""
         import torch
 
         from audiokit.models.note_scale import scale
 
-        shape = analyse_note(y, rate, pitch)
+        held_s = find_release(y, rate)
+        shape = analyse_note(y, rate, pitch, held_s=held_s)
         levels, constants = scale(shape)
         seen = torch.tensor([[min(shape.seen_s / 3, 1.0), shape.top_hz / 16000]], dtype=torch.float32)
         with torch.inference_mode():
@@ -208,7 +213,8 @@ class CombModel(NoteModel):
         latent = mean[0].numpy()
         nearest = int(np.square(self.module.centres.numpy() - latent).sum(1).argmin())
         one = self.instruments[nearest]
-        return Sound(latent, one["family"], one["source"], tuple(one["qualities"]), one["name"])
+        detail = detail_of(shape, *self._describe(latent, pitch, velocity), pitch, released=held_s is not None)
+        return Sound(latent, one["family"], one["source"], tuple(one["qualities"]), one["name"], detail)
 
     def _describe(self, latent: np.ndarray, pitch: float, velocity: int) -> tuple[np.ndarray, np.ndarray]:
         import torch
@@ -258,7 +264,7 @@ class PictureModel(NoteModel):
                     torch.tensor([velocity]), torch.tensor([[float(q in sound.qualities) for q in QUALITIES]]),
                 )  # fmt: skip
                 if self.architecture == "note-autoencoder":
-                    picture = self.module(self.module.draw(latent, wanted))
+                    picture = self.module(self.module.draw(latent, wanted), wanted)
                 else:
                     picture = self.module(latent, wanted)
             else:
@@ -290,12 +296,14 @@ def load(spec: str, *, device: str = "cpu") -> NoteModel:
 def between(a: Sound, b: Sound, share: float) -> Sound:
     """Find the sound that lies a share of the way from one to another; its label is the nearer one's.
 
-    >>> between(Sound(np.zeros(2, np.float32)), Sound(np.ones(2, np.float32), "organ"), 0.75)
-    Sound(latent=array([0.75, 0.75], dtype=float32), family='organ', source='', qualities=(), instrument='')
+    >>> halfway = between(Sound(np.zeros(2, np.float32)), Sound(np.ones(2, np.float32), "organ"), 0.75)
+    >>> halfway.latent.tolist(), halfway.family
+    ([0.75, 0.75], 'organ')
     """
     near = a if share < 0.5 else b
     latent = ((1 - share) * a.latent + share * b.latent).astype(np.float32)
-    return Sound(latent, near.family, near.source, near.qualities, near.instrument)
+    detail = mixed(a.detail, b.detail, share)
+    return Sound(latent, near.family, near.source, near.qualities, near.instrument, detail)
 
 
 def _fit(y: np.ndarray, own_rate: int, rate: int, held_s: float, release_s: float) -> np.ndarray:

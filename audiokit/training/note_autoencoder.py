@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audiokit.models.note_autoencoder import NoteAutoencoder
-from audiokit.training.loop import Recipe, update
-from audiokit.training.note_pictures import NoteSounds, write_samples
+from audiokit.models.note_autoencoder import KEPT, NoteAutoencoder
+from audiokit.training.loop import update
+from audiokit.training.note_pictures import NoteSounds, TimedRecipe, write_samples
 
 
 @dataclass
@@ -24,23 +24,24 @@ class NoteAutoencoderSettings:
         width: of the network.
         batch: notes per step.
         rate: learning rate.
-        small: weight that keeps latents small, so that their prior can be Gaussian.
+        small: weight that keeps latents small and close together.
     """
 
     latent: int = 128
-    width: int = 12
-    batch: int = 8
-    rate: float = 1e-3
+    width: int = 24
+    batch: int = 16
+    rate: float = 2e-3
     small: float = 1e-4
 
 
-class NoteAutoencoderRecipe(Recipe):
+class NoteAutoencoderRecipe(TimedRecipe):
     """Learn to give notes back through a small latent; fit the prior at every validation."""
 
     def __init__(
         self, sounds: NoteSounds, settings: NoteAutoencoderSettings, *, device: str = "cpu", seed: int = 0
     ) -> None:
         torch.manual_seed(seed)
+        super().__init__()
         self.sounds, self.choices, self.device = sounds, settings, torch.device(device)
         self.train, self.test = np.flatnonzero(~sounds.held_out), np.flatnonzero(sounds.held_out)
         self.network = NoteAutoencoder(settings.latent, settings.width).to(self.device)
@@ -60,10 +61,11 @@ class NoteAutoencoderRecipe(Recipe):
 
     def step(self, rng: np.random.Generator, step: int) -> dict[str, float | Tensor]:
         """Give one batch back."""
-        picture, _ = self.sounds.batch(rng.choice(self.train, self.choices.batch), rng, processed=0.2)
-        picture = picture.to(self.device)
-        latent = self.network.encode(picture)
-        error = (self.network(latent) - picture).abs().mean()
+        self.steps_taken += 1
+        index = rng.choice(self.train, self.choices.batch)
+        picture, wanted = (x.to(self.device) for x in self.sounds.batch(index, rng, processed=0.2))
+        latent = self.network.encode(picture, wanted)
+        error = (self.network(latent, wanted) - picture).abs().mean()
         size = latent.square().mean()
         update(self.optimizer, error + self.choices.small * size, clip=1.0)
         return {"error": error.detach(), "latent": size.detach()}
@@ -74,10 +76,10 @@ class NoteAutoencoderRecipe(Recipe):
         self._fit_prior()
         some = self.test[:: max(1, len(self.test) // 64)] if len(self.test) else self.train[:64]
         picture, wanted = (x.to(self.device) for x in self.sounds.batch(some))
-        error = (self.network(self.network.encode(picture)) - picture).abs().mean()
+        error = (self.network(self.network.encode(picture, wanted), wanted) - picture).abs().mean()
         torch.manual_seed(0)
         drawn = self.network.draw(torch.randn(4, self.choices.latent, device=self.device), wanted[:4])
-        write_samples(folder, step, self.network(drawn))
+        write_samples(folder, step, self.network(drawn, wanted[:4]))
         return {"held_out": float(error)}
 
     def export(self, folder: Path, weights: dict[str, dict[str, Tensor]]) -> None:
@@ -89,16 +91,17 @@ class NoteAutoencoderRecipe(Recipe):
             "architecture": "note-autoencoder",
             "settings": {"latent": c.latent, "width": c.width},
             "kind": "generate",
+            "training": self.effort(),
             **self.sounds.card,
         }
         place_model(folder, self.network, card, dtype="float16")
 
     @torch.no_grad()
     def _fit_prior(self) -> None:
-        part = self.train[:: max(1, len(self.train) // 1024)]
+        part = self.train[:: max(1, len(self.train) // KEPT)]
         latents, rows = [], []
         for start in range(0, len(part), 16):
             picture, wanted = self.sounds.batch(part[start : start + 16])
-            latents.append(self.network.encode(picture.to(self.device)).cpu())
-            rows.append(wanted)
+            latents.append(self.network.encode(picture.to(self.device), wanted.to(self.device)))
+            rows.append(wanted.to(self.device))
         self.network.fit_prior(torch.cat(latents), torch.cat(rows))

@@ -10,12 +10,25 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audiokit.dsp.notes import FLOOR_DB, GROUPS, HELD_S, N_BANDS, N_GROUPS, NOISE_EDGES_HZ, SINGLE, midi_to_hz
+from audiokit.dsp.notes import (
+    FLOOR_DB,
+    GROUPS,
+    HALVES,
+    HALVES_FROM_HZ,
+    HELD_S,
+    N_BANDS,
+    N_GROUPS,
+    NOISE_EDGES_HZ,
+    SINGLE,
+    midi_to_hz,
+)
 from audiokit.models.note_decoder import FRAMES, NoteDecoder
-from audiokit.training.loop import Recipe, update
+from audiokit.models.note_scale import MIDDLE_DB, SPAN_DB
+from audiokit.training.loop import update
+from audiokit.training.note_pictures import TimedRecipe
 from audiokit.training.notes import NoteSet
 
-_FLOOR = (FLOOR_DB + 50) / 25
+_FLOOR = (FLOOR_DB - MIDDLE_DB) / SPAN_DB
 
 
 @dataclass
@@ -40,7 +53,7 @@ class NoteDecoderSettings:
     kl: float = 3e-4
 
 
-class NoteDecoderRecipe(Recipe):
+class NoteDecoderRecipe(TimedRecipe):
     """Learn to describe any note of an instrument from one of its notes.
 
     Each step shows the encoder one note and asks the decoder for another of the same instrument (half of the
@@ -56,6 +69,7 @@ class NoteDecoderRecipe(Recipe):
 
     def __init__(self, notes: NoteSet, settings: NoteDecoderSettings, *, device: str = "cpu", seed: int = 0) -> None:
         torch.manual_seed(seed)
+        super().__init__()
         self.notes, self.choices, self.device = notes, settings, torch.device(device)
         self.train = np.flatnonzero(~notes.held_out)
         self.test = np.flatnonzero(notes.held_out)
@@ -102,6 +116,7 @@ class NoteDecoderRecipe(Recipe):
 
     def step(self, rng: np.random.Generator, step: int) -> dict[str, float | Tensor]:
         """Describe one batch of notes from other notes of their instruments."""
+        self.steps_taken += 1
         wanted = rng.choice(self.train, self.choices.batch)
         heard = wanted.copy()
         for row in np.flatnonzero(rng.random(len(wanted)) < 0.7):
@@ -130,7 +145,7 @@ class NoteDecoderRecipe(Recipe):
             levels, constants = self.network(latent, *self._keys(index))
             losses = self._losses(levels, constants, index)
             out[name] = float(sum(losses.values()))
-            out[f"{name}_db"] = 25 * float(losses["levels"])
+            out[f"{name}_db"] = SPAN_DB * float(losses["levels"])
         return out
 
     def export(self, folder: Path, weights: dict[str, dict[str, Tensor]]) -> None:
@@ -144,6 +159,7 @@ class NoteDecoderRecipe(Recipe):
             "architecture": "note-decoder",
             "settings": {**sizes, "instruments": len(self.notes.instruments)},
             "kind": "generate",
+            "training": self.effort(),
             **self.notes.card(),
         }
         place_model(folder, self.network, card, dtype="float16")
@@ -188,7 +204,7 @@ class NoteDecoderRecipe(Recipe):
         error = ((levels - truth).abs() * weight).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1e-3)
         counts = tensor(self.counts[index])
         total, total_truth = _total(levels, counts), _total(truth, counts)
-        heard = (total_truth > -2.0).float()
+        heard = (total_truth > -1.9).float()
         loudness = ((total - total_truth).abs() * heard).sum(1) / heard.sum(1).clamp(min=1)
         fixed = tensor(self.notes.constants[index])
         constant_weight = _constant_weight(tensor(self.sustain[index]), fixed)
@@ -201,7 +217,7 @@ class NoteDecoderRecipe(Recipe):
 
 def _constant_weight(sustain: Tensor, constants: Tensor) -> Tensor:
     """Deviation and beating count where the partial is loud; speeds count where there is something to move."""
-    loud = ((sustain - sustain.amax(1, keepdim=True)) / 2.4 + 1).clamp(0.02, 1.0)
+    loud = ((sustain - sustain.amax(1, keepdim=True)) * SPAN_DB / 60 + 1).clamp(0.02, 1.0)
     numbers = torch.ones_like(constants[:, -6:])
     numbers[:, 3] = constants[:, -4].clamp(0, 1)
     numbers[:, 5] = constants[:, -2].clamp(0, 1)
@@ -210,13 +226,13 @@ def _constant_weight(sustain: Tensor, constants: Tensor) -> Tensor:
 
 def _loudness_weight(truth: Tensor, peak: Tensor) -> Tensor:
     """How much a level matters (B, C, N): fully within 35 dB of the note's loudest partial, little 70 dB below."""
-    return ((truth - peak) / 2.5 + 1.4).clamp(0.08, 1.0)
+    return ((truth - peak) * SPAN_DB / 62.5 + 1.4).clamp(0.08, 1.0)
 
 
 def _total(levels: Tensor, counts: Tensor) -> Tensor:
     """Level of the whole note over time (B, N), on the scale of the network."""
-    power = (torch.pow(10.0, 2.5 * levels.clamp(max=3)) * counts[:, :, None]).sum(1)
-    return torch.log10(power + 1e-6) / 2.5
+    power = (torch.pow(10.0, SPAN_DB / 10 * levels.clamp(max=2.5)) * counts[:, :, None]).sum(1)
+    return torch.log10(power + 1e-6) * 10 / SPAN_DB
 
 
 def _audibility(notes: NoteSet) -> tuple[np.ndarray, np.ndarray]:
@@ -225,8 +241,11 @@ def _audibility(notes: NoteSet) -> tuple[np.ndarray, np.ndarray]:
     counts = np.clip(top[:, None] - GROUPS[:-1] + 1, 0, np.diff(GROUPS)).astype(np.float32)
     bands = (NOISE_EDGES_HZ[:-1] < notes.top_hz).astype(np.float32)
     noise = np.broadcast_to(bands, (len(notes), N_BANDS))
-    weight = np.concatenate([np.minimum(counts, 1) * (1 + 0.25 * np.log(np.maximum(counts, 1))), 0.7 * noise], axis=1)
-    return weight.astype(np.float16), np.concatenate([counts, 2 * noise], axis=1).astype(np.float32)
+    f0 = np.array([midi_to_hz(p) for p in notes.pitch])[:, None]
+    halves = ((f0 >= HALVES_FROM_HZ) & (HALVES * f0 < notes.top_hz)).astype(np.float32)
+    singles = np.minimum(counts, 1) * (1 + 0.25 * np.log(np.maximum(counts, 1)))
+    weight = np.concatenate([singles, 0.7 * noise, 0.7 * halves], axis=1)
+    return weight.astype(np.float16), np.concatenate([counts, 2 * noise, halves], axis=1).astype(np.float32)
 
 
 def shorten(levels: np.ndarray, seen_s: float) -> float:
@@ -247,5 +266,6 @@ def dull(levels: np.ndarray, pitch: float, top_hz: float) -> float:
     """Take away from a note (C, N) what lies above a frequency, in place; returns the frequency."""
     highest = GROUPS[:-1] * midi_to_hz(pitch)
     levels[:N_GROUPS][highest > top_hz] = _FLOOR
-    levels[N_GROUPS:][NOISE_EDGES_HZ[:-1] >= top_hz] = _FLOOR
+    levels[N_GROUPS : N_GROUPS + N_BANDS][NOISE_EDGES_HZ[:-1] >= top_hz] = _FLOOR
+    levels[N_GROUPS + N_BANDS :][HALVES * midi_to_hz(pitch) > top_hz] = _FLOOR
     return top_hz

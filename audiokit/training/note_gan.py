@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from audiokit.models import note_cgan, note_gan
-from audiokit.training.loop import Recipe, update
-from audiokit.training.note_pictures import NoteSounds, write_samples
+from audiokit.training.loop import update
+from audiokit.training.note_pictures import NoteSounds, TimedRecipe, write_samples
 
 
 @dataclass
@@ -32,24 +32,25 @@ class NoteGanSettings:
         rate: learning rate of both networks.
         penalty: weight of the R1 penalty.
         penalty_every: steps between penalties, which are weighted up by that.
-        pitch: weight of naming the pitch (conditional only).
+        family: weight of naming the family (conditional only).
     """
 
     conditional: bool = True
     latent: int = 64
-    width: int = 12
-    batch: int = 8
-    rate: float = 1e-3
-    penalty: float = 5.0
-    penalty_every: int = 8
-    pitch: float = 1.0
+    width: int = 24
+    batch: int = 16
+    rate: float = 2e-3
+    penalty: float = 2.0
+    penalty_every: int = 16
+    family: float = 0.5
 
 
-class NoteGanRecipe(Recipe):
+class NoteGanRecipe(TimedRecipe):
     """One step trains the critic on a batch of real and painted notes, then the generator through the critic."""
 
     def __init__(self, sounds: NoteSounds, settings: NoteGanSettings, *, device: str = "cpu", seed: int = 0) -> None:
         torch.manual_seed(seed)
+        super().__init__()
         self.sounds, self.choices, self.device = sounds, settings, torch.device(device)
         self.train = np.flatnonzero(~sounds.held_out)
         self.generator: nn.Module
@@ -84,28 +85,29 @@ class NoteGanRecipe(Recipe):
 
     def step(self, rng: np.random.Generator, step: int) -> dict[str, float | Tensor]:
         """Judge, then paint."""
+        self.steps_taken += 1
         real, wanted = (x.to(self.device) for x in self._draw(rng))
         with torch.no_grad():
             fake = self._paint(len(real), wanted)
         punish = step % self.choices.penalty_every == 0
         real.requires_grad_(punish)
-        real_score, real_pitch = self._score(real, wanted)
+        real_score, real_family = self._score(real, wanted)
         fake_score, _ = self._score(fake, wanted)
         loss = F.softplus(-real_score).mean() + F.softplus(fake_score).mean()
         if punish:
             (slope,) = torch.autograd.grad(real_score.sum(), real, create_graph=True)
             weight = 0.5 * self.choices.penalty * self.choices.penalty_every
             loss = loss + weight * slope.square().sum((1, 2, 3)).mean()
-        names = wanted[:, : note_cgan.PITCHES].argmax(1)
-        if real_pitch is not None:
-            loss = loss + self.choices.pitch * F.cross_entropy(real_pitch, names)
+        names = wanted[:, note_cgan.PITCHES : note_cgan.PITCHES + note_cgan.FAMILIES].argmax(1)
+        if real_family is not None:
+            loss = loss + self.choices.family * F.cross_entropy(real_family, names)
         losses: dict[str, float | Tensor] = {"critic": update(self.judge, loss, clip=10.0)}
-        score, pitch = self._score(self._paint(len(real), wanted), wanted)
+        score, family = self._score(self._paint(len(real), wanted), wanted)
         loss = F.softplus(-score).mean()
-        if pitch is not None:
-            named = F.cross_entropy(pitch, names)
-            losses["pitch"] = named.detach()
-            loss = loss + self.choices.pitch * named
+        if family is not None:
+            named = F.cross_entropy(family, names)
+            losses["family"] = named.detach()
+            loss = loss + self.choices.family * named
         losses["generator"] = update(self.paint, loss, clip=10.0)
         losses["score"] = (real_score.mean() - fake_score.mean()).detach()
         return losses
@@ -129,6 +131,7 @@ class NoteGanRecipe(Recipe):
             "architecture": "note-cgan" if c.conditional else "note-gan",
             "settings": {"latent": c.latent, "width": c.width},
             "kind": "generate",
+            "training": self.effort(),
             **self.sounds.card,
         }
         place_model(folder, self.generator, card, dtype="float16")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,11 @@ from torch import Tensor
 from audiokit.dsp.effects import drive, reverb
 from audiokit.io.nsynth import FAMILIES, QUALITIES
 from audiokit.models import note_cgan, note_layers
+from audiokit.training.loop import Recipe
 
 SAMPLES = 4 * note_layers.RATE
+#: Pictures of so many notes are kept in memory (half a gigabyte); more are painted anew for every batch.
+_KEEP = 8000
 
 
 @dataclass
@@ -37,6 +41,7 @@ class NoteSounds:
     qualities: np.ndarray
     held_out: np.ndarray
     card: dict[str, Any] = field(default_factory=dict)
+    _dry: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.audio)
@@ -44,14 +49,16 @@ class NoteSounds:
     def batch(
         self, index: np.ndarray, rng: np.random.Generator | None = None, *, processed: float = 0.3
     ) -> tuple[Tensor, Tensor]:
-        """Read pictures (B, 8, 128, 128) and conditions (B, ...).
+        """Read pictures (B, FOLD, ROWS, COLUMNS) and conditions (B, CONDITION).
 
         With `rng`, a share of the notes is distorted or put into a room, and labelled so.
         """
         audio = self.audio[index].astype(np.float32) / 32768
         qualities = self.qualities[index].astype(np.float32)
+        changed = np.zeros(len(index), bool)
         if rng is not None:
-            for row in np.flatnonzero(rng.random(len(index)) < processed):
+            changed = rng.random(len(index)) < processed
+            for row in np.flatnonzero(changed):
                 effect = ("distortion", "reverb")[int(rng.integers(2))]
                 amount = float(rng.uniform(0.3, 1.0))
                 if effect == "distortion":
@@ -65,19 +72,52 @@ class NoteSounds:
             torch.from_numpy(self.velocity[index]),
             torch.from_numpy(qualities),
         )
-        return pictures(audio), condition
+        if self._dry is None and len(self) <= _KEEP:
+            self._dry = torch.cat([self._look(slice(at, at + 64)) for at in range(0, len(self), 64)])
+        if self._dry is None:
+            return pictures(audio), condition
+        seen = self._dry[torch.from_numpy(index)].float()
+        if changed.any():
+            seen[torch.from_numpy(changed)] = pictures(audio[changed])
+        return seen, condition
+
+    def _look(self, part: slice) -> Tensor:
+        return pictures(self.audio[part].astype(np.float32) / 32768).half()
+
+
+class TimedRecipe(Recipe):
+    """A recipe that tells the model card how long it was trained: steps, and minutes of one processor."""
+
+    def __init__(self) -> None:
+        self.steps_taken = 0
+        self._before_s, self._since = 0.0, time.process_time()
+
+    def effort(self) -> dict[str, float]:
+        """Say what was spent so far, in earlier sittings too."""
+        return {"steps": self.steps_taken, "processor_minutes": round(self._seconds() / 60, 2)}
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run has spent already."""
+        return {"steps_taken": self.steps_taken, "processor_s": self._seconds()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on counting."""
+        self.steps_taken, self._before_s = int(state["steps_taken"]), float(state["processor_s"])
+        self._since = time.process_time()
+
+    def _seconds(self) -> float:
+        return self._before_s + time.process_time() - self._since
 
 
 def pictures(audio: np.ndarray) -> Tensor:
-    """Turn audio (B, SAMPLES) at 16 kHz into pictures (B, 8, 128, 128), peaks brought to 0.5."""
+    """Turn audio (B, SAMPLES) at 16 kHz into pictures (B, FOLD, ROWS, COLUMNS), peaks brought to 0.5."""
     y = torch.from_numpy(audio)
     y = y * (0.5 / y.abs().amax(1, keepdim=True).clamp(min=1e-4))
     window = torch.hann_window(note_layers.N_FFT)
     S = torch.stft(
         y, note_layers.N_FFT, note_layers.HOP, window=window, center=True, pad_mode="constant", return_complex=True
     )
-    magnitude = torch.nn.functional.pad(S.abs(), (0, max(0, note_layers.FRAMES - S.shape[2])))
-    return note_layers.to_picture(magnitude[:, :, : note_layers.FRAMES])
+    return note_layers.to_picture(S.abs())
 
 
 def write_samples(folder: Path, step: int, picture: Tensor) -> None:

@@ -18,7 +18,7 @@ from audiokit.dsp.notes import HELD_S, N_GROUPS, NoteShape, analyse_note
 from audiokit.errors import InputError
 from audiokit.io.audio import read
 from audiokit.io.nsynth import FAMILIES, QUALITIES, NoteFile, read_notes
-from audiokit.models.note_scale import scale
+from audiokit.models.note_scale import MIDDLE_DB, SPAN_DB, scale
 from audiokit.training.note_pictures import SAMPLES, NoteSounds, families_of
 
 _RATE = 32000
@@ -139,12 +139,12 @@ def hold_out(owner: np.ndarray, pitch: np.ndarray, *, seed: int) -> np.ndarray:
 def qualities_of(levels: np.ndarray) -> list[str]:
     """Name the qualities of an instrument from its notes' scaled levels (N, CHANNELS, FRAMES).
 
-    >>> quick = np.full((1, 89, 88), -2.0); quick[:, 0] = np.concatenate([np.linspace(1, -2, 72), np.full(16, -2)])
+    >>> quick = np.full((1, 101, 88), -2.0); quick[:, 0] = np.concatenate([np.linspace(1, -2, 72), np.full(16, -2)])
     >>> qualities_of(quick)
     ['fast_decay', 'percussive']
     """
     held = len(HELD_S)
-    loud = 10 * np.log10((10 ** (2.5 * levels.astype(np.float64))).sum(1).mean(0)) - 50  # (FRAMES,), dB
+    loud = 10 * np.log10((10 ** (SPAN_DB / 10 * levels.astype(np.float64))).sum(1).mean(0)) + MIDDLE_DB  # (FRAMES,), dB
     peak = int(loud[:held].argmax())
 
     def at(seconds: float) -> float:
@@ -167,7 +167,7 @@ def relative_brightness(instruments: list[dict[str, Any]], levels: np.ndarray, o
     number = np.arange(1, N_GROUPS + 1)
     centre = np.zeros(len(instruments))
     for i in range(len(instruments)):
-        power = 10 ** (2.5 * levels[owner == i][:, :N_GROUPS, 10:40].astype(np.float64))
+        power = 10 ** (SPAN_DB / 10 * levels[owner == i][:, :N_GROUPS, 10:40].astype(np.float64))
         centre[i] = np.mean((power.mean(2) @ number) / np.maximum(power.mean(2).sum(1), 1e-12))
     if len(instruments) < 4:
         return

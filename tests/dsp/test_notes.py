@@ -11,6 +11,7 @@ from audiokit.dsp.notes import (
     HELD_S,
     N_BANDS,
     N_GROUPS,
+    N_HALVES,
     RELEASE_S,
     SINGLE,
     NoteShape,
@@ -109,6 +110,28 @@ def test_a_sharp_attack_stays_sharp_at_the_lowest_pitch():
     first = np.sqrt((again[: int(0.05 * RATE)] ** 2).mean())
     later = np.sqrt((again[RATE : 2 * RATE] ** 2).mean())
     assert first > 0.5 * later  # the analysis window alone is 97 ms long and would give a slow fade-in
+
+
+def test_tones_halfway_between_partials_are_measured_and_rendered(rng):
+    t = np.arange(4 * RATE) / RATE
+    f0 = midi_to_hz(72)
+    y = 0.1 * (np.sin(2 * np.pi * f0 * t) + np.sin(np.pi * f0 * t) + 0.5 * np.sin(3 * np.pi * f0 * t))
+    y = (y * np.where(t < 3, 1, 10 ** (-5 * (t - 3))) + 1e-5 * rng.standard_normal(len(t))).astype(np.float32)
+    shape = analyse_note(y, RATE, 72, held_s=3.0)
+    assert np.abs(shape.halves_db[:2, 40] - [-20, -26]).max() < 0.5
+    assert shape.halves_db[2, 40] < -75
+    assert (10 * np.log10((10 ** (shape.noise_db[:, 40] / 10)).sum())) < -60
+    again = render_note(shape, 72, rate=RATE, rng=np.random.default_rng(0))
+    assert abs(frequency_of(again[:RATE], RATE, f0 / 2) - f0 / 2) < 1
+    assert analyse_note(y, RATE, 72, held_s=3.0).halves_db.shape == (N_HALVES, FRAMES)
+
+
+def test_a_release_quicker_than_its_first_point_is_rendered():
+    levels = np.full((1, FRAMES), -20.0)
+    levels[:, len(HELD_S) :] = FLOOR_DB  # gone before the first point after the release
+    times = np.array([2.9, 3.0, 3.05, 3.5])
+    assert np.allclose(level_at(levels, times, 3.0)[0, :2], -20)
+    assert (level_at(levels, times, 3.0)[0, 2:] < -80).all()
 
 
 def test_noise_is_told_from_partials(rng):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from audiokit.dsp.notes import N_BANDS, N_GROUPS, SINGLE, midi_to_hz
+from audiokit.dsp.notes import N_BANDS, N_GROUPS, N_HALVES, SINGLE, midi_to_hz
 from audiokit.errors import ModelError, ParameterError
 from audiokit.generation import NoteSettings, draw_sounds, make_note, path_between, vary
 from audiokit.models import note_layers, note_scale
@@ -57,7 +57,7 @@ def pitch_of(y, rate, near):
 
 
 def test_constants_agree_with_the_description():
-    assert CHANNELS == N_GROUPS + N_BANDS
+    assert CHANNELS == N_GROUPS + N_BANDS + N_HALVES
     assert CONSTANTS == SINGLE + N_GROUPS + 6
 
 
@@ -84,11 +84,24 @@ def test_decoder_shapes_and_chosen_frames():
 
 
 def test_pictures_go_back_to_magnitudes():
-    magnitude = torch.rand(2, note_layers.BINS + 1, note_layers.FRAMES) * 50
-    picture = note_layers.to_picture(magnitude)
-    assert picture.shape == (2, note_layers.FOLD, 128, 128)
-    assert picture.abs().max() < 1.1
-    assert torch.allclose(note_layers.from_picture(picture)[:, 1:], magnitude[:, 1:], rtol=1e-3, atol=1e-3)
+    bins = torch.rand(2, note_layers.BINS + 1, 1) * 50
+    decaying = bins * torch.exp(-0.05 * torch.arange(note_layers.FRAMES))
+    for magnitude in (bins.expand(-1, -1, note_layers.FRAMES), decaying):
+        picture = note_layers.to_picture(magnitude)
+        assert picture.shape == (2, note_layers.FOLD, note_layers.ROWS, note_layers.COLUMNS)
+        assert picture.abs().max() < 1.1
+        again = note_layers.from_picture(picture)[:, 1:, :115]  # the last, wide column is flat at its end
+        assert torch.allclose(again, magnitude[:, 1:, :115], rtol=1e-2, atol=2e-3)
+
+
+def test_a_comb_marks_the_partials_of_its_pitch():
+    near, parity, _ = note_layers.comb(torch.tensor([69.0])).unflatten(1, (3, note_layers.FOLD)).unbind(1)
+    bins = near[0, :, :, 0].T.flatten()  # bin 1 first
+    at = np.array([440 * k * note_layers.N_FFT / note_layers.RATE for k in (1, 2, 5)])
+    assert (bins[np.round(at).astype(int) - 1] > 0.7).all()
+    assert (bins[np.round(at * 1.25).astype(int) - 1] < 0.01)[0]
+    signs = parity[0, :, :, 0].T.flatten()[np.round(at).astype(int) - 1]
+    assert signs[0] < -0.7 < 0.7 < signs[1]
 
 
 def test_painters_and_viewers():
@@ -96,12 +109,34 @@ def test_painters_and_viewers():
     assert wanted.sum(1).shape == (2,)
     assert (wanted[0, 0], wanted[1, 72]) == (1, 1)
     z = torch.randn(2, 8)
-    for picture in (NoteGan(8, 4)(z), NoteCgan(8, 4)(z, wanted), NoteAutoencoder(8, 4)(z)):
-        assert picture.shape == (2, 8, 128, 128)
+    for picture in (NoteGan(8, 4)(z), NoteCgan(8, 4)(z, wanted), NoteAutoencoder(8, 4)(z, wanted)):
+        assert picture.shape == (2, note_layers.FOLD, note_layers.ROWS, note_layers.COLUMNS)
     assert NoteCritic(4)(picture).shape == (2,)
-    score, pitch = NoteCgCritic(4)(picture, wanted)
-    assert (score.shape, pitch.shape) == ((2,), (2, 73))
-    assert NoteAutoencoder(8, 4).encode(picture).shape == (2, 8)
+    score, family = NoteCgCritic(4)(picture, wanted)
+    assert (score.shape, family.shape) == ((2,), (2, 11))
+    assert NoteAutoencoder(8, 4).encode(picture, wanted).shape == (2, 8)
+
+
+def test_a_key_never_heard_is_painted_in_its_place():
+    torch.manual_seed(0)
+    network = NoteCgan(4, 8)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+
+    def task(keys):
+        wanted = condition(keys, torch.zeros(len(keys)), torch.full((len(keys),), 75), torch.zeros(len(keys), 10))
+        near = note_layers.comb(keys)[:, : note_layers.FOLD].expand(-1, -1, -1, note_layers.COLUMNS)
+        return wanted, 1.4 * near - 0.7
+
+    for _ in range(30):
+        wanted, target = task(torch.arange(48, 72, 3))
+        loss = (network(torch.randn(8, 4), wanted) - target).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    wanted, target = task(torch.tensor([55]))
+    with torch.no_grad():
+        painted = network(torch.randn(1, 4), wanted)
+    assert np.corrcoef(painted.flatten(), target.flatten())[0, 1] > 0.8
 
 
 def test_the_prior_of_the_autoencoder_follows_its_labels():
@@ -114,8 +149,11 @@ def test_the_prior_of_the_autoencoder_follows_its_labels():
     )
     network.fit_prior(latents, wanted)
     drawn = network.draw(torch.randn(400, 4), wanted)
-    assert (drawn - latents).abs().mean() < 0.1
-    assert 0.02 < (drawn - network.draw(torch.zeros(400, 4), wanted)).std() < 0.1
+    assert (drawn - latents).abs().mean() < 0.15
+    assert 0.02 < (drawn - network.draw(torch.zeros(400, 4), wanted)).std() < 0.25
+    other = condition(pitch, torch.full((400,), 3), torch.full((400,), 75), torch.zeros(400, 10))
+    network.fit_prior(torch.cat([latents, 5 - latents]), torch.cat([wanted, other]))
+    assert (network.draw(torch.randn(400, 4), other) - (5 - latents)).abs().mean() < 0.15
 
 
 def test_a_wish_chooses_among_the_instruments(tiny):
@@ -196,6 +234,18 @@ def test_encoding_a_note_gives_a_latent(tiny):
     assert tiny.encode(y, 16000, 60, 100).latent.shape == (4,)
 
 
+def test_an_imitation_keeps_what_the_latent_cannot_hold(tiny):
+    t = np.arange(2 * 16000) / 16000
+    y = (0.2 * np.sin(2 * np.pi * midi_to_hz(60) * t) + 0.2 * np.sin(6 * np.pi * midi_to_hz(60) * t)).astype(np.float32)
+    sound = tiny.encode(y, 16000, 60, 100)
+    again = tiny.render(
+        sound, 60, 100, held_s=1.5, release_s=0.5, decay_s=None, rate=16000, rng=np.random.default_rng(0)
+    )
+    spectrum = np.abs(np.fft.rfft(again[4000:20000]))
+    assert spectrum[round(3 * midi_to_hz(60))] > 0.3 * spectrum[round(midi_to_hz(60))]
+    assert between(sound, tiny.draw(Wish("reed"), np.random.default_rng(0)), 0.25).detail is not None
+
+
 def test_picture_models_make_notes_and_refuse_what_they_cannot(tmp_path):
     torch.manual_seed(0)
     for name, network in (
@@ -240,8 +290,14 @@ class TestShippedModel:
             settings = NoteSettings(2.0, rate=32000)
             soft, _ = make_note(model, sound, pitch, 30, settings, key=0)
             loud, _ = make_note(model, sound, pitch, 120, settings, key=0)
-            measured = pitch_of(loud[3200:35200], 32000, midi_to_hz(pitch))
-            assert abs(1200 * np.log2(measured / midi_to_hz(pitch))) < 25
+            # By the loudest of the first partials: an organ's fundamental may be faint.
+            f0 = midi_to_hz(pitch)
+            spectrum = np.abs(np.fft.rfft(loud[3200:35200]))
+            loudest = 1 + int(
+                np.argmax([spectrum[round((k - 0.03) * f0) : round((k + 0.03) * f0) + 2].max() for k in range(1, 7)])
+            )
+            measured = pitch_of(loud[3200:35200], 32000, loudest * f0) / loudest
+            assert abs(1200 * np.log2(measured / f0)) < 25
             assert loud.std() > 1.5 * soft.std()
             assert abs(loud.mean()) < 1e-3
             assert np.abs(loud[-3:]).max() < 1e-3

@@ -11,6 +11,7 @@ import torch
 from audiokit.dsp.notes import FLOOR_DB, HELD_S
 from audiokit.errors import InputError, ParameterError
 from audiokit.generation import NoteSettings, draw_sounds, make_note
+from audiokit.models.note_scale import MIDDLE_DB, SPAN_DB
 from audiokit.models.notes import Wish, load
 from audiokit.training.note_classifier import NoteClassifierRecipe, NoteClassifierSettings, classify, picture
 from audiokit.training.note_decoder import NoteDecoderRecipe, NoteDecoderSettings, dull, shorten
@@ -37,13 +38,13 @@ def run_options(out, **changes):
 
 
 def test_a_set_is_described_and_labelled(described):
-    assert described.levels.shape == (20, 89, 88)
+    assert described.levels.shape == (20, 101, 88)
     assert [one["name"] for one in described.instruments] == ["guitar_acoustic_000", "organ_electronic_000"]
     guitar, organ = described.instruments
     assert "percussive" in guitar["qualities"]
     assert "percussive" not in organ["qualities"]
     assert (guitar["low"], guitar["high"]) == (48, 68)
-    held = described.levels[described.instrument == 1][:, 0, 40].astype(float) * 25 - 50
+    held = described.levels[described.instrument == 1][:, 0, 40].astype(float) * SPAN_DB + MIDDLE_DB
     assert held.max() > -25
 
 
@@ -91,7 +92,7 @@ def test_the_decoder_learns_and_tells_its_instruments_apart(described):
 
 
 def test_shortened_and_dulled_notes_look_like_recordings(rng):
-    levels = np.tile(np.linspace(1, -1.5, 88, dtype=np.float32), (89, 1))
+    levels = np.tile(np.linspace(1, -1.5, 88, dtype=np.float32), (101, 1))
     short = levels.copy()
     seen = shorten(short, 1.0)
     held = int(np.searchsorted(HELD_S, 1.0)) - 1
@@ -100,7 +101,7 @@ def test_shortened_and_dulled_notes_look_like_recordings(rng):
     assert short[0, held + 10] < short[0, held]
     dark = levels.copy()
     dull(dark, 60, 5000)
-    assert np.allclose(dark[30], (FLOOR_DB + 50) / 25)
+    assert np.allclose(dark[30], (FLOOR_DB - MIDDLE_DB) / SPAN_DB)
     assert (dark[5] == levels[5]).all()
 
 
@@ -152,7 +153,7 @@ def test_effects_are_labelled_with_their_amount(note_folder):
 def test_pictures_do_not_depend_on_level():
     y = synthetic_note(60, 100, bright=True)[None]
     a, b = pictures(y), pictures(0.1 * y)
-    assert a.shape == (1, 8, 128, 128)
+    assert a.shape == (1, 16, 64, 32)
     assert (a - b).abs().max() < 1e-3
 
 
