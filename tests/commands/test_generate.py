@@ -73,6 +73,17 @@ def test_like_keeps_the_pitch_and_the_character(tmp_path):
     assert loudness[0] > 0.4  # the take does not decay
 
 
+def test_a_named_recording_keeps_its_family_and_its_tone(tmp_path):
+    t = np.arange(2 * RATE) / RATE
+    hollow = sum(np.sin(2 * np.pi * 220 * k * t) / k for k in (1, 3, 5)) * np.clip(t / 0.05, 0, 1)
+    write(tmp_path / "clarinet_057.wav", (0.1 * hollow).astype(np.float32)[None], RATE)
+    make(tmp_path / "like", {"like": str(tmp_path / "clarinet_057.wav")}, settings={"seconds": 2.0})
+    (note,) = read_notes(tmp_path / "like")
+    assert (note.family, note.pitch) == ("reed", 57)
+    spectrum = np.abs(np.fft.rfft(read(note.path)[0][0, 4000:20000]))
+    assert spectrum[440] < 0.1 * spectrum[220] < spectrum[660] < spectrum[220]
+
+
 def test_interpolation_goes_from_one_sound_to_the_other(tmp_path):
     make(
         tmp_path / "path",
