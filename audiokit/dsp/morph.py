@@ -76,7 +76,7 @@ def morph(
         return ((1 - amounts) * a + amounts * b).astype(np.float32)
     from audiokit.dsp.transport import transport
 
-    return transport(a, b, rate, amounts)
+    return _with_ends(transport(a, b, rate, amounts), a, b, amounts, rate)
 
 
 def check_amount(amount: float | Curve) -> list[tuple[float, float]]:
@@ -226,9 +226,17 @@ def _with_ends(made: np.ndarray, a: np.ndarray, b: np.ndarray, x: np.ndarray, ra
         after = np.minimum.accumulate(np.where(moving, count, 2 * len(x))[::-1])[::-1] - count
         share = np.clip(np.minimum(before, after) / (0.04 * rate), 0, 1)
         own = np.pad(y, ((0, 0), (0, max(0, len(x) - y.shape[1]))))[:, : len(x)]
-        mixed = np.cos(np.pi / 2 * share) * out + np.sin(np.pi / 2 * share) * own
+        fading = (share > 0) & (share < 1)
+        alike = _correlation(out[:, fading], own[:, fading])  # equal sounds add up to twice, others to 3 dB more
+        leaving, coming = np.cos(np.pi / 2 * share), np.sin(np.pi / 2 * share)
+        mixed = (leaving * out + coming * own) / np.sqrt(1 + 2 * leaving * coming * alike)
         out = np.where(share == 1, own, mixed)
     return out.astype(np.float32)
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    energy = float(np.sqrt((a.astype(np.float64) ** 2).sum() * (b.astype(np.float64) ** 2).sum()))
+    return float(np.clip((a.astype(np.float64) * b).sum() / energy, 0, 1)) if energy > 0 else 0.0
 
 
 def _levels(y: np.ndarray, rate: int, frames: int) -> np.ndarray:

@@ -131,13 +131,15 @@ def test_a_turn_has_no_dip(engine):
     assert (levels_db(fade) - wanted).min() < -2  # which is how the test would notice
 
 
-@pytest.mark.parametrize("align", [False, True])
-def test_where_the_amount_rests_at_an_end_the_sound_itself_is_heard(align):
+@pytest.mark.parametrize(("engine", "align"), [("world", False), ("world", True), ("transport", False)])
+def test_where_the_amount_rests_at_an_end_the_sound_itself_is_heard(engine, align):
     a, b = note(220, 2.0), note(330, 2.0, rolloff=2)
-    y = morph(a, b, RATE, amount=[(0, 0), (0.3, 0), (0.7, 1), (1, 1)], engine="world", align=align)
+    y = morph(a, b, RATE, amount=[(0, 0), (0.3, 0), (0.7, 1), (1, 1)], engine=engine, align=align)
     assert y.shape == b.shape
     np.testing.assert_array_equal(y[:, : RATE // 2], a[:, : RATE // 2])
     np.testing.assert_array_equal(y[:, -RATE // 2 :], b[:, -RATE // 2 :])
+    fade = slice(round(1.4 * RATE), round(1.44 * RATE))
+    assert level_db(y[:, fade]) == pytest.approx(level_db(b[:, fade]), abs=2)
 
 
 def test_a_note_below_every_voice_is_none(shared):
