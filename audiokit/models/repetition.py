@@ -21,6 +21,8 @@ _RANKS = (1, 3)
 _RANGES = 4
 # Frames before and after that make a moment recognisable.
 _AROUND = (-6, -3, 0, 3, 6)
+# Frames whose moments are looked for at a time.
+_BLOCK = 512
 #: How far the surroundings of a compared moment reach, in frames.
 AROUND = max(_AROUND) + 1
 # What pairs of compare-and-swap sort seven values (Knuth, The Art of Computer Programming 3, 5.3.4).
@@ -54,35 +56,45 @@ def repeated_levels(levels: Tensor, *, memory: int, gap: int) -> Tensor:
     """
     size, channels, frames, bands = levels.shape
     width = bands // _RANGES
-    ranged = levels.unflatten(3, (_RANGES, width)).permute(0, 3, 2, 1, 4)  # (B, ranges, N, C, width)
-    flat = ranged.flatten(3)
-    similar = _similarity(flat - flat.mean(dim=3, keepdim=True))
-    at = torch.arange(frames, device=levels.device)
-    apart = (at[:, None] - at).abs()
-    similar = similar.masked_fill((apart < gap) | (apart > memory), -torch.inf)
-    count = min(MOMENTS, frames)
-    found, index = similar.topk(count, dim=3)
-    index = torch.where(found.isfinite(), index, at[:, None])
+    flat = levels.unflatten(3, (_RANGES, width)).permute(0, 3, 2, 1, 4).flatten(3)  # (B, ranges, N, C * width)
+    looks = _looks(flat - flat.mean(dim=3, keepdim=True))
+    found = [
+        _ranked(flat, looks, slice(start, min(start + _BLOCK, frames)), memory, gap)
+        for start in range(0, frames, _BLOCK)
+    ]
+    ranked = torch.cat(found, dim=3).unflatten(4, (channels, width))  # (2, B, ranges, N, C, width)
+    return ranked.permute(1, 0, 4, 3, 2, 5).reshape(size, len(_RANKS) * channels, frames, bands)
+
+
+def _ranked(flat: Tensor, looks: Tensor, asked: slice, memory: int, gap: int) -> Tensor:
+    """Sort the moments most like the frames asked for: ranks (2, B, R, n, D) of levels (B, R, N, D)."""
+    frames = flat.shape[2]
+    near = slice(max(0, asked.start - memory), min(frames, asked.stop + memory))
+    at = torch.arange(frames, device=flat.device)
+    own, others = at[asked, None], at[near]
+    apart = (own - others).abs()
+    similar = torch.matmul(looks[:, :, asked], looks[:, :, near].transpose(2, 3))
+    similar = similar.masked_fill_((apart < gap) | (apart > memory), -torch.inf)
+    count = min(MOMENTS, len(others))
+    best, index = similar.topk(count, dim=3)
+    index = torch.where(best.isfinite(), index + near.start, own)
     if count < MOMENTS:
-        index = torch.cat([index, at[:, None].expand(*index.shape[:3], MOMENTS - count)], dim=3)
-    rows = torch.arange(size * _RANGES, device=levels.device).view(size, _RANGES, 1) * frames
+        index = torch.cat([index, own.expand(*index.shape[:3], MOMENTS - count)], dim=3)
+    rows = torch.arange(flat.shape[0] * _RANGES, device=flat.device).view(-1, _RANGES, 1) * frames
     table = flat.flatten(0, 2)
     moments = [table[(index[..., k] + rows).flatten()] for k in range(MOMENTS)]
     for pairs in _SWAPS:
         for a, b in pairs:
             moments[a], moments[b] = torch.minimum(moments[a], moments[b]), torch.maximum(moments[a], moments[b])
-    ranked = torch.stack([moments[rank] for rank in _RANKS])  # (2, B * ranges * N, C * width)
-    ranked = ranked.unflatten(1, (size, _RANGES, frames)).unflatten(4, (channels, width))
-    return ranked.permute(1, 0, 4, 3, 2, 5).reshape(size, 2 * channels, frames, bands)
+    return torch.stack([moments[rank].view(*index.shape[:3], -1) for rank in _RANKS])
 
 
-def _similarity(features: Tensor) -> Tensor:
-    """Compare frames (B, R, N, D) with their surroundings by the cosine of their angle: (B, R, N, N)."""
+def _looks(features: Tensor) -> Tensor:
+    """Describe frames (B, R, N, D) together with their surroundings, in unit length: (B, R, N, more)."""
     smooth = nn.functional.avg_pool1d(features.flatten(0, 1).transpose(1, 2), 3, 1, 1, count_include_pad=False)
     smooth = smooth.transpose(1, 2)  # (B * R, N, D)
     reach = max(_AROUND)
     padded = nn.functional.pad(smooth, (0, 0, reach, reach))
     frames = smooth.shape[1]
     around = torch.cat([padded[:, reach + k : reach + k + frames] for k in _AROUND], dim=2)
-    around = nn.functional.normalize(around, dim=2, eps=1e-6)
-    return torch.bmm(around, around.transpose(1, 2)).unflatten(0, features.shape[:2])
+    return nn.functional.normalize(around, dim=2, eps=1e-6).unflatten(0, features.shape[:2])
