@@ -94,7 +94,8 @@ class StyleOptimizer:
 
         def closure() -> Tensor:
             search.zero_grad()
-            maps = self.features(moved(), mean_db, phase)
+            result = moved()
+            maps = self.features(result, mean_level(result), phase)
             distance = self.distance(maps)
             kept = torch.stack(
                 [(f - o).square().sum() / (o.square().sum() + 1e-9) for f, o in zip(maps, own, strict=True)]
@@ -119,7 +120,7 @@ class StyleOptimizer:
             last = found["loss"]
         with torch.no_grad():
             result = moved()
-            reached = float(self.distance(self.features(result, mean_db, phase)))
+            reached = float(self.distance(self.features(result, mean_level(result), phase)))
         self._tell(start, reached, True)
         self.before.append(start)
         self.after.append(reached)
