@@ -8,13 +8,23 @@ import numpy as np
 
 from audiokit.dsp.metre import Evidence, alike, bar_phase, level_score
 from audiokit.dsp.onsets import OnsetCurves, attack_candidates, attack_times, onset_curves
-from audiokit.dsp.tempo import HIGHEST_BPM, LOWEST_BPM, beat_path, normalised_curve, period_candidates, steady_path
+from audiokit.dsp.tempo import (
+    HIGHEST_BPM,
+    LOWEST_BPM,
+    beat_path,
+    beat_paths,
+    normalised_curve,
+    period_candidates,
+    steady_path,
+)
 from audiokit.errors import InputError, ParameterError
 
 # Tempo levels tried relative to the first path found.
 _LEVELS = (1.0, 2.0, 0.5, 1.5, 2 / 3, 3.0, 1 / 3)
 # Tempi from which the levels are counted.
 _TEMPI = 4
+# Cells of a beat in which onsets between the beats are looked for.
+_PARTS = 24
 # How much a steady period counts against following every attack.
 _STIFFNESS = 3.0
 # An earlier group of attacks marks the beat if it is this strong beside the strongest.
@@ -142,32 +152,46 @@ def level_paths(
         Paths of beats in frames, each in four places between its beats, and whether it is an even grid.
     """
     tried: list[float] = []
-    paths: list[tuple[np.ndarray, bool]] = []
     for first in period_candidates(curve, frames_per_s, count=_TEMPI):
         for level in _LEVELS:
             period = first / level
             inside = range_bpm[0] <= 60 * frames_per_s / period <= range_bpm[1]
             if inside and all(abs(np.log(period / other)) > 0.1 for other in tried):
                 tried.append(period)
-                bent = beat_path(curve, max(2, round(period * 0.8)), round(period * 1.25))[0]
-                paths += _both_ways(curve, bent, period)
-    return paths
+    if not tried:
+        return []
+    bent = beat_paths(curve, [(max(2, round(period * 0.8)), round(period * 1.25)) for period in tried])
+    return [path for (one, _), period in zip(bent, tried, strict=True) for path in _both_ways(curve, one, period)]
 
 
 def _both_ways(curve: np.ndarray, bent: np.ndarray, period: float) -> list[tuple[np.ndarray, bool]]:
     """A path that follows the onsets, and the best even grid at its tempo."""
     around = float(np.median(np.diff(bent))) if len(bent) > 3 else period
     even = steady_path(curve, around)
-    return [(path, False) for path in with_shifts(bent)] + [
-        (path, True) for path in (with_shifts(even) if len(even) else [])
-    ]
+    paths = [(path, False) for path in with_shifts(curve, bent)]
+    return paths + [(path, True) for path in (with_shifts(curve, even) if len(even) else [])]
 
 
-def with_shifts(frames: np.ndarray) -> list[np.ndarray]:
-    """A path of beats (B,), and the same path a quarter, half and three quarters later: strong off-beats attract."""
-    if len(frames) < 3:
-        return [frames]
-    return [frames, *(frames[:-1] + part * np.diff(frames) for part in (0.25, 0.5, 0.75))]
+def with_shifts(curve: np.ndarray, path: np.ndarray) -> list[np.ndarray]:
+    """A path of beats (B,), and the same path later: strong off-beats attract, straight ones and swung ones.
+
+    Args:
+        curve: normalised onset curve (N,).
+        path: frames of the beats.
+
+    Returns:
+        Paths that begin a quarter, half and three quarters of a beat later, or where between the beats the onsets are.
+    """
+    if len(path) < 3:
+        return [path]
+    parts = np.arange(_PARTS) / _PARTS
+    places = path[:-1, None] + np.diff(path)[:, None] * parts
+    folded = np.interp(places, np.arange(len(curve)), curve).mean(axis=0)
+    rises = (folded > np.roll(folded, 1)) & (folded >= np.roll(folded, -1)) & (parts > 0.1) & (parts < 0.9)
+    shifts = sorted(np.flatnonzero(rises), key=lambda k: -folded[k])[:3]
+    later = [float(parts[k]) for k in shifts]
+    later += [part for part in (0.25, 0.5, 0.75) if all(abs(part - other) > 0.06 for other in later)]
+    return [path, *(path[:-1] + part * np.diff(path) for part in later)]
 
 
 def refine(y: np.ndarray, rate: int, times: np.ndarray) -> np.ndarray:

@@ -18,6 +18,8 @@ _WINDOW_S = 0.046
 # Flux compares with the loudest of the neighbouring bands this many frames ago, so that vibrato makes no onsets.
 _LAG = 2
 _BLOCK_FRAMES = 2000
+# Drums reach over this many bands at once, notes over this many frames; notes count this much less.
+_WIDE_BANDS, _LONG_FRAMES, _TONAL_LESS = 9, 19, 0.7
 # An attack begins where the level has risen by this part of its whole rise.
 _ATTACK_PART = 0.25
 _FINE_S = 0.001
@@ -85,11 +87,25 @@ def onset_curves(y: np.ndarray, rate: int) -> OnsetCurves:
     widest[:-1] = np.maximum(widest[:-1], level_db[1:])
     flux = np.zeros_like(level_db)
     flux[:, _LAG:] = np.maximum(0.0, level_db[:, _LAG:] - widest[:, :-_LAG])
+    flux *= 1 - _TONAL_LESS * (1 - _struck(magnitude))
     group = np.digitize(centres_hz, GROUP_EDGES_HZ)
     strength = np.stack([flux[group == g].mean(axis=0) if (group == g).any() else flux[0] * 0 for g in range(3)])
     # The curve peaks when an onset has entered the window but the lagged frame has not seen it: on average half the
     # lag plus a quarter of the window before the frame's centre.
     return OnsetCurves(np.ascontiguousarray(strength, np.float32), rate / hop, _bias_s(rate, hop))
+
+
+def _struck(magnitude: np.ndarray) -> np.ndarray:
+    """How much each band of each frame (M, N) sounds like a drum, wide and short, not like a note, narrow and long.
+
+    References:
+        FitzGerald (2010), Harmonic/percussive separation using median filtering.
+    """
+    from scipy.ndimage import median_filter
+
+    wide = median_filter(magnitude, (_WIDE_BANDS, 1)) ** 2
+    long = median_filter(magnitude, (1, _LONG_FRAMES)) ** 2
+    return wide / (wide + long + 1e-12)
 
 
 def _bias_s(rate: int, hop: int) -> float:
@@ -216,7 +232,9 @@ def _attacks(piece: np.ndarray, step: int, middle: int, reach: int) -> list[tupl
         peak = int(np.argmax(total))
         if total[peak] <= 0.3:
             break
-        attacks.append((float(total[peak]), _beginning(levels, gain[:, peak], peak) * step))
+        begin = _beginning(levels, gain[:, peak], peak) * step
+        if all(abs(begin - other) > _SPAN * step for _, other in attacks):
+            attacks.append((float(total[peak]), begin))
         total[max(0, peak - span) : peak + span + 1] = 0
     return attacks
 

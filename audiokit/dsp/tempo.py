@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 #: Beats per minute that are looked for.
@@ -110,28 +112,51 @@ def beat_path(curve: np.ndarray, shortest: int, longest: int) -> tuple[np.ndarra
     >>> beat_path(curve, 40, 60)[0].tolist()
     [20, 70, 120, 170, 220, 270, 320, 370]
     """
-    periods = np.unique(np.round(np.geomspace(shortest, longest, _PERIODS)).astype(int))
-    change = np.abs(np.log(periods[:, None] / periods[None, :]))
+    return beat_paths(curve, [(shortest, longest)])[0]
+
+
+def beat_paths(curve: np.ndarray, ranges: Sequence[tuple[int, int]]) -> list[tuple[np.ndarray, float]]:
+    """Find the best path in each of several ranges of periods at once: see `beat_path`.
+
+    Args:
+        curve: normalised onset curve (N,).
+        ranges: shortest and longest period in frames of each path (K).
+
+    Returns:
+        Frames of the beats and mean strength of each (K).
+    """
+    periods = np.stack([_periods(*limits) for limits in ranges])  # (K, m)
+    change = np.abs(np.log(periods[:, :, None] / periods[:, None, :]))
     cost = _CHANGE_COST * np.maximum(0.0, change - _FREE_CHANGE)
-    n, m = len(curve), len(periods)
-    # best[t, p]: the best path whose last beat is at t, ready to go on with period p.
-    best = np.zeros((n + longest, m))
-    came_by = np.zeros((n, m), np.uint8 if m < 256 else np.uint16)
-    columns = np.arange(m)
-    reward = np.concatenate([curve, np.zeros(1)])
+    n, (k, m), longest = len(curve), periods.shape, int(periods.max())
+    # best[t, k, p]: the best path whose last beat is at t, ready to go on with period p.
+    best = np.zeros((n + longest, k, m))
+    came_by = np.zeros((n, k, m), np.uint8)
+    rows, columns = np.arange(k)[:, None], np.arange(m)[None, :]
     for t in range(n):
-        arrive = best[t - periods + longest, columns] + reward[t]
-        # rows: period to go on with; columns: period that led here.
-        options = arrive[None, :] - cost
-        choice = options.argmax(axis=1)
+        arrive = best[t - periods + longest, rows, columns] + curve[t]
+        # second axis: period to go on with; third: period that led here.
+        options = arrive[:, None, :] - cost
+        choice = options.argmax(axis=2)
         came_by[t] = choice
-        best[t + longest] = options[columns, choice]
-    start = max(0, n - longest)
-    if n == 0:
-        return np.zeros(0, int), 0.0
-    tail = best[start + longest : n + longest]
-    last, p = (int(k) for k in np.unravel_index(int(tail.argmax()), tail.shape))
-    score, t = float(tail[last, p]), last + start
+        best[t + longest] = options[rows, columns, choice]
+    return [
+        _walk_back(best[longest:, one], came_by[:, one], periods[one]) if n else (np.zeros(0, int), 0.0)
+        for one in range(k)
+    ]
+
+
+def _periods(shortest: int, longest: int) -> np.ndarray:
+    """Whole periods of a range, evenly spread, the last one repeated where there are fewer than `_PERIODS`."""
+    values = np.unique(np.round(np.geomspace(shortest, longest, _PERIODS)).astype(int))
+    return np.pad(values, (0, _PERIODS - len(values)), mode="edge")
+
+
+def _walk_back(best: np.ndarray, came_by: np.ndarray, periods: np.ndarray) -> tuple[np.ndarray, float]:
+    """Path that ends best within the last period, from scores and choices (N, m)."""
+    start = max(0, len(best) - int(periods.max()))
+    last, p = (int(k) for k in np.unravel_index(int(best[start:].argmax()), best[start:].shape))
+    score, t = float(best[start + last, p]), last + start
     frames = []
     while t >= 0:
         frames.append(t)

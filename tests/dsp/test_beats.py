@@ -1,11 +1,15 @@
 """Beats, downbeats, attacks: known patterns, edges, invariances."""
 
+import importlib.util
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from audiokit.dsp.beats import Beats, track_beats, whittaker
-from audiokit.dsp.onsets import attack_times, onset_curves
-from audiokit.dsp.tempo import beat_path
+from audiokit.dsp.beats import Beats, track_beats, whittaker, with_shifts
+from audiokit.dsp.onsets import _struck, attack_candidates, attack_times, onset_curves
+from audiokit.dsp.tempo import beat_path, beat_paths, steady_path
 from audiokit.errors import InputError, ParameterError
 from tests import signals
 from tests.drums import pattern
@@ -47,6 +51,44 @@ def test_patterns(style, bpm, more):
     if not more.get("ramp"):
         assert abs(beats.tempo_bpm / bpm - 1) < 0.005
     assert beats.confidence > 0.3
+
+
+@pytest.mark.parametrize(("name", "bpm"), [("pop", 112), ("trio", 126)])
+def test_syncopated_songs_are_not_heard_in_half_time_or_off_the_beat(name, bpm):
+    folder = str(Path(__file__).parents[2] / "examples/songs")
+    spec = importlib.util.spec_from_file_location("make_songs", f"{folder}/make_songs.py")
+    make_songs = importlib.util.module_from_spec(spec)
+    sys.modules["make_songs"] = make_songs
+    spec.loader.exec_module(make_songs)
+    stems, beats_s = make_songs.compose(make_songs.STYLES[name], 16, 1)
+    beats = track_beats(sum(stems.values()), make_songs.RATE)
+    assert abs(beats.tempo_bpm / bpm - 1) < 0.005
+    assert f_measure(beats_s, beats.times_s, within=0.02) >= 0.9
+
+
+def test_off_beats_are_found_where_swing_puts_them():
+    curve = np.full(1000, -0.1)
+    curve[0::50] = 3
+    curve[31::50] = 4
+    starts = [path[0] for path in with_shifts(curve, np.arange(31.0, 1000, 50))]
+    assert any(abs((start - 50) % 50) < 2 or abs((start - 50) % 50) > 48 for start in starts)
+
+
+def test_an_even_grid_goes_on_through_a_pause():
+    curve = np.full(3000, -0.1)
+    curve[np.round(np.arange(20, 3000, 46.9)).astype(int)] = 4
+    curve[1000:1900] = -0.1
+    curve[1015:1900:61] = 3
+    path = steady_path(np.convolve(curve, [0.5, 1, 0.5], mode="same"), 47.4)
+    assert np.abs(path[: len(np.arange(20, 3000, 46.9))] - np.arange(20, 3000, 46.9)[: len(path)]).max() < 3
+
+
+def test_paths_alone_and_together():
+    curve = np.random.default_rng(3).standard_normal(600)
+    together = beat_paths(curve, [(30, 45), (50, 75)])
+    for (frames, score), limits in zip(together, [(30, 45), (50, 75)], strict=True):
+        alone = beat_path(curve, *limits)
+        assert np.array_equal(alone[0], frames) and abs(alone[1] - score) < 1e-9
 
 
 def test_downbeats_of_a_rock_beat():
@@ -101,6 +143,27 @@ def test_attacks_to_the_millisecond(rng):
     found, strength = attack_times(y.astype(np.float32), rate, truth + rng.uniform(-0.025, 0.025, 8))
     assert np.abs(found - truth).max() < 0.003
     assert (strength > 0).all()
+
+
+def test_two_attacks_are_two_candidates():
+    rate = 22_050
+    y = np.zeros((1, rate), np.float32)
+    for start, level in ((0.5, 0.3), (0.53, 0.9)):
+        n = np.arange(2000) / rate
+        y[0, round(start * rate) : round(start * rate) + 2000] += (
+            level * np.exp(-n / 0.01) * np.sin(600 * 2 * np.pi * n)
+        )
+    times, strength = attack_candidates(y, rate, np.array([0.51]))
+    found = np.sort(times[0][strength[0] > 0])
+    assert len(found) >= 2 and np.abs(found[:2] - [0.5, 0.53]).max() < 0.003
+
+
+def test_drums_are_wide_and_notes_are_long():
+    magnitude = np.full((48, 100), 0.01)
+    magnitude[20] = 1.0
+    magnitude[:, 60] = 1.0
+    struck = _struck(magnitude)
+    assert struck[20, 20] < 0.1 and struck[5, 60] > 0.9
 
 
 def test_onset_curves_have_no_bias():
