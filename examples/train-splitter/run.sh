@@ -1,9 +1,16 @@
 #!/usr/bin/env bash
 # A separator from songs with stems, in small: train, resume, separate with it.   bash run.sh [FOLDER]
 #
-# The shipped model was trained on much more, made by make_parts.py beside this file: speech sung on made-up melodies
-# (`python make_parts.py sing sung/ SPEECH...`) and bands played from a soundfont (`python make_parts.py play bands/
-# SOUNDFONT.sf2 56`), given as `--part vocals=sung --part accompaniment=bands`, and songs with true stems.
+# The shipped model was trained on much more. make_parts.py beside this file made most of it: speech sung on made-up
+# melodies (`python make_parts.py sing sung/ SPEECH...`) and bands played from a soundfont (`python make_parts.py play
+# bands/ SOUNDFONT.sf2 56`). Songs are songs with true stems, judge/ holds songs and mixes of other voices and players:
+#
+#   audiokit train splitter songs/ --judge judge/ --part vocals=singing --part vocals=speech --part vocals=sung \
+#     --part accompaniment=bands --part accompaniment=instrumentals --part accompaniment=loops \
+#     --setting 'widths=[32,64,96]' --setting memory=320 --seconds 12 --batch 2 --precision bfloat16 \
+#     --judge-every 150 --minutes 49 --seed 1 -o run
+#
+# `novelty` in its model.json (how far the voice is held to what does not repeat) was then set to 0.5 by the judge's mixes.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "${1:-work}" && cd "${1:-work}"

@@ -308,15 +308,27 @@ def spleeter_speed(python: str, folder: Path, model: str, song: str) -> tuple[fl
     return cold, work, warm, memory
 
 
+NOTES = {
+    "songs": "Excerpts of 30 s with true stems, by an act one of whose songs is in the training data; these are not. "
+    "SDR is museval's, the median over seconds.",
+    "mixes": "Six seconds each of voices and players that were not trained on, the voice in the middle and 5 dB below. "
+    "Loops go round exactly, which is what REPET listens for.",
+    "speed": "The same full-size weights of random numbers for both programs, except for the built-in model; start "
+    "included in the first column.",
+    "memory": "Stereo, 44.1 kHz, two stems.",
+    "segments": "A made-up song of 75 s.",
+}
+
+
 def keep(part: str, lines: list[str], path: Path = RESULTS) -> None:
     """Put the table of a part into the results; the parts share the tables of speed and memory, row by row."""
     place = {"package": "speed", "memory-built-in": "memory", "memory-spleeter": "memory"}.get(part, part)
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     found = dict(re.findall(r"<!-- (\S+) -->\n(.*?)\n(?=<!--|\Z)", text + "\n", re.DOTALL))
-    before = found.get(place, "").strip().splitlines()
+    before = [line for line in found.get(place, "").splitlines() if line.startswith("|")]
     if part in ("speed", "package", "memory-built-in", "memory-spleeter") and before[:1] == lines[:1]:
         lines = list({line.split("|")[1]: line for line in [*before, *lines]}.values())
-    found[place] = "\n".join(lines)
+    found[place] = "\n".join([*lines, "", NOTES[place]])
     order = ["songs", "mixes", "speed", "memory", "segments"]
     body = [f"<!-- {name} -->\n{found[name].strip()}\n" for name in order if name in found]
     path.write_text("\n".join(body), encoding="utf-8")
