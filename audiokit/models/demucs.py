@@ -66,8 +66,9 @@ def _estimate(apply_model: Any, net: Any, y: np.ndarray, device: str) -> np.ndar
     import torch
 
     x = torch.from_numpy(np.ascontiguousarray(y)).reshape(-1, 2, y.shape[1])
-    mean, spread = x.mean(), x.std() + 1e-8
+    middle = x.mean(dim=1)  # Demucs goes by its mean and spread; channels that cancel out leave none
+    mean, spread = middle.mean(), torch.maximum(middle.std(correction=int(middle.numel() > 1)), 0.1 * x.std()) + 1e-8
     with torch.inference_mode():
         found = apply_model(net, (x - mean) / spread, device=device, shifts=0, overlap=0.25, progress=False)
-    found = found.cpu() * spread + mean / found.shape[1]
+    found = found.cpu() * spread + mean
     return np.ascontiguousarray(found.transpose(0, 1).reshape(found.shape[1], -1, y.shape[1]).numpy())

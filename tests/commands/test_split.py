@@ -213,6 +213,7 @@ def fake_demucs(monkeypatch):
 
     def apply_model(net, mix, *, device, shifts, overlap, progress):
         assert shifts == 0  # a random shift would give other bytes every time
+        assert float(mix.mean(dim=1).std()) == pytest.approx(1, abs=0.02)  # the level it was trained at
         return mix[:, None] * torch.tensor([0.1, 0.2, 0.3, 0.4])[None, :, None, None]
 
     apply, pretrained = types.ModuleType("demucs.apply"), types.ModuleType("demucs.pretrained")
