@@ -15,7 +15,8 @@ import numpy as np
 from audiokit.dsp.notes import GROUPS, HELD_S, N_BANDS, N_GROUPS, NoteShape, midi_to_hz
 from audiokit.models.note_scale import scale
 
-_LEAST, _REACH_SEMITONES = 0.7, 40.0
+# Chosen on training instruments, each described from the latent of another of its family.
+_LEAST, _REACH_SEMITONES = 0.6, 110.0
 _CENTRES = np.log((GROUPS[:-1] + GROUPS[1:] - 1) / 2)
 
 

@@ -337,7 +337,7 @@ def model_table(models: list[tuple[str, NoteModel]], judge, requests: list[NoteF
         right = float((classify(judge, look) == family).mean()) if asked else "-"
         effort = model.card.get("training", {})
         rows.append([
-            name, model.card["architecture"], effort.get("processor_minutes", ""),
+            name, model.card["architecture"], effort.get("processor_minutes", "not counted"),
             str(effort.get("steps", model.card.get("steps", ""))), good, right, frechet(embed(judge, look), real),
             ndb(look, known), speed,
         ])  # fmt: skip
