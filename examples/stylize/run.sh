@@ -10,6 +10,10 @@ python "$here/../train-style/synth.py" tune/a/000.mid string.wav --voice string 
 
 audiokit stylize string.wav -o bars.wav --force --json
 audiokit stylize string.wav -o half.wav --strength 0.5 --force
+# Without any model: a style from one recording.
+python "$here/../train-style/synth.py" tune/b/001.mid other.wav --voice bar --seconds 6
+audiokit stylize string.wav --engine optimize --style other.wav --iterations 30 -o restyled.wav --force
+
 audiokit spectro string.wav -o before.png --preset cyclegan-music --force
 audiokit spectro bars.wav -o after.png --preset cyclegan-music --force
 

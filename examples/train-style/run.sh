@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Both style recipes at toy size, on notes of our own synthesiser.   bash run.sh [FOLDER]
+# The style recipes at toy size, on notes of our own synthesiser.   bash run.sh [FOLDER]
 # The recipe of the shipped model is the Makefile beside this file.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,7 +19,11 @@ audiokit train pix2pix string bar -o paired $toy --adversarial 0 --steps 20 --va
 # Unpaired: any sounds on either side; the way back comes with it.
 audiokit train cyclegan string bar -o unpaired $toy --ndf 4 --steps 4 --validate-every 4
 
+# One way only, on slices of the linear spectrum, what a piece is held by a siamese network.
+audiokit train travel string bar -o one-way --ngf 4 --blocks 1 --ndf 4 --batch 1 --steps 3 --validate-every 3
+
 audiokit stylize string/000.wav -o there.wav --model paired --force
+audiokit stylize string/000.wav -o linear.wav --model one-way --phase retrieve --force
 audiokit stylize bar/000.wav -o back.wav --model unpaired --direction ba --force
 tail -n 1 paired/metrics.jsonl
 ls paired/samples unpaired/G_B

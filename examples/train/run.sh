@@ -12,6 +12,10 @@ tiny="--ngf 4 --blocks 1 --ndf 4 --frames 64 --validate-every 3 --device cpu --q
 audiokit train cyclegan trainA trainB -o run --steps 3 $tiny
 audiokit train cyclegan trainA trainB -o run --steps 5 $tiny --resume
 
+# The simplest GAN: sounds out of noise, which generate draws.
+audiokit train gan songs/pop/keys.wav -o gan --width 16 --frames 32 --batch 4 --steps 5 --validate-every 5 --quiet
+audiokit generate --model gan --count 2 -o drawn/ --quiet --force
+
 audiokit info run --check
 audiokit stylize songs/pop/keys.wav -o styled.wav --model run
 audiokit page run -o training.html --title "A tiny run" --force
