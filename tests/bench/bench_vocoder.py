@@ -18,6 +18,7 @@ import torch
 from audiokit.dsp.presets import find_preset
 from audiokit.models.melgan import Melgan
 from audiokit.models.vocoder import VocoderEngine, card_of
+from tests.bench.measure import publish, table
 
 
 def main() -> None:
@@ -47,17 +48,27 @@ def main() -> None:
         engine = VocoderEngine(transform, 1, network, card, "melgan")
         return np.concatenate([engine.push(mel), engine.finish(None)], axis=1)
 
-    best = {"authors' way": np.inf, "audiokit": np.inf}
+    best = {AUTHORS: (np.inf, np.inf), "audiokit": (np.inf, np.inf)}
     for _ in range(3):
-        for name, function in (("authors' way", authors), ("audiokit", ours)):
+        for name, function in ((AUTHORS, authors), ("audiokit", ours)):
             wall, cpu = time.perf_counter(), time.process_time()
             function()
-            best[name] = min(best[name], time.process_time() - cpu)
-            print(
-                f"  {name:14s} {time.perf_counter() - wall:6.2f} s wall, {time.process_time() - cpu:6.2f} s processor"
-            )
-    print(f"largest difference {np.abs(authors() - ours()).max():.1e}")
-    print(f"audiokit needs {best['audiokit']:.2f} s, {best[AUTHORS] / best['audiokit']:.2f} x as fast")
+            spent = (time.perf_counter() - wall, time.process_time() - cpu)
+            best[name] = (min(best[name][0], spent[0]), min(best[name][1], spent[1]))
+    rows = [
+        (
+            name,
+            *(f"{options.seconds / t:.1f}" for t in times),
+            *(f"{a / t:.2f}" for a, t in zip(best[AUTHORS], times, strict=True)),
+        )
+        for name, times in best.items()
+    ]
+    note = (
+        f"MelGAN's full-size generator on {options.seconds:g} s of mel frames, {options.threads} thread(s), best of"
+        f" three; largest difference between both {np.abs(authors() - ours()).max():.0e}."
+    )
+    header = ("MelGAN", "x real time", "audio s per processor s", "times as fast, wall", "processor")
+    publish("vocoder", f"{note}\n\n{table(header, rows)}")
 
 
 AUTHORS = "authors' way"
