@@ -170,7 +170,7 @@ def npy_parts(array: np.ndarray) -> tuple[bytes, memoryview]:
         array = array.astype(array.dtype.newbyteorder("<"))
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
-    return header.getvalue(), memoryview(array.reshape(-1).view(np.uint8))
+    return header.getvalue(), array.reshape(-1).view(np.uint8).data
 
 
 def decode_npy(data: bytes, name: str) -> np.ndarray:
