@@ -126,7 +126,7 @@ def _mel_power(y: np.ndarray, rate: int, hop: int) -> tuple[np.ndarray, np.ndarr
     filters = filters[filters.max(axis=1) > 0]
     bins = np.arange(n_fft // 2 + 1) * (rate / n_fft)
     centres_hz = (filters @ bins) / filters.sum(axis=1)
-    window = window_values("hann", n_fft)
+    window = window_values("hann", n_fft).astype(np.float32)
     count = frame_count(y.shape[1], n_fft=n_fft, hop=hop, pad=n_fft // 2)
     power = np.zeros((len(filters), max(count, 0)), np.float32)
     for start in range(0, count, _BLOCK_FRAMES):
