@@ -27,8 +27,8 @@ Preset = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="A known system's front-end: cyclegan-music, vocal-cyclegan, melgan, hifigan, parallel-wavegan, vocos,"
-        " nsynth-ri, gansynth. Other options change single numbers of it.",
+        help="A known system's front-end: cyclegan-music, linear-music, vocal-cyclegan, melgan, hifigan,"
+        " parallel-wavegan, vocos, nsynth-ri, gansynth. Other options change single numbers of it.",
     ),
 ]
 
