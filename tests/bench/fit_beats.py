@@ -37,18 +37,18 @@ def level_example(job: tuple[str, int], soundfont: str) -> Example:
     """Every path of one pattern or arrangement, and its F-measure."""
     kind, seed = job
     if kind == "pattern":
-        made = random_pattern(seed, seconds=20)
-        y, within_s = made.y, 0.045
+        drawn = random_pattern(seed, seconds=20)
+        y, beats_s, within_s = drawn.y, drawn.beats_s, 0.045
     else:  # instruments speak a little after the note
         made = arrange(seed)
-        y, within_s = play(made, soundfont, rate=RATE), 0.07
+        y, beats_s, within_s = play(made, soundfont, rate=RATE), made.beats_s, 0.07
     curves = onset_curves(y, RATE)
     curve = normalised_curve(smooth(curves.total), curves.frames_per_s)
     evidence, features, fits = Evidence.of(curves, curve), [], []
     for path, even in level_paths(curve, curves.frames_per_s, (LOWEST_BPM, HIGHEST_BPM)):
-        hits = np.abs(made.beats_s[:, None] - curves.time(path)[None, :]).min(axis=1) < within_s
+        hits = np.abs(beats_s[:, None] - curves.time(path)[None, :]).min(axis=1) < within_s
         features.append(level_features(evidence, path, even=even))
-        fits.append(2 * hits.sum() / (len(made.beats_s) + len(path)))
+        fits.append(2 * hits.sum() / (len(beats_s) + len(path)))
     return np.array(features), np.array(fits)
 
 
