@@ -41,6 +41,9 @@ def split(
     compat: Annotated[
         bool, typer.Option("--compat", help="Exactly Spleeter's numbers, with its seams and its 11 kHz.")
     ] = False,
+    quality: Annotated[
+        str, typer.Option(metavar="best|fast", help="best: the built-in model and REPET together; fast: without REPET.")
+    ] = "best",
     segment: Annotated[
         str, typer.Option(metavar="TIME", help="How much the network sees at once; for memory, not for the sound.")
     ] = "30s",
@@ -70,7 +73,9 @@ def split(
     from audiokit.options import seconds
     from audiokit.splitting import recipe, split_file
 
-    asked = Settings(engine, model, None, high_band, compat, mwf, residual, seconds(segment, "--segment"), device)
+    asked = Settings(
+        engine, model, None, high_band, compat, mwf, residual, seconds(segment, "--segment"), device, quality
+    )
     settings, parts = choose_stems(asked, stems, stem)
     task = partial(split_file, settings=settings, subtype=subtype, clip=clip)
     options = recipe(settings, subtype=subtype, clip=clip)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import tee
 from tempfile import SpooledTemporaryFile, TemporaryFile
 
 import numpy as np
@@ -81,6 +82,43 @@ def separate(
     if inverse is not None:
         y = inverse.finish(state["length"])
         yield _unrotated(y.reshape(len(wanted), -1, y.shape[1]), masking)
+
+
+def averaged(
+    blocks: Iterable[np.ndarray], maskings: Sequence[tuple[float, Masking]], *, stems: Sequence[str]
+) -> Iterator[np.ndarray]:
+    """Separate a stream in several ways, and average what they find.
+
+    Ways that err differently are better together than the best of them alone. They run side by side; the stream is
+    held only as far as one is ahead of the other.
+
+    Args:
+        blocks: as for `separate`.
+        maskings: weight and way; the weights sum to 1, the rates are the same.
+        stems: the stems wanted, which every way knows.
+
+    Yields:
+        Stems (S, 2 * B, n), float32; together as long as the input, with no delay.
+    """
+    copies = tee(blocks, len(maskings))
+    found = [separate(copy, way, stems=stems) for copy, (_, way) in zip(copies, maskings, strict=True)]
+    waiting: list[list[np.ndarray]] = [[] for _ in found]
+    while True:
+        # The one that is behind goes on, so that little has to be held for it.
+        sizes = [sum(y.shape[2] for y in held) for held in waiting]
+        behind = sizes.index(min(sizes))
+        if sizes[behind]:
+            pieces = []
+            for held in waiting:
+                together = np.concatenate(held, axis=2) if len(held) > 1 else held[0]
+                pieces.append(together[..., : sizes[behind]])
+                held[:] = [together[..., sizes[behind] :]]
+            yield np.stack([w * y for (w, _), y in zip(maskings, pieces, strict=True)]).sum(axis=0)
+            continue
+        y = next(found[behind], None)
+        if y is None:
+            return
+        waiting[behind].append(y)
 
 
 def _rotate(y: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiokit.dsp.separate import Fifo, Masking, separate
+from audiokit.dsp.separate import Fifo, Masking, averaged, separate
 from audiokit.errors import ModelError, ParameterError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DEFAULT = "splitter-2stems"
 ENGINES = ("auto", "spleeter", "repet", "hpss", "center", "demucs")
 HIGH_BANDS = ("average", "zero", "mix")
+QUALITIES = ("best", "fast")
 RESIDUAL = "residual"
 #: Stems of the engines that need no model.
 CLASSICAL = {
@@ -48,6 +49,7 @@ class Settings:
         residual: add one more stem, what the others leave of the mix.
         segment_s: seconds handed to the network at a time.
         device: auto, cpu, cuda or mps.
+        quality: "best" averages a small network with REPET where its model card says so, "fast" leaves REPET out.
     """
 
     engine: str = "auto"
@@ -59,6 +61,7 @@ class Settings:
     residual: bool = False
     segment_s: float = 30.0
     device: str = "auto"
+    quality: str = "best"
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ def split(
     residual: bool = False,
     segment_s: float = 30.0,
     device: str = "auto",
+    quality: str = "best",
 ) -> dict[str, np.ndarray]:
     """Separate a mix into stems.
 
@@ -108,6 +112,7 @@ def split(
         residual: add the stem "residual", what the others leave of the mix.
         segment_s: seconds handed to the network at a time; changes memory, not the result.
         device: auto, cpu, cuda or mps.
+        quality: best or fast; the built-in model is averaged with REPET for the first.
 
     Returns:
         Stem name -> audio (C, T), float32.
@@ -135,6 +140,7 @@ def split(
         residual,
         segment_s,
         device,
+        quality,
     )
     y = np.atleast_2d(np.asarray(y, np.float32))
     separation = Separation(settings, rate, y.shape[0])
@@ -313,6 +319,8 @@ def resolve_engine(settings: Settings) -> str:
         raise ParameterError(f"--engine {settings.engine}: must be one of {', '.join(ENGINES)}")
     if settings.high_band is not None and settings.high_band not in HIGH_BANDS:
         raise ParameterError(f"--high-band {settings.high_band}: must be one of {', '.join(HIGH_BANDS)}")
+    if settings.quality not in QUALITIES:
+        raise ParameterError(f"--quality {settings.quality}: must be one of {', '.join(QUALITIES)}")
     if not 1 <= settings.segment_s <= 600:
         raise ParameterError(f"--segment {settings.segment_s:g}: must lie between 1 and 600 s")
     if settings.engine in (*CLASSICAL, "demucs"):
@@ -342,11 +350,16 @@ def load_engine(settings: Settings) -> Engine:
         from audiokit.models.demucs import demucs_engine
 
         return demucs_engine(settings.model or DEMUCS, settings.device)
-    masking = _classical(kind) if kind in CLASSICAL else _network_masking(replace(settings, stems=None))
     compat = settings.compat and kind == "model"
+    if kind in CLASSICAL:
+        masking, share = _classical(kind), 0.0
+    else:
+        masking, share = _network_masking(replace(settings, stems=None))
 
     def run(blocks: Iterable[np.ndarray], stems: Sequence[str]) -> Iterator[np.ndarray]:
-        return separate(blocks, masking, stems=stems)
+        if not share:
+            return separate(blocks, masking, stems=stems)
+        return averaged(blocks, [(1 - share, masking), (share, _classical("repet"))], stems=stems)
 
     return Engine(tuple(masking.stems), masking.rate, run, masking.complete and not compat, compat)
 
@@ -374,17 +387,19 @@ def _classical(engine: str) -> Masking:
 
 
 @lru_cache(maxsize=4)
-def _network_masking(settings: Settings) -> Masking:
+def _network_masking(settings: Settings) -> tuple[Masking, float]:
+    """Load a network; with it comes the share that REPET has in the result."""
     from audiokit.models.checkpoint import load, pick_device
 
     device = pick_device(settings.device)
     net, card = load(settings.model or DEFAULT, kind="split", device=device)
     if card["architecture"] == "spleeter-unet":
-        return _spleeter(net, settings, device)
+        return _spleeter(net, settings, device), 0.0
     if settings.engine == "spleeter" or settings.compat or settings.mwf:
         name = settings.model or "the built-in model"
         raise ParameterError(f"{name} is not one of Spleeter's: --engine spleeter, --compat and --mwf do not fit it")
-    return _banded(net, settings, device)
+    share = float(card.get("repet_share", 0.0)) if settings.quality == "best" else 0.0
+    return _banded(net, settings, device), share
 
 
 def _core(seconds: float, rate: int, hop: int, multiple: int) -> int:

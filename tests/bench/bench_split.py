@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "audio"
 ENGINES = {
     "default": "built-in model",
+    "fast": "`--quality fast`: without REPET",
     "repet": "`--engine repet`",
     "hpss": "`--engine hpss`",
     "center": "`--engine center`",
@@ -82,7 +83,9 @@ def estimates(mix: np.ndarray, engine: str) -> dict[str, np.ndarray]:
         return {"vocals": mix, "accompaniment": mix}
     if engine.startswith("model:"):
         return split(mix, RATE, model=engine.removeprefix("model:"))
-    found = split(mix, RATE, engine="auto" if engine == "default" else engine)
+    if engine in ("default", "fast"):
+        return split(mix, RATE, quality="fast" if engine == "fast" else "best")
+    found = split(mix, RATE, engine=engine)
     if engine == "hpss":  # the usual reading of it: a voice is harmonic
         return {"vocals": found["harmonic"], "accompaniment": found["percussive"]}
     return found

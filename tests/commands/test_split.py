@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import sys
 import types
 from itertools import pairwise
@@ -108,6 +109,21 @@ def test_segments_leave_no_trace(rng, banded, spleeter, segment_s):
             assert 10 * np.log10(error / np.sum(whole[stem] ** 2) + 1e-20) < -60
 
 
+def test_best_averages_with_repet_where_the_card_says_so(rng, banded, tmp_path):
+    y = music(rng, 5.0)
+    shutil.copytree(banded, tmp_path / "m")
+    card = json.loads((tmp_path / "m" / "model.json").read_text())
+    (tmp_path / "m" / "model.json").write_text(json.dumps({**card, "repet_share": 0.25}))
+    model = str(tmp_path / "m")
+    alone, repet = split(y, RATE, model=banded), split(y, RATE, engine="repet")
+    for segment_s in (1.0, 30.0):
+        both = split(y, RATE, model=model, segment_s=segment_s)
+        np.testing.assert_allclose(both["vocals"], 0.75 * alone["vocals"] + 0.25 * repet["vocals"], atol=1e-5)
+        np.testing.assert_allclose(sum(both.values()), y, atol=1e-6)
+    fast = split(y, RATE, model=model, quality="fast")
+    np.testing.assert_array_equal(fast["vocals"], alone["vocals"])
+
+
 def test_blocks_of_any_size_give_the_same(rng, banded):
     y = music(rng, 1.0, 48_000)
     whole = split(y, 48_000, model=banded)["vocals"]
@@ -184,6 +200,7 @@ def test_classical_engines_sum_to_the_mix(rng, engine):
         ({"compat": True}, "not one of Spleeter's"),
         ({"high_band": "some"}, "average, zero, mix"),
         ({"segment_s": 0.1}, "between 1 and 600"),
+        ({"quality": "good"}, "best, fast"),
     ],
 )
 def test_options_that_make_no_sense(options, message, banded):

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiokit.dsp.masks import extend_upwards, harmonic_percussive, ratio_masks, repetition
-from audiokit.dsp.separate import Fifo, Masking, separate, separate_windows
+from audiokit.dsp.separate import Fifo, Masking, averaged, separate, separate_windows
 from audiokit.dsp.stft import stft
 from audiokit.dsp.wiener import WienerModel
 from audiokit.errors import ParameterError
@@ -54,6 +56,17 @@ def test_only_the_stems_wanted_in_the_order_wanted(rng):
     np.testing.assert_allclose(b, 0.25 * y, atol=2e-6)
     swapped = run(y, masking(), stems=["b", "a"])
     np.testing.assert_allclose(swapped[1], 0.75 * y, atol=2e-6)
+
+
+@pytest.mark.parametrize("block", [1, 77, 5000])
+def test_ways_at_different_paces_are_averaged_in_step(rng, block):
+    y = rng.standard_normal((2, 3001)).astype(np.float32)
+    quick, slow = masking(core=2), masking(core=40, before=3, after=11)
+    ways = [(0.25, quick), (0.75, replace(slow, masks=lambda X: 1 - slow.masks(X)))]
+    blocks = (y[:, k : k + block] for k in range(0, y.shape[1], block))
+    found = np.concatenate(list(averaged(blocks, ways, stems=["a"])), axis=2)
+    assert found.shape == (1, 2, 3001)
+    np.testing.assert_allclose(found[0], (0.25 * 0.75 + 0.75 * 0.25) * y, atol=2e-6)
 
 
 def local_masks(X: np.ndarray) -> np.ndarray:
