@@ -1,15 +1,18 @@
 """Mel inversion beside librosa on held-out sounds, in one run.
 
-    python -m tests.bench.bench_mel [CLIP...]
+    python -m tests.bench.bench_mel [CLIP...] [--soundfont FILE.sf2]
+    python -m tests.bench.bench_mel --vocoder FOLDER        a trained vocoder beside them, at its own front-end
 
 PESQ (wide band) and STOI of the speech clips; on all clips the mean difference of log mel bands (80 bands, natural
 log, 80 dB range), the log-spectral distance, and the multi-resolution STFT distance (spectral convergence plus mean
 difference of log magnitudes at 512, 1024 and 2048 samples, mean of the three). Speed is seconds of audio per second
-of processor time on one thread. No clip, speaker or song was in the training data of the shipped networks.
+of processor time on one thread. No clip, speaker, song or soundfont was in the training data of the shipped networks.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import sys
 import warnings
@@ -19,10 +22,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+from tests.arrangements import arrange, play
 from tests.bench.bench_invert import log_spectral_distance, timed
-from tests.bench.measure import publish, table
+from tests.bench.measure import have, publish, table
 
 SECONDS = 8
+ARRANGEMENTS = 5
+KINDS = ("speech", "music", "soundfont")
 SPEECH = (
     "speech/data/5703-47212-0000.hq.ogg",
     "speech/pyroomacoustics/input_samples/cmu_arctic_us_axb_a0004.wav",
@@ -43,8 +49,8 @@ MUSIC = (
 )
 
 
-def sounds(names: list[str], rate: int) -> list[tuple[str, bool, np.ndarray]]:
-    """Read (name, is speech, audio) at a rate; clips given by the user count as music unless "speech" is in them."""
+def sounds(names: list[str], rate: int, soundfont: str) -> list[tuple[str, str, np.ndarray]]:
+    """Read (name, kind, audio) at a rate; clips given by the user count as music unless "speech" is in them."""
     from audiokit import read
 
     folder = Path(__file__).resolve().parents[3] / "shared" / "audio"
@@ -56,7 +62,13 @@ def sounds(names: list[str], rate: int) -> list[tuple[str, bool, np.ndarray]]:
             continue
         y, _ = read(path, rate=rate, mono=True)
         y = y[:, : SECONDS * rate]
-        found.append((path.stem[:22], "speech" in str(path), y / np.abs(y).max() * np.float32(0.9)))
+        kind = "speech" if "speech" in str(path) else "music"
+        found.append((path.stem[:22], kind, y / np.abs(y).max() * np.float32(0.9)))
+    if Path(soundfont).exists() and have("fluidsynth") and not names:
+        for seed in range(900, 900 + ARRANGEMENTS):
+            y = play(arrange(seed, seconds=SECONDS + 2), soundfont, rate=rate)[:, rate : (SECONDS + 1) * rate]
+            y = y.mean(axis=0, keepdims=True)
+            found.append((f"arrangement {seed}", "soundfont", y / np.abs(y).max() * np.float32(0.9)))
     return found
 
 
@@ -94,7 +106,9 @@ def speech_scores(found: np.ndarray, y: np.ndarray, rate: int) -> tuple[float, f
     return float(pesq(16_000, one, other, "wb")), float(stoi(one, other, 16_000))
 
 
-def measure(y: np.ndarray, rate: int, preset: str, speech: bool) -> dict[str, tuple[float, ...]]:
+def measure(
+    y: np.ndarray, rate: int, preset: str, speech: bool, vocoder: str | None = None
+) -> dict[str, tuple[float, ...]]:
     """Invert one clip's mel bands in every way."""
     import librosa
 
@@ -107,8 +121,9 @@ def measure(y: np.ndarray, rate: int, preset: str, speech: bool) -> dict[str, tu
     mel = t.filters @ np.abs(stft(y, n_fft=t.n_fft, hop=t.hop))[0] ** t.power
 
     def theirs() -> np.ndarray:
+        bands = {"fmin": t.fmin, "fmax": t.fmax, "htk": t.htk, "norm": t.mel_norm}
         return librosa.feature.inverse.mel_to_audio(
-            mel, sr=rate, n_fft=t.n_fft, hop_length=t.hop, power=t.power, length=length
+            mel, sr=rate, n_fft=t.n_fft, hop_length=t.hop, power=t.power, length=length, **bands
         )[None]
 
     jobs = {
@@ -116,6 +131,8 @@ def measure(y: np.ndarray, rate: int, preset: str, speech: bool) -> dict[str, tu
         "audiokit --model none": lambda: audiokit.invert(X, t, length=length, model="none"),
         "audiokit (default)": lambda: audiokit.invert(X, t, length=length),
     }
+    if vocoder:
+        jobs[f"vocoder {Path(vocoder).name}"] = lambda: audiokit.invert(X, t, length=length, vocoder=vocoder)
     rows = {}
     for name, job in jobs.items():
         found, seconds = timed(job, runs=1)
@@ -126,37 +143,51 @@ def measure(y: np.ndarray, rate: int, preset: str, speech: bool) -> dict[str, tu
     return rows
 
 
-HEADER = ("method", "PESQ", "STOI", "log-mel L1", "speech", "music", "LSD dB", "MR-STFT", "x real time")
+HEADER = ("method", "PESQ", "STOI", "log-mel L1", "speech", "music", "soundfont", "LSD dB", "MR-STFT", "x real time")
 
 
 def main() -> None:
     """Print one table per front-end."""
     import audiokit
     from audiokit.dsp.presets import find_preset
+    from audiokit.models.checkpoint import read_card
 
     warnings.simplefilter("ignore")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("clips", nargs="*")
+    parser.add_argument("--soundfont", default="/usr/share/sounds/sf2/TimGM6mb.sf2")
+    parser.add_argument("--vocoder", help="model folder of a trained vocoder")
+    options = parser.parse_args()
+    presets, result = ["melgan", "cyclegan-music", "vocal-cyclegan"], "mel"
+    if options.vocoder:
+        card = read_card(Path(options.vocoder))
+        presets, result = [card["frontend"]["preset"]], "mel-vocoder"
     parts = []
-    for preset in ("melgan", "cyclegan-music", "vocal-cyclegan"):
+    for preset in presets:
         rate = find_preset(preset).fields["rate"]
         audiokit.invert(*audiokit.spectro(np.ones((1, rate), np.float32), rate, preset=preset))  # compile first
-        clips = sounds(sys.argv[1:], rate)
+        clips = sounds(options.clips, rate, options.soundfont)
         if not clips:
             sys.exit("no clips: give audio files as arguments")
-        results = [measure(y, rate, preset, speech) for _, speech, y in clips]
-        is_speech = np.array([speech for _, speech, _ in clips])
+        results = [measure(y, rate, preset, kind == "speech", options.vocoder) for _, kind, y in clips]
+        kinds = np.array([kind for _, kind, _ in clips])
         lines = []
         for name in results[0]:
             v = np.array([rows[name] for rows in results])
             pesq, stoi, mel, lsd, mrstft, speed = np.nanmean(v, axis=0)
-            talk, music = (v[mask, 2].mean() if mask.any() else np.nan for mask in (is_speech, ~is_speech))
-            lines.append(
-                (name, f"{pesq:.2f}", f"{stoi:.3f}", f"{mel:.3f}", f"{talk:.3f}", f"{music:.3f}", f"{lsd:.2f}",
-                 f"{mrstft:.2f}", f"{speed:.1f}")
-            )  # fmt: skip
+            each = [f"{v[kinds == kind, 2].mean():.3f}" if (kinds == kind).any() else "-" for kind in KINDS]
+            scores = [f"{pesq:.2f}", f"{stoi:.3f}", f"{mel:.3f}", *each, f"{lsd:.2f}", f"{mrstft:.2f}", f"{speed:.1f}"]
+            lines.append((name, *scores))
         parts.append(f"Preset {preset} ({rate:,} Hz):\n\n{table(HEADER, lines)}")
-    counts = f"{is_speech.sum()} clips of speech and {(~is_speech).sum()} of music and singing"
-    note = f"{counts}, {SECONDS} s each, of voices and pieces that no network was trained on; one processor thread."
-    publish("mel", "\n\n".join([note, *parts]))
+    speech, music, made = ((kinds == kind).sum() for kind in KINDS)
+    counts = f"{speech} clips of speech, {music} of music and singing, {made} arrangements played by a soundfont"
+    note = f"{counts}, {SECONDS} s each, none of which a network was trained on; one processor thread."
+    if options.vocoder:
+        log = (Path(options.vocoder) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        last = json.loads(log[-1])
+        minutes = f"at most {last['seconds'] / 60:.0f} minutes on one core"
+        note += f" The vocoder: {card['architecture']}, {last['step']} steps, {minutes}."
+    publish(result, "\n\n".join([note, *parts]))
 
 
 if __name__ == "__main__":
