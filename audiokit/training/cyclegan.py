@@ -11,7 +11,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,8 @@ from audiokit.models.style_models import seen
 from audiokit.training.adversarial import discriminator_loss, freeze, gan_loss
 from audiokit.training.data import Crops, Track
 from audiokit.training.image_pool import ImagePool
-from audiokit.training.loop import Recipe, update
+from audiokit.training.loop import update
 from audiokit.training.style import (
-    as_batch,
     copy_weights,
     generator_settings,
     make_generator,
@@ -37,6 +36,7 @@ from audiokit.training.style import (
     save_model,
     write_samples,
 )
+from audiokit.training.style_recipe import StyleRecipe
 
 #: Where the model of the way back is, inside the folder of the way there.
 REVERSE = "G_B"
@@ -81,7 +81,7 @@ class CycleGanSettings:
     seed: int = 0
 
 
-class CycleGan(Recipe):
+class CycleGan(StyleRecipe):
     """Train G_A (a to b) and G_B (b to a) with D_A (judges b) and D_B (judges a).
 
     Args:
@@ -107,10 +107,9 @@ class CycleGan(Recipe):
         paired: bool = False,
         card: Mapping[str, Any] | None = None,
     ) -> None:
-        torch.manual_seed(settings.seed)
-        self.frontend, self.s, self.device, self.card = frontend, settings, torch.device(device), dict(card or {})
+        super().__init__(frontend, settings, device=device, held=held, card=card)
+        self.s, self.paired = settings, paired
         self.a, self.b = Crops(a, frontend.frames), Crops(b, frontend.frames)
-        self.held, self.paired = held, paired
         options = generator_settings(settings)
         self.G_A, self.architecture = make_generator(settings.generator, frontend, options)
         self.G_B, _ = make_generator(settings.generator, frontend, options)
@@ -122,13 +121,9 @@ class CycleGan(Recipe):
             init_weights(judge)
         for network in self.modules().values():
             network.to(self.device)
-        self.adam_G = self._adam(self.G_A, self.G_B)
-        self.adam_D = self._adam(self.D_A, self.D_B)
+        self.adam_G = self.adam(self.G_A, self.G_B)
+        self.adam_D = self.adam(self.D_A, self.D_B)
         self.pools = {"A": ImagePool(settings.pool), "B": ImagePool(settings.pool)}
-
-    def _adam(self, *networks: nn.Module) -> torch.optim.Adam:
-        parameters = [parameter for network in networks for parameter in network.parameters()]
-        return torch.optim.Adam(parameters, lr=self.s.rate, betas=(0.5, 0.999))
 
     def modules(self) -> dict[str, nn.Module]:
         """Both generators and both discriminators, under the authors' names."""
@@ -137,14 +132,6 @@ class CycleGan(Recipe):
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """One Adam for the generators, one for the discriminators."""
         return {"G": self.adam_G, "D": self.adam_D}
-
-    def averaged(self) -> tuple[str, ...]:
-        """Only the generators are used afterwards."""
-        return ("G_A", "G_B")
-
-    def settings(self) -> dict[str, Any]:
-        """All options: a resumed run must share them."""
-        return {**asdict(self.s), "frontend": str(self.frontend)}
 
     def state(self) -> dict[str, Any]:
         """The pools."""
@@ -158,7 +145,7 @@ class CycleGan(Recipe):
     def step(self, rng: np.random.Generator, step: int) -> dict[str, float | Tensor]:
         """Update both generators on a batch of each side, then both discriminators."""
         s = self.s
-        a, b = (self._draw(crops, rng) for crops in (self.a, self.b))
+        a, b = (self.draw(crops, rng) for crops in (self.a, self.b))
         freeze([self.D_A, self.D_B], True)
         fake_b, fake_a = self.to_b(a), self.to_a(b)
         adversarial = gan_loss(self.judge_b(fake_b), True, kind=s.gan)
@@ -190,12 +177,6 @@ class CycleGan(Recipe):
     def judge_a(self, x: Tensor) -> Tensor:
         """Judge whether pictures are of side a."""
         return self.D_B(seen(x, self.frontend))
-
-    def _draw(self, crops: Crops, rng: np.random.Generator) -> Tensor:
-        x = as_batch(crops.draw(rng, self.s.batch), self.device)
-        if self.s.level_db:
-            x = torch.clamp(x - float(rng.uniform(0, self.s.level_db)) * self.frontend.transform.slope, min=-1)
-        return x
 
     def validate(self, folder: Path, step: int) -> dict[str, float]:
         """Write samples of both directions; measure the distance to the truth where it is known."""

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from audiokit.dsp.style import StyleFrontend, standard_frontend
 from audiokit.errors import InputError
 from audiokit.models.dcgan import Dcgan, Viewer
-from audiokit.training.adversarial import freeze, gan_loss
+from audiokit.training.adversarial import discriminator_loss, freeze, gan_loss
 from audiokit.training.data import Crops, Track, open_tracks
 from audiokit.training.loop import Recipe, fit, update
 from audiokit.training.options import RunOptions
@@ -101,11 +101,8 @@ class DcganRecipe(Recipe):
         real = self._draw(rng, self.choices.batch)
         fake = self.network(torch.randn(len(real), self.choices.latent, device=self.device))
         freeze([self.critic], False)
-        loss = 0.5 * (
-            gan_loss(self.critic(real), True, kind="vanilla")
-            + gan_loss(self.critic(fake.detach()), False, kind="vanilla")
-        )
-        losses: dict[str, float | Tensor] = {"critic": update(self.judge, loss)}
+        judged = update(self.judge, discriminator_loss(self.critic, real, fake, kind="vanilla"))
+        losses: dict[str, float | Tensor] = {"critic": judged}
         freeze([self.critic], True)
         loss = gan_loss(self.critic(fake), True, kind="vanilla")
         losses["generator"] = loss.detach()

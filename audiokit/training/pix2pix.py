@@ -10,7 +10,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from audiokit.models.patchgan import PatchGan
 from audiokit.models.style_models import seen
 from audiokit.training.adversarial import discriminator_loss, freeze, gan_loss
 from audiokit.training.data import PairedCrops, Track
-from audiokit.training.loop import Recipe, update
+from audiokit.training.loop import update
 from audiokit.training.style import (
     as_batch,
     copy_weights,
@@ -35,6 +35,7 @@ from audiokit.training.style import (
     save_model,
     write_samples,
 )
+from audiokit.training.style_recipe import StyleRecipe
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Pix2PixSettings:
     seed: int = 0
 
 
-class Pix2Pix(Recipe):
+class Pix2Pix(StyleRecipe):
     """Train one generator on pairs.
 
     Args:
@@ -99,9 +100,8 @@ class Pix2Pix(Recipe):
         held: tuple[Sequence[Track], Sequence[Track]] = ((), ()),
         card: Mapping[str, Any] | None = None,
     ) -> None:
-        torch.manual_seed(settings.seed)
-        self.frontend, self.s, self.device, self.card = frontend, settings, torch.device(device), dict(card or {})
-        self.crops, self.held = PairedCrops(a, b, frontend.frames), held
+        super().__init__(frontend, settings, device=device, held=held, card=card)
+        self.s, self.crops = settings, PairedCrops(a, b, frontend.frames)
         options = generator_settings(settings)
         self.G, self.architecture = make_generator(settings.generator, frontend, options)
         if settings.start:
@@ -111,8 +111,7 @@ class Pix2Pix(Recipe):
         init_weights(self.D)
         for network in (self.G, self.D):
             network.to(self.device)
-        self.adam_G = torch.optim.Adam(self.G.parameters(), lr=settings.rate, betas=(0.5, 0.999))
-        self.adam_D = torch.optim.Adam(self.D.parameters(), lr=settings.rate, betas=(0.5, 0.999))
+        self.adam_G, self.adam_D = self.adam(self.G), self.adam(self.D)
 
     def modules(self) -> dict[str, nn.Module]:
         """The generator and, if it takes part, the discriminator."""
@@ -121,14 +120,6 @@ class Pix2Pix(Recipe):
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """One Adam each."""
         return {"G": self.adam_G, "D": self.adam_D} if self.s.adversarial else {"G": self.adam_G}
-
-    def averaged(self) -> tuple[str, ...]:
-        """Only the generator is used afterwards."""
-        return ("G",)
-
-    def settings(self) -> dict[str, Any]:
-        """All options: a resumed run must share them."""
-        return {**asdict(self.s), "frontend": str(self.frontend)}
 
     def step(self, rng: np.random.Generator, step: int) -> dict[str, float | Tensor]:
         """Update the discriminator on a batch, then the generator on the same."""

@@ -13,7 +13,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,9 @@ from audiokit.errors import ParameterError
 from audiokit.models.travel_networks import Critic, Siamese, TravelGenerator
 from audiokit.training.adversarial import freeze
 from audiokit.training.data import Crops, Track
-from audiokit.training.loop import Recipe, update
-from audiokit.training.style import as_batch, copy_weights, paired_distance, save_model, write_samples
+from audiokit.training.loop import update
+from audiokit.training.style import copy_weights, paired_distance, save_model, write_samples
+from audiokit.training.style_recipe import StyleRecipe
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class TravelSettings:
     seed: int = 0
 
 
-class Travel(Recipe):
+class Travel(StyleRecipe):
     """Train G (a to b), its critic D and the siamese network S.
 
     Args:
@@ -93,12 +94,11 @@ class Travel(Recipe):
         paired: bool = False,
         card: Mapping[str, Any] | None = None,
     ) -> None:
-        torch.manual_seed(settings.seed)
+        super().__init__(frontend, settings, device=device, held=held, card=card)
         if frontend.frames % 4 or frontend.position:
             raise ParameterError(f"slices are of a multiple of 4 frames without --position, not {frontend.frames}")
-        self.frontend, self.s, self.device, self.card = frontend, settings, torch.device(device), dict(card or {})
+        self.s, self.paired = settings, paired
         self.a, self.b = (Crops(side, 2 * frontend.frames) for side in (a, b))
-        self.held, self.paired = held, paired
         sizes = {"ngf": settings.ngf, "blocks": settings.blocks, "norm": settings.norm, "output": settings.output}
         self.G = TravelGenerator(rows=frontend.bins, **sizes)
         if settings.start:
@@ -107,9 +107,7 @@ class Travel(Recipe):
         for network in self.modules().values():
             network.to(self.device)
         self.weight = slice_weight(frontend.frames).to(self.device)
-        learned = [*self.G.parameters(), *self.S.parameters()]
-        self.adam_G = torch.optim.Adam(learned, lr=settings.rate, betas=(0.5, 0.999))
-        self.adam_D = torch.optim.Adam(self.D.parameters(), lr=settings.rate, betas=(0.5, 0.999))
+        self.adam_G, self.adam_D = self.adam(self.G, self.S), self.adam(self.D)
 
     def modules(self) -> dict[str, nn.Module]:
         """Generator, critic and siamese network."""
@@ -119,18 +117,10 @@ class Travel(Recipe):
         """One Adam for the generator and the siamese network, which work together, one for the critic."""
         return {"G": self.adam_G, "D": self.adam_D}
 
-    def averaged(self) -> tuple[str, ...]:
-        """Only the generator is used afterwards."""
-        return ("G",)
-
-    def settings(self) -> dict[str, Any]:
-        """All options: a resumed run must share them."""
-        return {**asdict(self.s), "frontend": str(self.frontend)}
-
     def step(self, rng: np.random.Generator, step: int) -> dict[str, float | Tensor]:
         """Update the critic on a batch of each side, then the generator and the siamese network on the same."""
         s, frames = self.s, self.frontend.frames
-        a, b = (self._draw(crops, rng) for crops in (self.a, self.b))
+        a, b = (self.draw(crops, rng) for crops in (self.a, self.b))
         slices = cut_slices(a, frames)
         changed = self.G(slices)
         fake = join_slices(changed, self.weight)
@@ -153,12 +143,6 @@ class Travel(Recipe):
     def answer(self, x: Tensor) -> Tensor:
         """Map pictures (B, 1, bins, N) to pictures."""
         return self.G(x)
-
-    def _draw(self, crops: Crops, rng: np.random.Generator) -> Tensor:
-        x = as_batch(crops.draw(rng, self.s.batch), self.device)
-        if self.s.level_db:
-            x = torch.clamp(x - float(rng.uniform(0, self.s.level_db)) * self.frontend.transform.slope, min=-1)
-        return x
 
     def validate(self, folder: Path, step: int) -> dict[str, float]:
         """Write samples; measure the distance to the truth where it is known."""

@@ -1,4 +1,4 @@
-"""Options that `train cyclegan` and `train pix2pix` share."""
+"""Options that `train cyclegan`, `train pix2pix` and `train travel` share."""
 
 from __future__ import annotations
 
