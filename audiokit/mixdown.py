@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -71,20 +70,6 @@ def mix_files(inputs: Sequence[str], out: str | None, *, options: MixOptions, fo
             "channels": channels, "gains_db": [round(_db(track.factor), 2) for track in tracks],
             "peak_dbfs": round(_db(writer.peak), 2) if writer.peak else None, **balance, "warnings": warnings,
         }  # fmt: skip
-
-
-def print_report(report: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
-    """Say what was mixed: JSON on standard output, or a line on standard error."""
-    import json
-
-    if as_json:
-        print(json.dumps(report), flush=True)
-    if quiet:
-        return
-    if not as_json:
-        print(f"{' + '.join(report['inputs'])} -> {report['output']}", file=sys.stderr)
-    for warning in report["warnings"]:
-        print(f"audiokit: {report['output']}: {warning}", file=sys.stderr)
 
 
 class _Track:

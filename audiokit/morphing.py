@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any
 
 from audiokit.errors import ParameterError, UsageError
@@ -92,17 +91,3 @@ def morph_files(
         "inputs": [first, second], "output": out, "seconds": round(y.shape[1] / about.rate, 3), "engine": chosen,
         "warnings": warnings,
     }  # fmt: skip
-
-
-def print_report(report: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
-    """Say what was made: JSON on standard output, or a line on standard error."""
-    import json
-
-    if as_json:
-        print(json.dumps(report), flush=True)
-    if quiet:
-        return
-    if not as_json:
-        print(f"{' ~ '.join(report['inputs'])} -> {report['output']} ({report['engine']})", file=sys.stderr)
-    for warning in report["warnings"]:
-        print(f"audiokit: {report['output']}: {warning}", file=sys.stderr)

@@ -56,3 +56,24 @@ class Progress:
 
 def _count(done: int, total: int) -> str:
     return f"[{done}/{total}] " if total > 1 else ""
+
+
+def print_report(report: dict[str, Any], made: str, *, as_json: bool, quiet: bool) -> None:
+    """Say what a command that makes one file of several has made.
+
+    Args:
+        report: what `--json` prints; "output" and "warnings" are its own.
+        made: the line for people: what became of the inputs.
+        as_json: print the report on standard output instead of the line on standard error.
+        quiet: neither line nor warnings.
+    """
+    import json
+
+    if as_json:
+        print(json.dumps(report), flush=True)
+    if quiet:
+        return
+    if not as_json:
+        print(made, file=sys.stderr)
+    for warning in report["warnings"]:
+        print(f"audiokit: {report['output']}: {warning}", file=sys.stderr)

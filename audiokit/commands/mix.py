@@ -46,10 +46,13 @@ def mix(
       audiokit mix vocals.wav band.wav -o song.wav --balance 2dB --length first
       audiokit denoise vocals.wav -o - | audiokit mix - band.wav -o song.flac
     """
-    from audiokit.mixdown import MixOptions, mix_files, print_report
+    from audiokit.mixdown import MixOptions, mix_files
     from audiokit.options import decibels
+    from audiokit.progress import print_report
 
     gains = tuple(decibels(text, "--gain") for text in gain or ())
     level = None if balance is None else decibels(balance, "--balance")
     options = MixOptions(gains, length, level, clip, rate, channels, subtype)
-    print_report(mix_files(inputs, out, options=options, force=force), as_json=json and out != "-", quiet=quiet)
+    report = mix_files(inputs, out, options=options, force=force)
+    made = f"{' + '.join(report['inputs'])} -> {report['output']}"
+    print_report(report, made, as_json=json and out != "-", quiet=quiet)

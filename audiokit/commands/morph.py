@@ -49,7 +49,8 @@ def morph(
       audiokit morph take1.wav take2.wav -o blend.wav --align --amount 0.3
       audiokit morph flute.wav bell.wav -o new.wav --engine latent --model runs/dcgan
     """
-    from audiokit.morphing import morph_files, print_report
+    from audiokit.morphing import morph_files
+    from audiokit.progress import print_report
 
     report = morph_files(
         first,
@@ -63,4 +64,5 @@ def morph(
         subtype=subtype,
         force=force,
     )
-    print_report(report, as_json=json and out != "-", quiet=quiet)
+    made = f"{' ~ '.join(report['inputs'])} -> {report['output']} ({report['engine']})"
+    print_report(report, made, as_json=json and out != "-", quiet=quiet)

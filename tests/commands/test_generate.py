@@ -18,8 +18,6 @@ from audiokit.io.nsynth import read_notes
 from audiokit.models.checkpoint import shipped
 from tests.note_sets import RATE, synthetic_note
 
-pytestmark = pytest.mark.skipif("notes" not in shipped(), reason="the default model is not built")
-
 QUICK = {"seconds": 0.6, "attack_s": 0.0, "release_s": None, "distortion": 0.0, "reverb": 0.0, "rate": 16000, "seed": 0}
 
 
@@ -168,9 +166,7 @@ def test_refusals_name_the_way_out(capsys, tmp_path, monkeypatch, arguments, sta
 
 
 def test_another_kind_of_model_is_refused(tmp_path):
-    other = next((name for name in shipped() if not name.startswith("note")), None)
-    if other is None:
-        pytest.skip("no other model is shipped")
+    other = next(name for name in shipped() if not name.startswith("note"))
     with pytest.raises(audiokit.AudiokitError, match="is wanted") as caught:
         make(tmp_path / "x.wav", {"pitch": "60"}, model=other)
     assert caught.value.status == 5

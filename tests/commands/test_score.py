@@ -54,7 +54,6 @@ def test_folders_pair_by_name_and_compare_as_wholes(cli, tmp_path, rng):
 
 
 def test_stems_are_evaluated_together(cli, tmp_path, rng):
-    pytest.importorskip("museval")
     for folder in ("truth", "made"):
         (tmp_path / folder).mkdir()
     tones, hiss = plucks(rng, 2, RATE), noise(rng, 2, RATE, 0.05)

@@ -93,7 +93,8 @@ def test_flipped_bit_is_found(rng):
 
 
 def test_webdataset_reads_the_stream_as_it_is(tmp_path, rng):
-    wds = pytest.importorskip("webdataset", reason="a test dependency")
+    import webdataset as wds
+
     _y, chunks = _chunks(rng)
     (tmp_path / "s.tar").write_bytes(_stream(np.random.default_rng(20_240)))
     samples = list(wds.WebDataset(str(tmp_path / "s.tar"), shardshuffle=False).decode())
