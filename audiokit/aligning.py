@@ -7,17 +7,17 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiokit.batch import Job
 from audiokit.beat_output import Extras, check_extras, stem_of, write_extras
+from audiokit.engine.batch import Job
 from audiokit.errors import AudiokitError, InputError, MissingExtraError, ModelError, ParameterError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from audiokit.dsp.beats import Beats
-    from audiokit.dsp.key import Key
-    from audiokit.dsp.warp import Stretch, TimeMap
-    from audiokit.options import BatchOptions
+    from audiokit.dsp.rhythm.beats import Beats
+    from audiokit.dsp.rhythm.key import Key
+    from audiokit.dsp.rhythm.warp import Stretch, TimeMap
+    from audiokit.engine.options import BatchOptions
 
 #: Tempo changes by more than this factor are warned about.
 AUDIBLE_CHANGE = 1.25
@@ -93,7 +93,7 @@ def find_beats(y: np.ndarray, rate: int, options: AlignOptions, *, bpm: float | 
     """Track beats with the tracker that was asked for."""
     if options.tracker == "beat-this":
         return _beat_this(y, rate, options.device)
-    from audiokit.dsp.beats import track_beats
+    from audiokit.dsp.rhythm.beats import track_beats
 
     return track_beats(y, rate, bpm=bpm)
 
@@ -102,7 +102,7 @@ def _beat_this(y: np.ndarray, rate: int, device: str) -> Beats:
     """Beats of the package beat_this, moved from its frames of 20 ms to the attacks."""
     import numpy as np
 
-    from audiokit.dsp.beats import beat_confidence, refine
+    from audiokit.dsp.rhythm.beats import beat_confidence, refine
 
     try:
         from beat_this.inference import Audio2Beats
@@ -140,7 +140,7 @@ def beats_from_lists(
     """Make Beats of times and either positions in the bar or times of downbeats."""
     import numpy as np
 
-    from audiokit.dsp.beats import Beats
+    from audiokit.dsp.rhythm.beats import Beats
 
     times = np.asarray(times_s, np.float64)
     if len(positions):
@@ -171,7 +171,7 @@ def read_reference(options: AlignOptions) -> Reference:
         raise InputError(f"{options.to}: no beats found", hint="give its tempo with --bpm, or its beats with --beats")
     key = None
     if options.key == "match":
-        from audiokit.dsp.key import estimate_key
+        from audiokit.dsp.rhythm.key import estimate_key
 
         key = estimate_key(y, info.rate)
     return Reference(beats, info.rate, y.shape[1] / info.rate, key)
@@ -187,7 +187,7 @@ def make_plan(guide: np.ndarray, rate: int, length_s: float, options: AlignOptio
         options: how.
         reference: to what.
     """
-    from audiokit.dsp.warp import at_level, map_beats, plan_stretches, resolve_level, steady_grid
+    from audiokit.dsp.rhythm.warp import at_level, map_beats, plan_stretches, resolve_level, steady_grid
 
     beats = find_beats(guide, rate, options, bpm=options.track_bpm)
     if len(beats.times_s) < 2:
@@ -215,7 +215,7 @@ def make_plan(guide: np.ndarray, rate: int, length_s: float, options: AlignOptio
         raise InputError("nothing of the track is left after alignment", hint="keep everything with --fit all")
     semitones = 0
     if reference.key is not None:
-        from audiokit.dsp.key import estimate_key
+        from audiokit.dsp.rhythm.key import estimate_key
 
         semitones = estimate_key(guide, rate).shift_to(reference.key)
     stretches = plan_stretches(time_map, out_rate, length)
@@ -294,7 +294,7 @@ def are_stems(paths: Sequence[str]) -> bool:
 
 def plan_together(paths: Sequence[str], options: AlignOptions, reference: Reference) -> Plan:
     """One plan for several stems: beats, key and joins come from the mix, or from their sum."""
-    from audiokit.dsp.warp import place_joins
+    from audiokit.dsp.rhythm.warp import place_joins
     from audiokit.io.audio import read
 
     total, rate = sum_of(paths)
@@ -310,7 +310,7 @@ def plan_together(paths: Sequence[str], options: AlignOptions, reference: Refere
 
 
 def _at_rate(plan: Plan, rate: int) -> Plan:
-    from audiokit.dsp.warp import plan_stretches
+    from audiokit.dsp.rhythm.warp import plan_stretches
 
     length = round(plan.stretches[-1].stop * rate / plan.rate)
     return replace(plan, rate=rate, stretches=plan_stretches(plan.time_map, rate, length))
@@ -329,7 +329,7 @@ def align_file(
     job: Job, *, options: AlignOptions, extras: Extras, reference: Reference, plan: Plan | None = None
 ) -> dict[str, Any]:
     """Align one file: the task of the command. With a plan, the file is one stem of several."""
-    from audiokit.dsp.warp import render_stretches, warp
+    from audiokit.dsp.rhythm.warp import render_stretches, warp
     from audiokit.io.audio import Reader, read, write
 
     with Reader(job.source) as reader:
@@ -371,7 +371,7 @@ def align_all(
     """Align every input: stems of one song by one plan, other files each by its own."""
     from functools import partial
 
-    from audiokit.batch import expand, run
+    from audiokit.engine.batch import expand, run
 
     reference, plan = Reference(None), None
     if not batch.dry_run:
@@ -384,7 +384,7 @@ def align_all(
     task = partial(align_file, options=options, extras=extras, reference=reference, plan=plan)
     run(task, inputs, out, batch=batch, command="align-beats", options=asdict(options))
     if plan is not None:
-        from audiokit.dsp.warp import render_stretches
+        from audiokit.dsp.rhythm.warp import render_stretches
 
         total, rate = sum_of(files)
         moved = _resampled(total, rate, plan.rate)

@@ -14,9 +14,9 @@ from audiokit.io.audio import Reader, Writer
 if TYPE_CHECKING:
     import numpy as np
 
-    from audiokit.batch import Job
-    from audiokit.dsp.augment import Draw, Effect
-    from audiokit.options import BatchOptions
+    from audiokit.dsp.effects.augment import Draw, Effect
+    from audiokit.engine.batch import Job
+    from audiokit.engine.options import BatchOptions
 
 RECIPES = Path(__file__).parent / "recipes"
 #: Settings that name files; inside a recipe they are relative to it.
@@ -55,7 +55,7 @@ def read_recipe(spec: str) -> list[Effect]:
     >>> [effect.use for effect in read_recipe("notes")][-1]
     'Gain'
     """
-    from audiokit.dsp.augment import Effect, make_transform
+    from audiokit.dsp.effects.augment import Effect, make_transform
 
     path = RECIPES / f"{spec}.toml" if spec in recipe_names() else Path(spec)
     try:
@@ -103,7 +103,7 @@ def augment_file(job: Job, *, options: AugmentOptions) -> dict[str, Any]:
 
 
 def _augment_one(job: Job, target: str, name: str, copy: int, options: AugmentOptions) -> dict[str, Any]:
-    from audiokit.dsp.augment import augment, derive_seed
+    from audiokit.dsp.effects.augment import augment, derive_seed
 
     draws: list[list[Draw]] = []
 
@@ -125,7 +125,7 @@ def _stream(
 
     import numpy as np
 
-    from audiokit.dsp.augment import FADE_S, join_segments
+    from audiokit.dsp.effects.augment import FADE_S, join_segments
 
     with Reader(job.source) as reader:
         size = round(options.segment_s * reader.rate) if options.segment_s else 0
@@ -162,7 +162,7 @@ def _stream(
 
 def _segments(reader: Reader, size: int, fade: int) -> Iterator[np.ndarray]:
     """Pieces of `size` samples (everything for 0) that overlap by `fade`."""
-    from audiokit.dsp.cut import cut, even_spans
+    from audiokit.dsp.effects.cut import cut, even_spans
 
     if not size or (reader.length is not None and reader.length <= size):
         yield reader.read()
@@ -172,7 +172,7 @@ def _segments(reader: Reader, size: int, fade: int) -> Iterator[np.ndarray]:
 
 def repeat_file(job: Job, *, like: str, options: AugmentOptions) -> dict[str, Any]:
     """Do to a file what was done when another file was made."""
-    from audiokit.dsp.augment import Draw, repeat
+    from audiokit.dsp.effects.augment import Draw, repeat
     from audiokit.io.audio import info
 
     entries = [entry for entry in info(like).history if entry.get("name") == "augment" and "effects" in entry]
@@ -195,7 +195,7 @@ def augment_all(
     from dataclasses import replace
     from functools import partial
 
-    from audiokit.batch import run
+    from audiokit.engine.batch import run
 
     recorded = {"recipe": options.recipe, "copies": options.copies, "segment_s": options.segment_s}
     if like is not None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from audiokit.aligning import AlignOptions, Plan
-    from audiokit.dsp.beats import Beats
+    from audiokit.dsp.rhythm.beats import Beats
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _moved_reference(y: np.ndarray, rate: int, scale: float) -> np.ndarray:
     """The reference at the mean tempo."""
     import numpy as np
 
-    from audiokit.dsp.warp import TimeMap, warp
+    from audiokit.dsp.rhythm.warp import TimeMap, warp
 
     if scale == 1:
         return y
@@ -141,7 +141,7 @@ def save_grids(path: str, panels: Sequence[tuple[str, np.ndarray, int, np.ndarra
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from audiokit.dsp.onsets import onset_curves
+    from audiokit.dsp.rhythm.onsets import onset_curves
     from audiokit.io.image import save_figure
 
     figure = Figure(figsize=(11, 1.0 + 1.7 * len(panels)), dpi=100, layout="constrained")
@@ -162,7 +162,7 @@ def print_beats(inputs: Sequence[str], options: AlignOptions, extras: Extras, *,
     import json as json_module
 
     from audiokit.aligning import find_beats
-    from audiokit.batch import expand
+    from audiokit.engine.batch import expand
     from audiokit.io.audio import read, write
     from audiokit.io.beats import write_beat_list
 

@@ -15,8 +15,8 @@ from audiokit.io.audio import Reader, Writer
 if TYPE_CHECKING:
     import numpy as np
 
-    from audiokit.batch import Job
-    from audiokit.dsp.cut import Span
+    from audiokit.dsp.effects.cut import Span
+    from audiokit.engine.batch import Job
     from audiokit.io.audio import AudioInfo
 
 #: Written last into a folder of audio pieces: where each piece comes from.
@@ -44,7 +44,7 @@ class ChunkOptions:
 
 def check_options(options: ChunkOptions) -> None:
     """Refuse what makes no sense (UsageError, ParameterError)."""
-    from audiokit.dsp.cut import TAILS
+    from audiokit.dsp.effects.cut import TAILS
 
     if (options.every is None) == (options.at is None):
         raise UsageError("say where to cut", hint="either --every 6s, or --at beats, or --at silence")
@@ -62,8 +62,8 @@ def check_options(options: ChunkOptions) -> None:
 
 def _fixed(options: ChunkOptions, rate: int) -> tuple[int, int]:
     """Piece and overlap in samples, for --every."""
-    from audiokit.dsp.cut import even_spans
-    from audiokit.options import seconds
+    from audiokit.dsp.effects.cut import even_spans
+    from audiokit.engine.options import seconds
 
     if options.every is None:
         return 1, 0
@@ -101,14 +101,14 @@ def chunk(
     >>> [(start, piece.shape) for start, piece in chunk(np.zeros((2, 10)), 1, every_s=4)]
     [(0, (2, 4)), (4, (2, 4)), (8, (2, 2))]
     """
-    from audiokit.dsp.cut import cut, even_spans
+    from audiokit.dsp.effects.cut import cut, even_spans
 
     return list(cut([y], even_spans(round(every_s * rate), round(overlap_s * rate)), tail=tail))
 
 
 def chunk_file(job: Job, *, options: ChunkOptions) -> dict[str, Any]:
     """Cut one audio file into pieces: the task of the command."""
-    from audiokit.dsp.cut import cut
+    from audiokit.dsp.effects.cut import cut
 
     with ExitStack() as stack:
         reader = stack.enter_context(Reader(job.source, rate=options.rate, mono=options.mono))
@@ -147,8 +147,8 @@ class _Source:
 
 
 def _spans(source: _Source, reader: Reader, options: ChunkOptions) -> Iterator[Span] | list[Span]:
-    from audiokit.dsp.cut import LEVEL_S, beat_spans, block_levels, even_spans, silence_spans
-    from audiokit.options import seconds
+    from audiokit.dsp.effects.cut import LEVEL_S, beat_spans, block_levels, even_spans, silence_spans
+    from audiokit.engine.options import seconds
 
     rate = reader.rate
     if options.every is not None:
@@ -168,7 +168,7 @@ def _spans(source: _Source, reader: Reader, options: ChunkOptions) -> Iterator[S
         )
     import numpy as np
 
-    from audiokit.dsp.beats import track_beats
+    from audiokit.dsp.rhythm.beats import track_beats
 
     counted = _Counted(source.again())
     # Beats need no more than this; hours of music then fit in memory.
@@ -245,7 +245,7 @@ def _write_files(
 
 def join_file(job: Job) -> dict[str, Any]:
     """Put the pieces of a folder, chunk set or stream together again: the task of `chunk --join`."""
-    from audiokit.dsp.cut import join
+    from audiokit.dsp.effects.cut import join
 
     pieces, rate, channels, length, like = _open_pieces(job.source)
     with Writer(job.target, rate, channels, like=like, history=job.history, clip="allow", force=job.force) as writer:
@@ -284,7 +284,7 @@ def chunk_all(inputs: Sequence[str], out: str | None, options: ChunkOptions, *, 
     from dataclasses import asdict, replace
     from functools import partial
 
-    from audiokit.batch import run
+    from audiokit.engine.batch import run
 
     if join:
         # A folder of pieces is named by its index, so that it counts as one input.

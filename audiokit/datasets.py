@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from audiokit.batch import Task, expand, run
+from audiokit.engine.batch import Task, expand, run
+from audiokit.engine.options import BatchOptions
 from audiokit.errors import BatchError, InputError, UsageError
 from audiokit.io.files import PREFIX
 from audiokit.io.shards import pack, parse_bytes, parse_split, part_of
-from audiokit.options import BatchOptions
 
 
 def place_by_recording(relative: str, *, shares: dict[str, float], seed: int, folder: bool = False) -> str:

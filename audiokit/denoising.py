@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from audiokit.dsp.content import music_score
-from audiokit.dsp.denoise import PlainDenoiser, Rule, music_rule, noise_profile, noise_ratio_db
+from audiokit.dsp.separation.content import music_score
+from audiokit.dsp.separation.denoise import PlainDenoiser, Rule, music_rule, noise_profile, noise_ratio_db
 from audiokit.errors import InputError, ParameterError, UsageError
 
 if TYPE_CHECKING:
-    from audiokit.batch import Job
+    from audiokit.engine.batch import Job
 
 ENGINES = ("auto", "wiener", "gate", "mask", "neural")
 CONTENTS = ("auto", "speech", "music")
@@ -102,7 +102,7 @@ def denoise(
         strength: share of the noise reduction to apply, 0 (the input) to 1.
         noise: a recording of the noise alone (any channels, T) at the same rate, for the plain engines.
         model: name, folder or file of a denoiser for the neural engine.
-        threshold_db: for gate and mask; see `audiokit.dsp.denoise.Rule`.
+        threshold_db: for gate and mask; see `audiokit.dsp.separation.denoise.Rule`.
         hard: for the mask: all or nothing.
         device: where the network runs.
 
@@ -192,7 +192,7 @@ class AutoDenoiser:
         )
         self.choice = choice
         if choice.engine == "neural":
-            from audiokit.models.denoise import NeuralDenoiser, load_network, working_gain
+            from audiokit.models.voice.denoise import NeuralDenoiser, load_network, working_gain
 
             network, first_db = load_network(self._model or DEFAULT_MODEL, device=self._device)
             self._stream = NeuralDenoiser(
@@ -256,7 +256,7 @@ def check_options(options: DenoiseOptions) -> None:
     if options.model is not None and options.engine not in ("auto", "neural"):
         raise UsageError(f"--model: the {options.engine} engine uses none", hint="leave it out, or --engine neural")
     if options.model is not None and not Path(options.model).exists():
-        from audiokit.models.checkpoint import find
+        from audiokit.models.folder.checkpoint import find
 
         find(options.model)  # a name that nothing has is an error even where no speech asks for the model
     if options.noise is not None and not Path(options.noise).exists():

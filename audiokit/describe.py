@@ -27,7 +27,7 @@ def describe(source: str, *, check: bool = False, chunks: bool = False) -> dict[
         DamagedError: `check` found a difference.
     """
     from audiokit.io.chunkset import MANIFEST, is_chunks
-    from audiokit.models.checkpoint import CARD
+    from audiokit.models.folder.checkpoint import CARD
 
     path = Path(source)
     if source == "-":
@@ -122,7 +122,7 @@ def _describe_array(source: str) -> dict[str, Any]:
 
 
 def _describe_model(folder: Path, check: bool) -> dict[str, Any]:
-    from audiokit.models.checkpoint import WEIGHTS, read_card
+    from audiokit.models.folder.checkpoint import WEIGHTS, read_card
 
     card = read_card(folder)
     fields = {"what": "model", "path": str(folder), **card}
@@ -131,7 +131,7 @@ def _describe_model(folder: Path, check: bool) -> dict[str, Any]:
         raise DamagedError(f"{weights}: missing from the model folder")
     fields["bytes"] = weights.stat().st_size
     if check:
-        from audiokit.models.checkpoint import build, load_weights, read_safetensors
+        from audiokit.models.folder.checkpoint import build, load_weights, read_safetensors
 
         module = build(card["architecture"], card["settings"])
         load_weights(module, read_safetensors(weights), name=str(folder))

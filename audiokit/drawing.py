@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiokit.dsp.style import StyleFrontend, resolved
+from audiokit.dsp.spectrum.style import StyleFrontend, resolved
 from audiokit.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _WISHES = ("pitch", "velocity", "family", "source", "qualities", "instrument", "
 
 def draws(model: str) -> bool:
     """Tell whether a model draws sounds by itself (ModelError if there is none of that name)."""
-    from audiokit.models.checkpoint import find, read_card
+    from audiokit.models.folder.checkpoint import find, read_card
 
     return read_card(find(model)).get("kind") == KIND
 
@@ -43,7 +43,7 @@ def draw(model: str, *, count: int = 1, seed: int = 0, device: str = "cpu") -> t
     """
     import torch
 
-    from audiokit.models.checkpoint import load
+    from audiokit.models.folder.checkpoint import load
 
     network, card = load(model, kind=KIND, device=device)
     frontend = StyleFrontend.from_dict(card.get("frontend", {}))

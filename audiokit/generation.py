@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiokit.dsp.effects import drive, fade_in, reverb
+from audiokit.dsp.effects.effects import drive, fade_in, reverb
 from audiokit.errors import InputError, ParameterError, UsageError
-from audiokit.models.notes import DEFAULT, NoteModel, Sound, Wish, between
+from audiokit.models.notes.notes import DEFAULT, NoteModel, Sound, Wish, between
 
 if TYPE_CHECKING:
     from audiokit.io.midi import Score
@@ -30,7 +30,7 @@ class NoteSettings:
         seconds: how long a note lasts, its release included; a room's tail comes on top.
         attack_s: fade in this slowly; 0 keeps the sound's own attack.
         release_s: time to fall by 60 dB once let go; None keeps the sound's own release.
-        distortion, reverb: 0..1, see `audiokit.dsp.effects`.
+        distortion, reverb: 0..1, see `audiokit.dsp.effects.effects`.
         rate: sample rate in Hz.
         seed: source of everything random.
         nearest: play the nearest pitch the model has instead of refusing.
@@ -126,7 +126,7 @@ def generate(
     >>> y.shape, int(np.abs(np.fft.rfft(y[0, 2000:6000])).argmax() * 4)
     ((1, 8000), 440)
     """
-    from audiokit.models.notes import load
+    from audiokit.models.notes.notes import load
 
     loaded = load(model)
     settings = NoteSettings(seconds, attack_s, release_s, distortion, reverb, rate, seed)
@@ -318,7 +318,7 @@ def check_velocity(velocity: int) -> None:
 
 
 def _encode(model: NoteModel, path: Path, pitch: int | None) -> tuple[Sound, int]:
-    from audiokit.dsp.note_names import estimate_pitch
+    from audiokit.dsp.notes.names import estimate_pitch
     from audiokit.io.audio import read
     from audiokit.io.nsynth import named_note
 
@@ -343,7 +343,7 @@ def _check_pitch(
     if model.low <= pitch <= model.high:
         return pitch, ()
     if not nearest:
-        from audiokit.dsp.note_names import pitch_name
+        from audiokit.dsp.notes.names import pitch_name
 
         raise ParameterError(
             f"pitch {pitch:g} is outside what {model.name} plays:"

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from audiokit.engine.progress import Progress
 from audiokit.errors import UsageError
 from audiokit.generation import Note, NoteSettings, make_note
 from audiokit.io.audio import write
 from audiokit.io.files import check_free
 from audiokit.io.nsynth import INDEX, example, write_examples
-from audiokit.models.notes import NoteModel, Sound
-from audiokit.progress import Progress
+from audiokit.models.notes.notes import NoteModel, Sound
 
 AUDIO = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus", ".w64")
 _SHEET_LIMIT = 64
@@ -240,8 +240,8 @@ def _exactly(y: np.ndarray, n: int) -> np.ndarray:
 
 
 def _picture(y: np.ndarray, rate: int) -> np.ndarray:
-    from audiokit.dsp.mel import mel_filterbank
-    from audiokit.dsp.stft import stft
+    from audiokit.dsp.spectrum.mel import mel_filterbank
+    from audiokit.dsp.spectrum.stft import stft
 
     S = np.abs(stft(y[None], n_fft=2048, hop=max(512, len(y) // 160)))[0]
     mel = mel_filterbank(rate, 2048, 96) @ S

@@ -8,13 +8,13 @@ from typing import Any
 
 from audiokit import generation as g
 from audiokit.drawing import draws, write_drawn
-from audiokit.dsp.note_names import parse_pitches
+from audiokit.dsp.notes.names import parse_pitches
+from audiokit.engine.progress import Progress
 from audiokit.errors import ParameterError, UsageError
 from audiokit.generation_output import AUDIO, Output, write_folder, write_kit, write_one
 from audiokit.io.audio import history_entry
 from audiokit.io.files import check_free
-from audiokit.models.notes import NoteModel, Sound, Wish, load
-from audiokit.progress import Progress
+from audiokit.models.notes.notes import NoteModel, Sound, Wish, load
 
 _KIT_VELOCITIES = (40, 80, 120)
 

@@ -18,8 +18,8 @@ from audiokit.errors import DamagedError, InputError, ModelError, ParameterError
 from audiokit.io.chunkset import Head, Item, load_npy, open_chunks
 
 if TYPE_CHECKING:
-    from audiokit.batch import Job
-    from audiokit.dsp.transform import Transform
+    from audiokit.dsp.spectrum.transform import Transform
+    from audiokit.engine.batch import Job
     from audiokit.spectra import SpectroOptions
 
 METHODS = ("auto", "istft", "pghi", "griffin-lim")
@@ -139,7 +139,7 @@ def choose_engine(
         ModelError: the mel inverter or vocoder asked for does not fit the bands.
     """
     if options.vocoder is not None:
-        from audiokit.models.vocoder import VocoderEngine, load_vocoder
+        from audiokit.models.vocoders.vocoder import VocoderEngine, load_vocoder
 
         network, card = load_vocoder(options.vocoder, device=options.device)
         return VocoderEngine(transform, channels, network, card, options.vocoder)
@@ -163,7 +163,7 @@ class ExactEngine:
     """Invert complex spectra by least squares."""
 
     def __init__(self, transform: Transform, channels: int) -> None:
-        from audiokit.dsp.stft import IstftStream
+        from audiokit.dsp.spectrum.stft import IstftStream
 
         self.name, self.rate = "istft", transform.rate
         self._stream = IstftStream(channels=channels, **transform.synthesis)
@@ -189,8 +189,8 @@ class PhaseEngine:
         linear,
         source: Iterator[np.ndarray] | None,
     ) -> None:
-        from audiokit.dsp.phase import BandKeeper, PhaseSettings, PhaseStream
-        from audiokit.dsp.stft import IstftStream
+        from audiokit.dsp.spectrum.phase import BandKeeper, PhaseSettings, PhaseStream
+        from audiokit.dsp.spectrum.stft import IstftStream
 
         settings = PhaseSettings(
             transform.n_fft,
@@ -241,7 +241,7 @@ class SourceFrames:
 
     def take(self, count: int) -> np.ndarray:
         """Return the next frames (C, F, k), fewer than `count` once the sound is over."""
-        from audiokit.dsp.stft import StftStream
+        from audiokit.dsp.spectrum.stft import StftStream
 
         while self._blocks is not None and (self._held is None or self._held.shape[2] < count):
             block = next(self._blocks, None)
@@ -266,7 +266,7 @@ class ClassicalLinear:
 
     def push(self, frames: np.ndarray) -> np.ndarray:
         """Mel bands (C, n_mels, k) -> magnitude (C, F, k)."""
-        from audiokit.dsp.mel import mel_to_linear
+        from audiokit.dsp.spectrum.mel import mel_to_linear
 
         found = mel_to_linear(frames, self._transform.filters)
         return found if self._transform.power == 1 else np.sqrt(found)
@@ -280,8 +280,8 @@ def _mel_solver(transform: Transform, model: str | None) -> Any:
     name = fitting_model(transform) if model is None else model
     if name is None or name == "none":
         return ClassicalLinear(transform)
-    from audiokit.models.checkpoint import load
-    from audiokit.models.mel2linear import NetworkLinear
+    from audiokit.models.folder.checkpoint import load
+    from audiokit.models.vocoders.mel2linear import NetworkLinear
 
     network, card = load(name, kind="mel2linear")
     wanted = transform.front_end
@@ -296,7 +296,7 @@ def _mel_solver(transform: Transform, model: str | None) -> Any:
 
 def fitting_model(transform: Transform) -> str | None:
     """Name the shipped mel inverter that fits, if there is one."""
-    from audiokit.models.checkpoint import read_card, shipped
+    from audiokit.models.folder.checkpoint import read_card, shipped
 
     for name, folder in shipped().items():
         card = read_card(folder)
@@ -306,7 +306,7 @@ def fitting_model(transform: Transform) -> str | None:
 
 
 def _decoded(X: np.ndarray, transform: Transform, name: str) -> np.ndarray:
-    from audiokit.dsp.transform import decode
+    from audiokit.dsp.spectrum.transform import decode
 
     if not np.isfinite(X).all():
         raise DamagedError(f"{name}: holds NaN or infinity")
@@ -407,7 +407,7 @@ Chunks = Iterable[tuple[Item, np.ndarray]]
 
 def _open(source: str, bare: SpectroOptions) -> tuple[Head, Transform, Chunks, list[str]]:
     """Open what there is to invert, and find out what its numbers mean."""
-    from audiokit.dsp.transform import Transform
+    from audiokit.dsp.spectrum.transform import Transform
 
     path = Path(source)
     if source != "-" and path.suffix == ".npy" and not path.with_suffix(".json").exists():
@@ -424,8 +424,8 @@ def _open(source: str, bare: SpectroOptions) -> tuple[Head, Transform, Chunks, l
 
 def _open_bare(path: Path, bare: SpectroOptions) -> tuple[Head, Transform, Chunks, list[str]]:
     """Read another project's array, which only the options describe."""
-    from audiokit.dsp.presets import find_preset
-    from audiokit.dsp.transform import resolve
+    from audiokit.dsp.spectrum.presets import find_preset
+    from audiokit.dsp.spectrum.transform import resolve
     from audiokit.spectra import make_transform
 
     if bare.preset is None and (bare.kind is None or bare.rate is None):
@@ -461,7 +461,7 @@ def shape_bare(
     Raises:
         DamagedError: no arrangement known for this front-end has this shape.
 
-    >>> from audiokit.dsp.presets import find_preset
+    >>> from audiokit.dsp.spectrum.presets import find_preset
     >>> jazz = find_preset("cyclegan-music").transform("cyclegan-music")
     >>> [item.start for item, _ in shape_bare(np.zeros((3, 1, 128, 256)), jazz, "x.npy", step=128)]
     [0, 128, 256]

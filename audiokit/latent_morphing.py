@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from audiokit.dsp.morph import Curve, check_amount, curve_values
+from audiokit.dsp.effects.morph import Curve, check_amount, curve_values
 from audiokit.errors import InputError, ModelError, UsageError
 
 DEFAULT = "notes"
@@ -44,7 +44,7 @@ def morph_latent(
     for end, y in ((0.0, a), (1.0, b)):
         if all(value == end for _, value in points):
             return y.astype(np.float32, copy=True)
-    from audiokit.models.checkpoint import find, read_card
+    from audiokit.models.folder.checkpoint import find, read_card
 
     name = model or DEFAULT
     if read_card(find(name)).get("kind") == "morph":
@@ -56,8 +56,8 @@ def morph_latent(
 
 def _one_note(a: np.ndarray, b: np.ndarray, rate: int, amount: float, model: str) -> np.ndarray:
     """Render the note at a latent, pitch, length and level between those of two."""
-    from audiokit.dsp.note_names import estimate_pitch
-    from audiokit.models.notes import between, load
+    from audiokit.dsp.notes.names import estimate_pitch
+    from audiokit.models.notes.notes import between, load
 
     notes = load(model)
     sounds, pitches, lengths, levels = [], [], [], []
@@ -86,10 +86,10 @@ def _through_chunks(a: np.ndarray, b: np.ndarray, rate: int, points: Curve, mode
     """Project both sounds chunk by chunk, paint what lies between, and invert the whole."""
     import soxr
 
-    from audiokit.dsp.stft import stft
-    from audiokit.dsp.style import StyleFrontend, peak_of, picture, resolved
+    from audiokit.dsp.spectrum.stft import stft
+    from audiokit.dsp.spectrum.style import StyleFrontend, peak_of, picture, resolved
     from audiokit.inversion import invert
-    from audiokit.models.checkpoint import load
+    from audiokit.models.folder.checkpoint import load
 
     network, card = load(model, kind="morph")
     frontend = StyleFrontend.from_dict(card["frontend"])

@@ -11,17 +11,17 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from audiokit.batch import Job, expand, run, survey
-from audiokit.dsp.mastering import Aim, Plan, plan_level, render
+from audiokit.dsp.loudness.mastering import Aim, Plan, plan_level, render
+from audiokit.engine.batch import Job, expand, run, survey
 from audiokit.errors import InputError, UsageError
 from audiokit.io.audio import BLOCK, AudioInfo, Reader, Writer
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from audiokit.dsp.loudness import Meter
-    from audiokit.dsp.match import Reference
-    from audiokit.options import BatchOptions
+    from audiokit.dsp.loudness.loudness import Meter
+    from audiokit.dsp.loudness.match import Reference
+    from audiokit.engine.options import BatchOptions
 
 
 def normalize_files(
@@ -165,7 +165,7 @@ def measure_file(job: Job, *, dual_mono: bool = False) -> dict[str, Any]:
 
 
 def _meter(reader: Reader, dual_mono: bool) -> Meter:
-    from audiokit.dsp.loudness import Meter
+    from audiokit.dsp.loudness.loudness import Meter
 
     meter = Meter(reader.rate, reader.channels, dual_mono=dual_mono)
     for block in reader.blocks(BLOCK):
@@ -179,7 +179,7 @@ def listen_to(path: str, *, dual_mono: bool = False) -> Reference:
     Raises:
         InputError: it cannot be read, or is silent.
     """
-    from audiokit.dsp.match import listen
+    from audiokit.dsp.loudness.match import listen
 
     with Reader(path) as reader:
         reference = listen(reader.blocks(BLOCK), reader.rate, reader.channels, dual_mono=dual_mono)
@@ -205,8 +205,8 @@ def album_gain(sources: Sequence[str], aim: Aim) -> tuple[float, float]:
 
     import numpy as np
 
-    from audiokit.dsp.loudness import integrate
-    from audiokit.dsp.mastering import DEFAULT_TO
+    from audiokit.dsp.loudness.loudness import integrate
+    from audiokit.dsp.loudness.mastering import DEFAULT_TO
 
     powers, peaks, squares, seconds = [], [], 0.0, 0.0
     for source in sources:

@@ -1,4 +1,4 @@
-"""The measures of `audiokit.scoring` by name: our own from `audiokit.dsp.metrics`, others from their own libraries.
+"""The measures of `audiokit.scoring` by name: ours from `audiokit.dsp.spectrum.metrics`, others from their libraries.
 
 Each takes a `Pair` and returns values by name, nan where the measure is undefined.
 """
@@ -26,45 +26,45 @@ class Pair:
 
 
 def _si_sdr(pair: Pair) -> dict[str, float]:
-    from audiokit.dsp.metrics import si_sdr
+    from audiokit.dsp.spectrum.metrics import si_sdr
 
     return {"si_sdr_db": si_sdr(pair.reference, pair.estimate)}
 
 
 def _lsd(pair: Pair) -> dict[str, float]:
-    from audiokit.dsp.metrics import log_spectral_distance
+    from audiokit.dsp.spectrum.metrics import log_spectral_distance
 
     return {"lsd_db": log_spectral_distance(pair.reference, pair.estimate)}
 
 
 def _mrstft(pair: Pair) -> dict[str, float]:
-    from audiokit.dsp.metrics import multi_resolution_distance
+    from audiokit.dsp.spectrum.metrics import multi_resolution_distance
 
     return {"mrstft": multi_resolution_distance(pair.reference, pair.estimate)}
 
 
 def _mcd(pair: Pair) -> dict[str, float]:
-    from audiokit.dsp.metrics import mel_cepstral_distortion
+    from audiokit.dsp.spectrum.metrics import mel_cepstral_distortion
 
     return {"mcd_db": mel_cepstral_distortion(pair.reference, pair.estimate, pair.rate)}
 
 
 def _loudness(pair: Pair) -> dict[str, float]:
-    from audiokit.dsp.loudness import measure
+    from audiokit.dsp.loudness.loudness import measure
 
     levels = [measure(y, pair.rate).integrated_lufs for y in (pair.estimate, pair.reference)]
     return {"loudness_lu": levels[0] - levels[1] if all(map(math.isfinite, levels)) else math.nan}
 
 
 def _lag(pair: Pair) -> dict[str, float]:
-    from audiokit.dsp.metrics import find_lag
+    from audiokit.dsp.spectrum.metrics import find_lag
 
     lag_s, gain_db = find_lag(pair.reference, pair.estimate, pair.rate)
     return {"lag_ms": 1000 * lag_s, "gain_db": gain_db}
 
 
 def _checks(y: np.ndarray, rate: int) -> dict[str, float]:
-    from audiokit.dsp.metrics import self_checks
+    from audiokit.dsp.spectrum.metrics import self_checks
 
     return self_checks(y, rate)
 
@@ -152,7 +152,7 @@ def _stoi(pair: Pair) -> dict[str, float]:
 def _beats(pair: Pair) -> dict[str, float]:
     from warnings import catch_warnings, simplefilter
 
-    from audiokit.dsp.beats import track_beats
+    from audiokit.dsp.rhythm.beats import track_beats
 
     library = _extra("mir_eval.beat", "comparing beats")
     reference, estimate = (track_beats(y, pair.rate).times_s for y in (pair.reference, pair.estimate))
@@ -167,7 +167,7 @@ def _beats(pair: Pair) -> dict[str, float]:
 def _pitch(pair: Pair) -> dict[str, float]:
     import numpy as np
 
-    from audiokit.dsp.world import HOP_S, analyse_voice
+    from audiokit.dsp.voice.world import HOP_S, analyse_voice
 
     library = _extra("mir_eval.melody", "comparing pitches")
     rate = pair.rate if 16_000 <= pair.rate <= 48_000 else 16_000

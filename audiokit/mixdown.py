@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from audiokit.dsp.loudness import Meter
-from audiokit.dsp.mix import LENGTHS, balance_gain_db, check_gains, spread
+from audiokit.dsp.loudness.loudness import Meter
+from audiokit.dsp.loudness.mix import LENGTHS, balance_gain_db, check_gains, spread
 from audiokit.errors import InputError, ParameterError, UsageError
 from audiokit.io.audio import BLOCK, Reader, Writer, history_entry
 from audiokit.levels import replayable

@@ -46,8 +46,8 @@ def morph_files(
     Raises:
         UsageError: no output, standard input twice, or a model for an engine that has none.
     """
-    from audiokit.dsp.mix import spread
-    from audiokit.dsp.morph import choose_engine, morph
+    from audiokit.dsp.effects.morph import choose_engine, morph
+    from audiokit.dsp.loudness.mix import spread
     from audiokit.io.audio import history_entry, read, write
     from audiokit.io.files import check_free
 

@@ -13,8 +13,8 @@ import numpy as np
 from audiokit.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from audiokit.models.style_features import Features
-    from audiokit.models.style_optimizer import StyleOptimizer
+    from audiokit.models.style.features import Features
+    from audiokit.models.style.optimizer import StyleOptimizer
     from audiokit.stylizing import StylizeOptions
 
 ENGINES = ("model", "optimize")
@@ -41,7 +41,7 @@ def make_optimizer(options: StylizeOptions) -> tuple[StyleOptimizer, dict[str, A
         InputError: the style cannot be read, is silent or too short.
         ModelError: the features are no MelGAN discriminator.
     """
-    from audiokit.models.style_optimizer import StyleOptimizer
+    from audiokit.models.style.optimizer import StyleOptimizer
 
     path = Path(str(options.style))
     if not path.is_file():
@@ -55,8 +55,8 @@ def make_optimizer(options: StylizeOptions) -> tuple[StyleOptimizer, dict[str, A
 @lru_cache(maxsize=2)
 def _measured(style: str, _changed: int, spec: str, seed: int, device: str) -> tuple[Features, list[Any]]:
     from audiokit.io.audio import Reader
-    from audiokit.models.style_features import load_features
-    from audiokit.models.style_optimizer import STYLE_SECONDS, measure_style
+    from audiokit.models.style.features import load_features
+    from audiokit.models.style.optimizer import STYLE_SECONDS, measure_style
 
     features = load_features(spec, seed=seed, device=device)
     rate = features.frontend.transform.rate

@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiokit.batch import Job, expand, survey
+from audiokit.engine.batch import Job, expand, survey
 from audiokit.errors import BatchError, InputError, ParameterError, UsageError
 from audiokit.scoring import check_metrics, finite, score
 
 if TYPE_CHECKING:
-    from audiokit.options import BatchOptions
+    from audiokit.engine.options import BatchOptions
 
 
 def score_file(
@@ -146,7 +146,7 @@ def _between_folders(inputs: Sequence[str], reference: str, rate: int | None) ->
     """Compare two folders as wholes by the Frechet distance of what they sound like."""
     import numpy as np
 
-    from audiokit.dsp.metrics import EMBEDDING, embed, frechet_distance
+    from audiokit.dsp.spectrum.metrics import EMBEDDING, embed, frechet_distance
     from audiokit.io.audio import read
 
     if len(inputs) != 1 or not os.path.isdir(inputs[0]) or not os.path.isdir(reference):
@@ -161,7 +161,7 @@ def _between_folders(inputs: Sequence[str], reference: str, rate: int | None) ->
 
 
 def _print_table(reports: Sequence[dict[str, Any]], folders: dict[str, Any]) -> None:
-    from audiokit.dsp.metrics import mean_of
+    from audiokit.dsp.spectrum.metrics import mean_of
 
     if not reports:
         return

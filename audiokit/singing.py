@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiokit.dsp.plan import Music, Plan, SungNote, even_music, repeat_music
+from audiokit.dsp.voice.plan import Music, Plan, SungNote, even_music, repeat_music
 from audiokit.errors import InputError, ParameterError
 
 if TYPE_CHECKING:
-    from audiokit.dsp.world import Voice
+    from audiokit.dsp.voice.world import Voice
 
 ENGINES = ("world", "gan", "both")
 FITS = ("phrase", "trim", "loop")
@@ -40,7 +40,7 @@ class SingOptions:
         fit: what happens when speech and backing differ in length: "phrase" sings the whole phrases that fit,
             "trim" stops at the end of the backing, "loop" repeats the shorter of the two.
         pitch_correction: 0 the speaker's own intonation, 1 the melody.
-        vibrato_cents, portamento, formant_db, breath, evenness: see `audiokit.dsp.singing.Expression`.
+        vibrato_cents, portamento, formant_db, breath, evenness: see `audiokit.dsp.voice.singing.Expression`.
         harmony: added voices: "third", "fifth", "octave".
         balance: loudness of the vocal over the backing in LU, or "reference" for the published gains.
         quality: "best" tracks pitch with Harvest and iterates longer; "fast" with DIO.
@@ -190,10 +190,10 @@ def _sing_with_world(
     guide: tuple[np.ndarray, int] | None,
     plan: Any,
 ) -> Sung:
-    from audiokit.dsp.backing import hear_music
-    from audiokit.dsp.singing import Expression, harmonise, sing_plan
-    from audiokit.dsp.syllables import find_syllables
-    from audiokit.dsp.world import analyse_voice
+    from audiokit.dsp.voice.backing import hear_music
+    from audiokit.dsp.voice.singing import Expression, harmonise, sing_plan
+    from audiokit.dsp.voice.syllables import find_syllables
+    from audiokit.dsp.voice.world import analyse_voice
 
     mono, rate = one_voice(speech, rate)
     voice = analyse_voice(mono, rate, quality=how.quality)
@@ -246,9 +246,9 @@ def _read_plan(path: Any, syllables: Any, music: Music) -> Plan:
 def _make_plan(
     voice: Voice, syllables: Any, music: Music, how: SingOptions, melody: Any, guide: tuple[np.ndarray, int] | None
 ) -> Plan:
-    from audiokit.dsp.melody import compose, voice_range
-    from audiokit.dsp.plan import check_notes
-    from audiokit.dsp.rhythm import set_rhythm
+    from audiokit.dsp.voice.melody import compose, voice_range
+    from audiokit.dsp.voice.plan import check_notes
+    from audiokit.dsp.voice.rhythm import set_rhythm
 
     low, high = voice_range(voice.median_hz) if how.range == "auto" else read_range(how.range)
     if melody is not None or guide is not None:
@@ -269,9 +269,9 @@ def _given_melody(
     syllables: Any, music: Music, how: SingOptions, melody: Any, guide: Any, low: float, high: float
 ) -> tuple[list[SungNote], list[str]]:
     """Notes of a MIDI melody or a hummed guide, in the speaker's octave, with a syllable each."""
-    from audiokit.dsp.guide import hear_melody, snap
-    from audiokit.dsp.melody import fit_octave
-    from audiokit.dsp.world import analyse_voice
+    from audiokit.dsp.voice.guide import hear_melody, snap
+    from audiokit.dsp.voice.melody import fit_octave
+    from audiokit.dsp.voice.world import analyse_voice
     from audiokit.io.midi import Note, Score
     from audiokit.io.plan import score_to_notes
 
@@ -328,7 +328,7 @@ def _long_enough(
     syllables: Any, music: Music, backing: np.ndarray, rate: int, how: SingOptions
 ) -> tuple[Music, np.ndarray]:
     """Repeat the backing, from its first downbeat to its last, until the whole speech fits."""
-    from audiokit.dsp.rhythm import set_rhythm
+    from audiokit.dsp.voice.rhythm import set_rhythm
 
     needed = sum(s.end_s - s.start_s for s in syllables) * 4 + music.end_s
     tiled = repeat_music(music, needed)
@@ -363,7 +363,7 @@ def read_range(text: str) -> tuple[float, float]:
     >>> read_range("C3-Bb3"), read_range("48-60")
     ((48.0, 58.0), (48.0, 60.0))
     """
-    from audiokit.dsp.note_names import parse_pitch
+    from audiokit.dsp.notes.names import parse_pitch
 
     parts = re.fullmatch(r"\s*(\d+|[A-Ga-g][#b]?-?\d)\s*-\s*(\d+|[A-Ga-g][#b]?-?\d)\s*", text)
     if not parts:
@@ -376,7 +376,7 @@ def read_range(text: str) -> tuple[float, float]:
 
 def one_voice(y: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
     """Fold to mono (T,) and bring to a rate that WORLD accepts; the level is evened so that thresholds hold."""
-    from audiokit.dsp.world import MAX_RATE, MIN_RATE
+    from audiokit.dsp.voice.world import MAX_RATE, MIN_RATE
 
     mono = np.atleast_2d(y).mean(axis=0, dtype=np.float32)
     if not np.isfinite(mono).all():
@@ -408,7 +408,7 @@ def _later(y: np.ndarray, samples: int) -> np.ndarray:
 
 def _balance(sung: Sung, how: SingOptions) -> Sung:
     """Set the vocal's loudness against the backing where it sings."""
-    from audiokit.dsp.vocal_mel import level_gain
+    from audiokit.dsp.voice.vocal_mel import level_gain
 
     vocal, mix_gain = sung.vocal, 1.0
     if how.balance_lu is None:
@@ -426,7 +426,7 @@ def _balance(sung: Sung, how: SingOptions) -> Sung:
     vocal = vocal * np.float32(gain)
     warnings = sung.warnings
     if how.balance_lu is not None and float(np.abs(vocal).max(initial=0.0)) > 0.89:
-        from audiokit.dsp.limiter import Limiter
+        from audiokit.dsp.loudness.limiter import Limiter
 
         limiter = Limiter(sung.rate, 1, ceiling_dbtp=-1.0)
         vocal = np.concatenate([limiter.process(vocal), limiter.flush()], axis=1)
@@ -448,7 +448,7 @@ def _active(y: np.ndarray, rate: int) -> np.ndarray:
 
 def _loudness(y: np.ndarray, rate: int, *, dual_mono: bool = False) -> float | None:
     """Loudness in LUFS, None for silence or less than half a second."""
-    from audiokit.dsp.loudness import measure
+    from audiokit.dsp.loudness.loudness import measure
 
     if y.shape[1] < rate // 2:
         return None

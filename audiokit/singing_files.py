@@ -12,7 +12,7 @@ from audiokit.io.files import check_free
 from audiokit.singing import SingOptions, sing
 
 if TYPE_CHECKING:
-    from audiokit.batch import Job
+    from audiokit.engine.batch import Job
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def check_files(inputs: Sequence[str], files: SingFiles) -> None:
     Raises:
         UsageError: they would.
     """
-    from audiokit.batch import expand
+    from audiokit.engine.batch import expand
 
     single = [
         p for p in (files.mix, files.plan) if p and not _is_folder(p) and not (p == files.plan and Path(p).exists())

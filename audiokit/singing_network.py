@@ -16,7 +16,7 @@ DEFAULT_MODEL = "sing-gan"
 def _load(how: SingOptions) -> Any:
     import torch
 
-    from audiokit.models.checkpoint import load, pick_device
+    from audiokit.models.folder.checkpoint import load, pick_device
 
     device = pick_device(how.device)
     model, card = load(how.model or DEFAULT_MODEL, kind="sing", device=device)
@@ -31,7 +31,7 @@ def _load(how: SingOptions) -> Any:
 
 def sing_with_network(speech: np.ndarray, rate: int, backing: np.ndarray, backing_rate: int, how: SingOptions) -> Sung:
     """The published way: mel columns of speech and backing in, mel columns of a vocal out, phase found anew."""
-    from audiokit.dsp.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
+    from audiokit.dsp.voice.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
 
     apply, _ = _load(how)
     mono, own = one_voice(speech, rate)
@@ -60,7 +60,7 @@ def sing_with_network(speech: np.ndarray, rate: int, backing: np.ndarray, backin
 
 def refine(sung: Sung, how: SingOptions) -> Sung:
     """Let the network correct the spectrum of what the default engine sang; pitch and phase are kept."""
-    from audiokit.dsp.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
+    from audiokit.dsp.voice.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
 
     apply, _ = _load(how)
     x = resample(sung.vocal, sung.rate, RATE, None)[0]
@@ -93,7 +93,7 @@ def speak(vocal: np.ndarray, rate: int, **options: Any) -> np.ndarray:
     Returns:
         Audio (1, T), float32, at the same rate.
     """
-    from audiokit.dsp.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
+    from audiokit.dsp.voice.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
 
     how = SingOptions(**options)
     apply, _ = _load(how)

@@ -16,8 +16,8 @@ from audiokit.io.chunkset import Head, create_chunks
 if TYPE_CHECKING:
     import numpy as np
 
-    from audiokit.batch import Job
-    from audiokit.dsp.transform import Transform
+    from audiokit.dsp.spectrum.transform import Transform
+    from audiokit.engine.batch import Job
 
 _BLOCK = 1 << 16
 _PICTURE_COLUMNS = 2400
@@ -30,7 +30,7 @@ class SpectroOptions:
     """What `spectro` makes; None means the preset's value, or the general default.
 
     Attributes:
-        kind, n_fft, hop, window, n_mels, fmin, fmax, scale: as in `audiokit.dsp.transform.Transform`.
+        kind, n_fft, hop, window, n_mels, fmin, fmax, scale: as in `audiokit.dsp.spectrum.transform.Transform`.
         rate: sample rate to work at in Hz (the input's, or the preset's).
         preset: name of a front-end.
         mono: average the channels first.
@@ -93,7 +93,7 @@ def spectro(
     >>> X.shape, transform.scale
     ((2, 80, 87), 'log10')
     """
-    from audiokit.dsp.transform import forward
+    from audiokit.dsp.spectrum.transform import forward
 
     options = SpectroOptions(kind, n_fft, hop, window, n_mels, fmin, fmax, scale, preset=preset)
     transform = make_transform(options, rate)
@@ -111,8 +111,8 @@ def make_transform(options: SpectroOptions, rate: int) -> Transform:
     Raises:
         ParameterError: an option is unknown or out of range, or the result could not be turned back.
     """
-    from audiokit.dsp.presets import find_preset, matching_presets
-    from audiokit.dsp.transform import Transform
+    from audiokit.dsp.spectrum.presets import find_preset, matching_presets
+    from audiokit.dsp.spectrum.transform import Transform
 
     names = ("kind", "n_fft", "hop", "window", "n_mels", "fmin", "fmax", "scale")
     given: dict[str, Any] = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
@@ -153,7 +153,7 @@ def _reframed(given: dict[str, Any], base: Transform) -> dict[str, Any]:
 def _check_overlap(transform: Transform) -> None:
     import numpy as np
 
-    from audiokit.dsp.stft import overlap_add, window_values
+    from audiokit.dsp.spectrum.stft import overlap_add, window_values
 
     squared = window_values(transform.window, transform.n_fft) ** 2
     count = 2 * -(-transform.n_fft // transform.hop) + 1
@@ -169,11 +169,11 @@ def _check_overlap(transform: Transform) -> None:
 def chunk_frames(options: SpectroOptions, transform: Transform) -> tuple[int | None, int]:
     """Turn --chunk and --overlap into frames; the chunk is None for one chunk of everything.
 
-    >>> from audiokit.dsp.transform import Transform
+    >>> from audiokit.dsp.spectrum.transform import Transform
     >>> chunk_frames(SpectroOptions(chunk="6s", overlap="64f"), Transform(rate=22050, n_fft=1024, hop=256))
     (517, 64)
     """
-    from audiokit.dsp.presets import find_preset
+    from audiokit.dsp.spectrum.presets import find_preset
 
     chunk, overlap = options.chunk, options.overlap
     preset = find_preset(options.preset) if options.preset else None
@@ -193,7 +193,7 @@ def chunk_frames(options: SpectroOptions, transform: Transform) -> tuple[int | N
 
 
 def _frames(text: str, name: str, transform: Transform) -> int:
-    from audiokit.options import seconds
+    from audiokit.engine.options import seconds
 
     if text.endswith("f") and text[:-1].isdigit():
         return int(text[:-1])
@@ -221,7 +221,7 @@ def spectro_file(job: Job, *, options: SpectroOptions) -> dict[str, Any]:
 
 def _rate(options: SpectroOptions) -> int | None:
     if options.rate is None and options.preset is not None:
-        from audiokit.dsp.presets import find_preset
+        from audiokit.dsp.spectrum.presets import find_preset
 
         return find_preset(options.preset).fields["rate"]
     return options.rate
@@ -276,7 +276,7 @@ class _Replay(_Once):
 
 
 def _spectra(stream: _Once, channels: int, transform: Transform) -> Iterator[np.ndarray]:
-    from audiokit.dsp.stft import StftStream
+    from audiokit.dsp.spectrum.stft import StftStream
 
     frames = StftStream(channels=channels, **transform.framing)
     for block in stream.blocks():
@@ -285,7 +285,7 @@ def _spectra(stream: _Once, channels: int, transform: Transform) -> Iterator[np.
 
 
 def _measure(stream: _Once, channels: int, transform: Transform) -> Transform:
-    from audiokit.dsp.transform import energies, resolve
+    from audiokit.dsp.spectrum.transform import energies, resolve
 
     peak = 0.0
     for S in _spectra(stream, channels, transform):
@@ -294,7 +294,7 @@ def _measure(stream: _Once, channels: int, transform: Transform) -> Transform:
 
 
 def _write(job: Job, stream: _Once, reader: Reader, transform: Transform, options: SpectroOptions) -> dict[str, Any]:
-    from audiokit.dsp.transform import encode
+    from audiokit.dsp.spectrum.transform import encode
 
     chunk, overlap = chunk_frames(options, transform)
     if Path(job.target).suffix == ".npy":
@@ -379,9 +379,9 @@ def _draw(job: Job, stream: _Once, reader: Reader, transform: Transform) -> dict
     """Draw the level of every bin over time; columns are merged as they come, so that hours fit."""
     import numpy as np
 
-    from audiokit.dsp.mel import hz_to_mel, mel_to_hz
-    from audiokit.dsp.stft import window_values
-    from audiokit.dsp.transform import energies
+    from audiokit.dsp.spectrum.mel import hz_to_mel, mel_to_hz
+    from audiokit.dsp.spectrum.stft import window_values
+    from audiokit.dsp.spectrum.transform import energies
     from audiokit.io.image import save_spectrogram
 
     columns = np.zeros((reader.channels, transform.bins, 0), np.float32)

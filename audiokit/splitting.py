@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiokit.batch import Job
+from audiokit.engine.batch import Job
 
 if TYPE_CHECKING:
-    from audiokit.models.separator import Settings
+    from audiokit.models.separation.separator import Settings
 
 _BITS = {"PCM_16": 16, "PCM_24": 24, "PCM_S8": 8, "PCM_U8": 8}
 #: Samples read at a time.
@@ -36,7 +36,7 @@ def split_file(job: Job, *, settings: Settings, subtype: str | None = None, clip
         ParameterError, ModelError, MissingExtraError: as for `audiokit.split`.
     """
     from audiokit.io.audio import Reader, Writer
-    from audiokit.models.separator import Separation
+    from audiokit.models.separation.separator import Separation
 
     with ExitStack() as stack:
         reader = stack.enter_context(Reader(job.source))

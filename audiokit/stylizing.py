@@ -18,8 +18,8 @@ import numpy as np
 from audiokit.errors import ParameterError, UsageError
 
 if TYPE_CHECKING:
-    from audiokit.batch import Job
-    from audiokit.models.stylizer import Stylizer
+    from audiokit.engine.batch import Job
+    from audiokit.models.style.stylizer import Stylizer
 
 DEFAULT_MODEL = "piano-to-vibraphone"
 _BLOCK = 1 << 16
@@ -73,8 +73,8 @@ class StylizeOptions:
 
     def check(self) -> None:
         """Refuse wrong values, and a model that is not there, before anything is read."""
-        from audiokit.dsp.presets import find_preset
-        from audiokit.models.stylizer import PHASES
+        from audiokit.dsp.spectrum.presets import find_preset
+        from audiokit.models.style.stylizer import PHASES
         from audiokit.optimizing import check_engine
 
         find_preset(self.preset)
@@ -93,7 +93,7 @@ def output_suffix(inputs: Sequence[str]) -> str:
     >>> output_suffix(["-"])
     '.wav'
     """
-    from audiokit.batch import expand
+    from audiokit.engine.batch import expand
 
     if "-" in inputs:
         return ".wav"
@@ -173,10 +173,10 @@ def stylize(
 
 def make_stylizer(options: StylizeOptions) -> tuple[Stylizer, dict[str, Any]]:
     """Load the model and check the options; returns the stylizer and the model's card."""
-    from audiokit.dsp.presets import find_preset
-    from audiokit.models.checkpoint import pick_device
-    from audiokit.models.style_models import load_style_model
-    from audiokit.models.stylizer import Stylizer
+    from audiokit.dsp.spectrum.presets import find_preset
+    from audiokit.models.folder.checkpoint import pick_device
+    from audiokit.models.style.style_models import load_style_model
+    from audiokit.models.style.stylizer import Stylizer
 
     find_preset(options.preset)
     device = pick_device(options.device)
@@ -293,7 +293,7 @@ class Spool:
 
 def loudness_gain(before: Iterator[np.ndarray], after: Iterator[np.ndarray], rate: int, channels: int) -> float:
     """Compute the factor that gives one sound the loudness of another: integrated, or RMS where that is undefined."""
-    from audiokit.dsp.loudness import LOWEST_RATE, Meter
+    from audiokit.dsp.loudness.loudness import LOWEST_RATE, Meter
 
     readings = []
     for blocks in (before, after):

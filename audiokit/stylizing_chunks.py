@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiokit.dsp.style import StyleFrontend, gain_db, peak_of, picture, resolved, same_picture, spread_gain
-from audiokit.dsp.transform import Transform, encode, scale_values
+from audiokit.dsp.spectrum.style import StyleFrontend, gain_db, peak_of, picture, resolved, same_picture, spread_gain
+from audiokit.dsp.spectrum.transform import Transform, encode, scale_values
 from audiokit.errors import InputError
 from audiokit.stylizing import Spool, StylizeOptions, change_sound, make_stylizer
 
 if TYPE_CHECKING:
-    from audiokit.batch import Job
+    from audiokit.engine.batch import Job
     from audiokit.io.chunkset import Head
-    from audiokit.models.stylizer import Stylizer
+    from audiokit.models.style.stylizer import Stylizer
 
 _FRAMES = 512
 
@@ -72,7 +72,7 @@ class _Complex:
 
     def run(self) -> Transform:
         """Make the changed sound; returns the transform of what `values` yields."""
-        from audiokit.dsp.stft import IstftStream
+        from audiokit.dsp.spectrum.stft import IstftStream
         from audiokit.inversion import join_chunks
 
         back = IstftStream(channels=self.head.channels, **self.transform.synthesis)
@@ -84,7 +84,7 @@ class _Complex:
 
     def values(self) -> Iterator[np.ndarray]:
         """Yield the spectrum of the changed sound, as stored values."""
-        from audiokit.dsp.stft import StftStream
+        from audiokit.dsp.spectrum.stft import StftStream
 
         stream = StftStream(channels=self.head.channels, **self.transform.framing)
         for block in self.changed.blocks():

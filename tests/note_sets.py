@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiokit.dsp.notes import midi_to_hz
+from audiokit.dsp.notes.notes import midi_to_hz
 from audiokit.io.audio import write
 from audiokit.io.nsynth import example, write_examples
 

@@ -204,7 +204,8 @@ def test_input_deleted_before_its_turn(tmp_path, cli):
     """A file that vanishes during a batch is one failure among the others."""
     code = """
 import os, sys
-from audiokit import batch, spectra
+from audiokit import spectra
+from audiokit.engine import batch
 from audiokit.cli import run
 real = spectra.spectro_file
 def task(job, **options):

@@ -128,7 +128,7 @@ def test_manifest(tmp_path_factory, data):
 @BOUNDED
 @given(st.data())
 def test_model_card(tmp_path_factory, data):
-    from audiokit.models.checkpoint import FORMAT, read_card
+    from audiokit.models.folder.checkpoint import FORMAT, read_card
 
     folder = tmp_path_factory.mktemp("fuzz")
     fields = {"format": FORMAT, "version": 1, "architecture": "patchgan", "settings": {}, "kind": "x"}
@@ -149,7 +149,7 @@ def test_midi(tmp_path_factory, data):
 
 
 def _bundle(folder):
-    from tests.io.test_tfbundle import write_bundle
+    from tests.models.folder.test_tfbundle import write_bundle
 
     write_bundle(folder / "model", {"conv/bias": np.ones(3, np.float32), "conv/kernel": np.ones((2, 2), np.float32)})
     return (folder / "model.index").read_bytes()
@@ -157,7 +157,7 @@ def _bundle(folder):
 
 def sealed(content: bytes) -> bytes:
     """Give the blocks of a damaged index fresh checksums, so that the damage is read instead of refused at once."""
-    from audiokit.io.tfbundle import _varint, crc32c, mask
+    from audiokit.models.folder.tfbundle import _varint, crc32c, mask
 
     data, position = bytearray(content), 0
     try:
@@ -178,7 +178,7 @@ def sealed(content: bytes) -> bytes:
 def test_tensorflow_index(tmp_path_factory, data):
     import tracemalloc
 
-    from audiokit.io.tfbundle import Bundle
+    from audiokit.models.folder.tfbundle import Bundle
 
     folder = tmp_path_factory.mktemp("fuzz")
     content = data.draw(mutations(_bundle(folder)))
@@ -210,7 +210,7 @@ def varint(number: int) -> bytes:
 def test_tensorflow_index_with_hostile_numbers(tmp_path, entry):
     import struct
 
-    from audiokit.io.tfbundle import Bundle, crc32c, mask
+    from audiokit.models.folder.tfbundle import Bundle, crc32c, mask
 
     def block(pairs):
         out = b"".join(bytes([0, len(k), len(v)]) + k + v for k, v in pairs) + struct.pack("<II", 0, 1)

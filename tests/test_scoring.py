@@ -42,8 +42,8 @@ def test_pesq_and_stoi_are_the_libraries_own_on_a_golden_pair(shared):
 
 def test_beat_and_pitch_measures_are_mir_evals_own_on_golden_sounds(shared):
     beat, melody = quiet(pytest.importorskip, "mir_eval.beat"), quiet(pytest.importorskip, "mir_eval.melody")
-    from audiokit.dsp.beats import track_beats
-    from audiokit.dsp.world import HOP_S, analyse_voice
+    from audiokit.dsp.rhythm.beats import track_beats
+    from audiokit.dsp.voice.world import HOP_S, analyse_voice
 
     folder, rate = shared / "audio/stems/everythingisremixed/4.Potassium_1", 44_100
     drums, mixture = (read(folder / f"{name}.flac")[0][:, : 6 * rate] for name in ("drums", "mixture"))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import BatchOptions, Clip, Inputs, Out, Subtype, batch_options
+from audiokit.engine.options import BatchOptions, Clip, Inputs, Out, Subtype, batch_options
 
 
 @batch_options

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import BatchOptions, Clip, Inputs, Out, Seed, Subtype, batch_options
+from audiokit.engine.options import BatchOptions, Clip, Inputs, Out, Seed, Subtype, batch_options
 
 
 @batch_options
@@ -41,7 +41,7 @@ def augment(
       audiokit augment talk.wav -o again.wav --like varied.wav
     """
     from audiokit.augmenting import AugmentOptions, augment_all, read_recipe
-    from audiokit.options import seconds
+    from audiokit.engine.options import seconds
 
     length = 0.0 if segment in ("0", "0s") else seconds(segment, "--segment")
     effects = () if like else tuple(read_recipe(recipe))

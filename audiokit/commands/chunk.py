@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import BatchOptions, Inputs, Mono, Out, Rate, batch_options
+from audiokit.engine.options import BatchOptions, Inputs, Mono, Out, Rate, batch_options
 
 
 @batch_options
@@ -49,7 +49,7 @@ def chunk(
       audiokit chunk song.wav --every 6s --format chunks -o - | audiokit chunk - --join -o same.wav
     """
     from audiokit.chunking import ChunkOptions, chunk_all
-    from audiokit.options import decibels
+    from audiokit.engine.options import decibels
 
     level = decibels(threshold, "--threshold")
     options = ChunkOptions(every, overlap, tail, at, beats, level, min, max, pause, format, rate, mono)

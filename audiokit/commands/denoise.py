@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import BatchOptions, Clip, Device, Inputs, Model, Out, Subtype, batch_options
+from audiokit.engine.options import BatchOptions, Clip, Device, Inputs, Model, Out, Subtype, batch_options
 
 
 @batch_options
@@ -53,8 +53,8 @@ def denoise(
     from dataclasses import asdict
     from functools import partial
 
-    from audiokit.batch import run
     from audiokit.denoising import DenoiseOptions, check_options, denoise_file
+    from audiokit.engine.batch import run
 
     options = DenoiseOptions(engine, content, strength, noise, model, threshold, hard, device, clip, subtype)
     check_options(options)

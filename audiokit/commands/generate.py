@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import Device, Force, Json, Out, Quiet, Seed, Subtype
+from audiokit.engine.options import Device, Force, Json, Out, Quiet, Seed, Subtype
 
 
 def generate(

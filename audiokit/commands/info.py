@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import Json
+from audiokit.engine.options import Json
 
 
 def info(

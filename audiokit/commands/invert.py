@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audiokit.commands.spectro import Fmax, Fmin, Hop, NFft, NMels, Window
-from audiokit.options import BatchOptions, Device, Inputs, Out, Seed, batch_options
+from audiokit.engine.options import BatchOptions, Device, Inputs, Out, Seed, batch_options
 
 _BARE = "For a bare .npy: "
 
@@ -77,7 +77,7 @@ def invert(
     from dataclasses import asdict
     from functools import partial
 
-    from audiokit.batch import run
+    from audiokit.engine.batch import run
     from audiokit.inversion import InvertOptions, invert_file
     from audiokit.spectra import SpectroOptions
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import Clip, Force, Json, Out, Quiet, Subtype
+from audiokit.engine.options import Clip, Force, Json, Out, Quiet, Subtype
 
 
 def mix(
@@ -46,9 +46,9 @@ def mix(
       audiokit mix vocals.wav band.wav -o song.wav --balance 2dB --length first
       audiokit denoise vocals.wav -o - | audiokit mix - band.wav -o song.flac
     """
+    from audiokit.engine.options import decibels
+    from audiokit.engine.progress import print_report
     from audiokit.mixdown import MixOptions, mix_files
-    from audiokit.options import decibels
-    from audiokit.progress import print_report
 
     gains = tuple(decibels(text, "--gain") for text in gain or ())
     level = None if balance is None else decibels(balance, "--balance")

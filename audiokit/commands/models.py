@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audiokit.cli import CONTEXT
-from audiokit.options import Force, Json, Quiet
+from audiokit.engine.options import Force, Json, Quiet
 
 app = typer.Typer(
     name="models",
@@ -36,7 +36,7 @@ def list_models(json: Json = False) -> None:
     Examples:
       audiokit models list
     """
-    from audiokit.models.catalogue import print_list
+    from audiokit.models.folder.catalogue import print_list
 
     print_list(as_json=json)
 
@@ -49,7 +49,7 @@ def info(model: Name, json: Json = False) -> None:
     Examples:
       audiokit models info splitter-2stems
     """
-    from audiokit.models.catalogue import print_card
+    from audiokit.models.folder.catalogue import print_card
 
     print_card(model, as_json=json)
 
@@ -68,7 +68,7 @@ def verify(
       audiokit models verify
       audiokit models verify runs/splitter
     """
-    from audiokit.models.catalogue import verify_models
+    from audiokit.models.folder.catalogue import verify_models
 
     verify_models(models or [], as_json=json)
 
@@ -89,7 +89,7 @@ def pull(
       audiokit models pull spleeter-2stems
       audiokit models pull spleeter-4stems --from 4stems.tar.gz
     """
-    from audiokit.models.catalogue import pull_models
+    from audiokit.models.folder.catalogue import pull_models
 
     pull_models(names, archive=archive, force=force, quiet=quiet)
 
@@ -114,7 +114,7 @@ def import_model(
       audiokit models import spleeter pretrained_models/2stems -o models/spleeter
       audiokit models import spleeter pretrained_models/2stems -o models/spleeter-16k --set bins=1536
     """
-    from audiokit.models.catalogue import import_model
+    from audiokit.models.folder.catalogue import import_model
 
     import_model(kind, source, out, settings=setting or [], force=force, quiet=quiet)
 
@@ -135,6 +135,6 @@ def export(
       audiokit models export splitter-2stems -o weights.safetensors
       audiokit models export splitter-2stems -o my-splitter/
     """
-    from audiokit.models.catalogue import export_model
+    from audiokit.models.folder.catalogue import export_model
 
     export_model(model, out, force=force, quiet=quiet)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import Force, Json, Out, Quiet, Subtype
+from audiokit.engine.options import Force, Json, Out, Quiet, Subtype
 
 
 def morph(
@@ -49,8 +49,8 @@ def morph(
       audiokit morph take1.wav take2.wav -o blend.wav --align --amount 0.3
       audiokit morph flute.wav bell.wav -o new.wav --engine latent --model runs/dcgan
     """
+    from audiokit.engine.progress import print_report
     from audiokit.morphing import morph_files
-    from audiokit.progress import print_report
 
     report = morph_files(
         first,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import Force, Quiet
+from audiokit.engine.options import Force, Quiet
 
 
 def page(

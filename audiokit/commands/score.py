@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import BatchOptions, Json, Quiet
+from audiokit.engine.options import BatchOptions, Json, Quiet
 
 
 def score(

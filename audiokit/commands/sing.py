@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import BatchOptions, Clip, Device, Inputs, Model, Out, Rate, Seed, Subtype, batch_options
+from audiokit.engine.options import BatchOptions, Clip, Device, Inputs, Model, Out, Rate, Seed, Subtype, batch_options
 
 
 @batch_options
@@ -88,9 +88,9 @@ def sing(
     from dataclasses import asdict
     from functools import partial
 
-    from audiokit.batch import run
+    from audiokit.engine.batch import run
+    from audiokit.engine.options import seconds
     from audiokit.errors import UsageError
-    from audiokit.options import seconds
     from audiokit.singing import SingOptions
     from audiokit.singing_files import SingFiles, check_files, sing_file
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import BatchOptions, Inputs, Mono, Out, Rate, Seed, batch_options
+from audiokit.engine.options import BatchOptions, Inputs, Mono, Out, Rate, Seed, batch_options
 
 Kind = Annotated[str | None, typer.Option(metavar="stft|magnitude|mel", help="What to keep (default: stft).")]
 NFft = Annotated[int | None, typer.Option("--n-fft", min=2, help="Frame length in samples (default: 2048).")]
@@ -94,7 +94,7 @@ def spectro(
     from dataclasses import asdict
     from functools import partial
 
-    from audiokit.batch import run
+    from audiokit.engine.batch import run
     from audiokit.errors import ParameterError
     from audiokit.spectra import SpectroOptions, spectro_file
 

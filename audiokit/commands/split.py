@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import BatchOptions, Clip, Device, Inputs, Model, Out, Subtype, batch_options
+from audiokit.engine.options import BatchOptions, Clip, Device, Inputs, Model, Out, Subtype, batch_options
 
 
 @batch_options
@@ -68,9 +68,9 @@ def split(
     """
     from functools import partial
 
-    from audiokit.batch import run
-    from audiokit.models.separator import Settings, choose_stems
-    from audiokit.options import seconds
+    from audiokit.engine.batch import run
+    from audiokit.engine.options import seconds
+    from audiokit.models.separation.separator import Settings, choose_stems
     from audiokit.splitting import recipe, split_file
 
     asked = Settings(

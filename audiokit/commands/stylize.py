@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import BatchOptions, Clip, Device, Inputs, Out, Seed, Subtype, batch_options
+from audiokit.engine.options import BatchOptions, Clip, Device, Inputs, Out, Seed, Subtype, batch_options
 
 
 @batch_options
@@ -58,7 +58,7 @@ def stylize(
     """
     from functools import partial
 
-    from audiokit.batch import run
+    from audiokit.engine.batch import run
     from audiokit.stylizing import StylizeOptions, output_suffix, stylize_file
 
     options = StylizeOptions(

@@ -35,7 +35,7 @@ class Head:
         length: length of that audio in samples; None while a stream does not know it yet.
         chunk, hop: length of a chunk and step between chunks, in samples (audio) or frames (spectrum).
         join: how overlaps are recombined: "crossfade", "replace" or "none".
-        transform: all that inversion needs (see audiokit.dsp.transform), None for audio.
+        transform: all that inversion needs (see audiokit.dsp.spectrum.transform), None for audio.
         source: {"name", "sha256", "subtype"} of the file it came from.
         history: one {"name", "options", "seed", "version"} per command so far.
         extra: fields this version does not know; they are kept.

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from audiokit.dsp.plan import Music, Plan, SungNote, check_notes
-from audiokit.dsp.syllables import Syllable
+from audiokit.dsp.voice.plan import Music, Plan, SungNote, check_notes
+from audiokit.dsp.voice.syllables import Syllable
 from audiokit.errors import DamagedError, InputError, ParameterError
 from audiokit.io.files import atomic_file
 from audiokit.io.midi import Note, Score, read_midi, write_midi

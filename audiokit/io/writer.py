@@ -147,7 +147,7 @@ class Writer:
         if self.peak > 1.0:
             over = _decibels(self.peak)
             if self._clip == "limit":
-                from audiokit.dsp.limiter import Limiter
+                from audiokit.dsp.loudness.limiter import Limiter
 
                 transform = Limiter(self.rate, self.channels, ceiling_dbtp=-0.1)
                 self.warnings.append(f"{over:.1f} dB over full scale: limited")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from audiokit import read, write
-from audiokit.dsp.note_names import parse_pitches
+from audiokit.dsp.notes.names import parse_pitches
 from audiokit.io.midi import Note, Score, write_midi
 from audiokit.io.nsynth import example, write_examples
 

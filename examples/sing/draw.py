@@ -12,7 +12,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from audiokit.dsp.world import HOP_S, analyse_voice
+from audiokit.dsp.voice.world import HOP_S, analyse_voice
 from audiokit.io.audio import read
 
 matplotlib.use("Agg")

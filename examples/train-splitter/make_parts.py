@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiokit.dsp.world import HOP_S, analyse_voice, runs, synthesise_voice
+from audiokit.dsp.voice.world import HOP_S, analyse_voice, runs, synthesise_voice
 from audiokit.io.audio import read, write
 from audiokit.io.midi import Note, Score, write_midi
 

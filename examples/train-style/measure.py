@@ -16,9 +16,9 @@ from pathlib import Path
 import librosa
 import numpy as np
 
-from audiokit.dsp.mel import mel_filterbank
-from audiokit.dsp.stft import istft, stft
-from audiokit.dsp.style import apply_gain, average_spectrum, envelope_gain
+from audiokit.dsp.spectrum.mel import mel_filterbank
+from audiokit.dsp.spectrum.stft import istft, stft
+from audiokit.dsp.spectrum.style import apply_gain, average_spectrum, envelope_gain
 from audiokit.io.audio import read
 from audiokit.stylizing import StylizeOptions, make_stylizer
 

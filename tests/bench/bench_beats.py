@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from audiokit.dsp.beats import track_beats
-from audiokit.dsp.warp import TimeMap, align_beats, warp
+from audiokit.dsp.rhythm.beats import track_beats
+from audiokit.dsp.rhythm.warp import TimeMap, align_beats, warp
 from audiokit.io import audio
 from tests.drums import STYLES, Pattern, pattern, random_pattern
 
@@ -160,7 +160,7 @@ def warping() -> str:
 
 def keys(pairs: int, soundfont: str) -> str:
     """Songs in every key, drawn in pairs: are the keys found, is the shift right, is the shifted song in the key?"""
-    from audiokit.dsp.key import PITCH_CLASSES, Key, estimate_key
+    from audiokit.dsp.rhythm.key import PITCH_CLASSES, Key, estimate_key
     from tests.arrangements import in_key, play
 
     rng = np.random.default_rng(5)

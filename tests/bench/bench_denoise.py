@@ -84,7 +84,7 @@ def official_gtcrn(path: Path):
     """The authors' weights, run as the authors run them."""
     import torch
 
-    from audiokit.models.gtcrn import import_gtcrn
+    from audiokit.models.voice.gtcrn import import_gtcrn
 
     network, _ = import_gtcrn(path)
     window = torch.hann_window(512).sqrt()

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-from audiokit.dsp.effects import drive, measure_rt60, measure_thd
-from audiokit.dsp.notes import midi_to_hz
+from audiokit.dsp.effects.effects import drive, measure_rt60, measure_thd
+from audiokit.dsp.notes.notes import midi_to_hz
 from audiokit.generation import NoteSettings, make_note, read_sound
 from audiokit.io.nsynth import FAMILIES, NoteFile, read_notes
-from audiokit.models.checkpoint import load as load_module
-from audiokit.models.notes import NoteModel, Sound, Wish, load
-from audiokit.training.note_classifier import classify, embed
+from audiokit.models.folder.checkpoint import load as load_module
+from audiokit.models.notes.notes import NoteModel, Sound, Wish, load
+from audiokit.training.notes.classifier import classify, embed
 from tests.bench.measure import RESULTS, table
 from tests.bench.note_measures import (
     RATE,
@@ -150,8 +150,8 @@ def judge_of(options: argparse.Namespace, seen: list[NoteFile]):
         return load_module(options.classifier)[0]
     import tempfile
 
-    from audiokit.training.loop import cosine, fit
-    from audiokit.training.note_classifier import NoteClassifierRecipe, NoteClassifierSettings
+    from audiokit.training.engine.loop import cosine, fit
+    from audiokit.training.notes.classifier import NoteClassifierRecipe, NoteClassifierSettings
 
     family = np.array([FAMILIES.index(n.family) for n in seen])
     looks = pictures(np.stack([audio_of(n) for n in seen]))

@@ -56,7 +56,7 @@ def clips(names: list[str]) -> list[tuple[str, np.ndarray]]:
 
 def magnitude(y: np.ndarray) -> np.ndarray:
     """Magnitude (F, N)."""
-    from audiokit.dsp.stft import stft
+    from audiokit.dsp.spectrum.stft import stft
 
     return np.abs(stft(y, n_fft=N_FFT, hop=HOP))[0]
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from audiokit.aligning import AlignOptions, Reference, make_plan
-from audiokit.dsp.beats import track_beats
-from audiokit.dsp.loudness import measure
-from audiokit.dsp.warp import warp
+from audiokit.dsp.loudness.loudness import measure
+from audiokit.dsp.rhythm.beats import track_beats
+from audiokit.dsp.rhythm.warp import warp
 from audiokit.io import audio
 
 EXAMPLE = Path(__file__).parents[2] / "examples/mashup"

@@ -74,8 +74,8 @@ def sounds(names: list[str], rate: int, soundfont: str) -> list[tuple[str, str, 
 
 def log_mel_distance(found: np.ndarray, y: np.ndarray, rate: int) -> float:
     """Mean difference of log mel bands."""
-    from audiokit.dsp.mel import mel_filterbank
-    from audiokit.dsp.stft import stft
+    from audiokit.dsp.spectrum.mel import mel_filterbank
+    from audiokit.dsp.spectrum.stft import stft
 
     W = mel_filterbank(rate, 1024, 80)
     one, other = (W @ np.abs(stft(x, n_fft=1024, hop=256))[0] for x in (found, y))
@@ -85,7 +85,7 @@ def log_mel_distance(found: np.ndarray, y: np.ndarray, rate: int) -> float:
 
 def stft_distance(found: np.ndarray, y: np.ndarray) -> float:
     """Multi-resolution STFT distance."""
-    from audiokit.dsp.stft import stft
+    from audiokit.dsp.spectrum.stft import stft
 
     values = []
     for n_fft in (512, 1024, 2048):
@@ -113,7 +113,7 @@ def measure(
     import librosa
 
     import audiokit
-    from audiokit.dsp.stft import stft
+    from audiokit.dsp.spectrum.stft import stft
 
     length = y.shape[1]
     X, transform = audiokit.spectro(y, rate, preset=preset)
@@ -149,8 +149,8 @@ HEADER = ("method", "PESQ", "STOI", "log-mel L1", "speech", "music", "soundfont"
 def main() -> None:
     """Print one table per front-end."""
     import audiokit
-    from audiokit.dsp.presets import find_preset
-    from audiokit.models.checkpoint import read_card
+    from audiokit.dsp.spectrum.presets import find_preset
+    from audiokit.models.folder.checkpoint import read_card
 
     warnings.simplefilter("ignore")
     parser = argparse.ArgumentParser()

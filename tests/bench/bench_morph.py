@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from audiokit.dsp.metrics import log_spectral_distance
-from audiokit.dsp.morph import choose_engine, morph
-from audiokit.dsp.phase import PhaseSettings, retrieve_phase
-from audiokit.dsp.stft import istft, stft
-from audiokit.dsp.transport import pair_lobes
-from audiokit.dsp.world import analyse_voice
+from audiokit.dsp.effects.morph import choose_engine, morph
+from audiokit.dsp.effects.transport import pair_lobes
+from audiokit.dsp.spectrum.metrics import log_spectral_distance
+from audiokit.dsp.spectrum.phase import PhaseSettings, retrieve_phase
+from audiokit.dsp.spectrum.stft import istft, stft
+from audiokit.dsp.voice.world import analyse_voice
 from audiokit.errors import InputError
 from audiokit.io.audio import SUFFIXES, read
 from audiokit.latent_morphing import morph_latent
@@ -248,7 +248,7 @@ def main() -> None:
         f" processor time, one of {os.cpu_count()} cores."
     )
     if options.dcgan:
-        from audiokit.models.checkpoint import read_card
+        from audiokit.models.folder.checkpoint import read_card
 
         card = read_card(options.dcgan)
         text += f" The DCGAN saw {card['training_data']['minutes']:.0f} minutes of notes"

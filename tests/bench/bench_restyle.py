@@ -39,8 +39,8 @@ def levelled(y: np.ndarray) -> np.ndarray:
 def main() -> None:
     """Print the table."""
     from audiokit.io.audio import read
-    from audiokit.models.style_features import RandomFeatures
-    from audiokit.models.style_optimizer import measure_style
+    from audiokit.models.style.features import RandomFeatures
+    from audiokit.models.style.optimizer import measure_style
     from audiokit.stylizing import stylize
 
     given = [Path(name) for name in sys.argv[1:]] or [SHARED / name for name in PAIRS]

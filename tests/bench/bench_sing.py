@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from audiokit.dsp.backing import hear_music
-from audiokit.dsp.melody import is_strong
-from audiokit.dsp.plan import Music, Plan, SungNote
-from audiokit.dsp.singing import HOP_S, Expression, draw_pitch, map_time, sing_plan
-from audiokit.dsp.syllables import find_syllables
-from audiokit.dsp.world import Voice, analyse_voice
+from audiokit.dsp.voice.backing import hear_music
+from audiokit.dsp.voice.melody import is_strong
+from audiokit.dsp.voice.plan import Music, Plan, SungNote
+from audiokit.dsp.voice.singing import HOP_S, Expression, draw_pitch, map_time, sing_plan
+from audiokit.dsp.voice.syllables import find_syllables
+from audiokit.dsp.voice.world import Voice, analyse_voice
 from audiokit.io.audio import read
 from audiokit.singing import sing
 

@@ -77,7 +77,7 @@ def load_song(folder: Path) -> dict[str, np.ndarray]:
 
 def estimates(mix: np.ndarray, engine: str) -> dict[str, np.ndarray]:
     """Separate a mix by one method."""
-    from audiokit.models.separator import split
+    from audiokit.models.separation.separator import split
 
     if engine == "nothing":
         return {"vocals": mix, "accompaniment": mix}
@@ -176,7 +176,7 @@ def made_up_song(seconds: float) -> np.ndarray:
 
 def segments() -> list[str]:
     """Measure how far results at different segment lengths are from each other."""
-    from audiokit.models.separator import split
+    from audiokit.models.separation.separator import split
 
     mix = made_up_song(75)
     lines = ["| model | segments of | difference from segments of 60 s, dB |", "|---|---|---|"]
@@ -218,8 +218,8 @@ def random_model(folder: Path) -> str:
     """Write a full-size Spleeter model of random numbers."""
     import torch
 
-    from audiokit.models import checkpoint
-    from audiokit.models.spleeter_unet import SpleeterUnet
+    from audiokit.models.folder import checkpoint
+    from audiokit.models.separation.spleeter_unet import SpleeterUnet
 
     torch.manual_seed(0)
     net = SpleeterUnet()

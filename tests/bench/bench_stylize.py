@@ -20,10 +20,10 @@ sys.path.insert(0, str(HERE.parents[1] / "examples/train-style"))
 
 from measure import RATE, distance, envelope, filtered, levelled, mono  # noqa: E402 - found by the line above
 
-from audiokit.dsp.mel import mel_filterbank  # noqa: E402
-from audiokit.dsp.metrics import log_spectral_distance  # noqa: E402
-from audiokit.dsp.stft import stft  # noqa: E402
-from audiokit.dsp.style import average_spectrum, envelope_gain  # noqa: E402
+from audiokit.dsp.spectrum.mel import mel_filterbank  # noqa: E402
+from audiokit.dsp.spectrum.metrics import log_spectral_distance  # noqa: E402
+from audiokit.dsp.spectrum.stft import stft  # noqa: E402
+from audiokit.dsp.spectrum.style import average_spectrum, envelope_gain  # noqa: E402
 from audiokit.stylizing import DEFAULT_MODEL, StylizeOptions, make_stylizer  # noqa: E402
 
 SETS = {

@@ -16,9 +16,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from audiokit.dsp.presets import find_preset
-from audiokit.models.melgan import Melgan
-from audiokit.models.vocoder import VocoderEngine, card_of
+from audiokit.dsp.spectrum.presets import find_preset
+from audiokit.models.vocoders.melgan import Melgan
+from audiokit.models.vocoders.vocoder import VocoderEngine, card_of
 from tests.bench.measure import publish, table
 
 

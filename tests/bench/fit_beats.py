@@ -1,4 +1,4 @@
-"""Fit the weights in audiokit/dsp/metre.py on patterns and arrangements drawn at random, and say how well they do.
+"""Fit the weights in audiokit/dsp/rhythm/metre.py on patterns and arrangements drawn at random; say how well they do.
 
     python -m tests.bench.fit_beats [--patterns 300] [--arrangements 300] [--jobs 2] [--soundfont FluidR3_GM.sf2]
 
@@ -18,10 +18,10 @@ from functools import partial
 import numpy as np
 from scipy.optimize import minimize
 
-from audiokit.dsp.beats import level_paths, smooth
-from audiokit.dsp.metre import FEATURES, Evidence, level_features, phase_features
-from audiokit.dsp.onsets import onset_curves
-from audiokit.dsp.tempo import HIGHEST_BPM, LOWEST_BPM, normalised_curve
+from audiokit.dsp.rhythm.beats import level_paths, smooth
+from audiokit.dsp.rhythm.metre import FEATURES, Evidence, level_features, phase_features
+from audiokit.dsp.rhythm.onsets import onset_curves
+from audiokit.dsp.rhythm.tempo import HIGHEST_BPM, LOWEST_BPM, normalised_curve
 from tests.arrangements import arrange, play
 from tests.drums import random_pattern
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from audiokit.dsp.notes import midi_to_hz
+from audiokit.dsp.notes.notes import midi_to_hz
 from audiokit.io.audio import read
 from audiokit.io.nsynth import NoteFile
-from audiokit.training.note_classifier import picture
+from audiokit.training.notes.classifier import picture
 
 RATE = 16000
 _FRAME, _HOP = 2048, 1024

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from audiokit.aligning import AlignOptions, find_beats
-from audiokit.dsp.beats import track_beats
-from audiokit.dsp.key import Key, estimate_key
+from audiokit.dsp.rhythm.beats import track_beats
+from audiokit.dsp.rhythm.key import Key, estimate_key
 from audiokit.errors import ModelError
 from audiokit.io import audio
 from tests.drums import pattern

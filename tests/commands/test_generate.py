@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 import audiokit
-from audiokit.dsp.effects import measure_thd
-from audiokit.dsp.note_names import estimate_pitch
+from audiokit.dsp.effects.effects import measure_thd
+from audiokit.dsp.notes.names import estimate_pitch
 from audiokit.generation import generate as generate_note
 from audiokit.generation_run import Request, run
 from audiokit.io.audio import read, write
 from audiokit.io.midi import Note, Score, write_midi
 from audiokit.io.nsynth import read_notes
-from audiokit.models.checkpoint import shipped
+from audiokit.models.folder.checkpoint import shipped
 from tests.note_sets import RATE, synthetic_note
 
 QUICK = {"seconds": 0.6, "attack_s": 0.0, "release_s": None, "distortion": 0.0, "reverb": 0.0, "rate": 16000, "seed": 0}

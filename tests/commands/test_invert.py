@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import audiokit
-from audiokit.dsp.presets import find_preset
-from audiokit.dsp.stft import stft
-from audiokit.dsp.transform import encode, forward
+from audiokit.dsp.spectrum.presets import find_preset
+from audiokit.dsp.spectrum.stft import stft
+from audiokit.dsp.spectrum.transform import encode, forward
 from audiokit.errors import DamagedError, ParameterError, UsageError
 from audiokit.inversion import InvertOptions, choose_engine, join_chunks, shape_bare
 from audiokit.io.chunkset import Item

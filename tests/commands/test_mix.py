@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from audiokit.dsp.loudness import measure
+from audiokit.dsp.loudness.loudness import measure
 from audiokit.io.audio import read, write
 from tests.signals import noise, sine
 

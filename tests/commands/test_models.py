@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import load_file
 
 from audiokit.errors import BatchError, DamagedError, InputError, ModelError, UsageError
-from audiokit.models import catalogue, checkpoint
-from audiokit.models.band_unet import BandUnet
+from audiokit.models.folder import catalogue, checkpoint
+from audiokit.models.separation.band_unet import BandUnet
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from audiokit.dsp.world import analyse_voice
+from audiokit.dsp.voice.world import analyse_voice
 from audiokit.io.audio import read, write
 from tests.signals import sine
 

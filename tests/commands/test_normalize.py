@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from audiokit.dsp.loudness import measure
+from audiokit.dsp.loudness.loudness import measure
 from audiokit.io.audio import info, read, write
 from tests.signals import noise, plucks
 

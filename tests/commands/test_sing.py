@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from audiokit.dsp.backing import hear_music
-from audiokit.dsp.melody import is_strong
-from audiokit.dsp.singing import HOP_S
-from audiokit.dsp.world import analyse_voice
+from audiokit.dsp.voice.backing import hear_music
+from audiokit.dsp.voice.melody import is_strong
+from audiokit.dsp.voice.singing import HOP_S
+from audiokit.dsp.voice.world import analyse_voice
 from audiokit.errors import DamagedError, InputError, ParameterError
 from audiokit.io.audio import read, write
 from audiokit.io.midi import Note, Score, read_midi, write_midi
@@ -89,7 +89,7 @@ def test_sung_pitch_is_the_plans(sung):
 
 @pytest.mark.parametrize("balance", [-6.0, 3.0])
 def test_balance_is_loudness_over_the_backing(speech, backing, balance):
-    from audiokit.dsp.loudness import measure
+    from audiokit.dsp.loudness.loudness import measure
 
     result = sing(speech, RATE, backing, RATE, balance=str(balance))
     over = measure(np.tile(result.vocal, (2, 1)), RATE).integrated_lufs - measure(backing, RATE).integrated_lufs

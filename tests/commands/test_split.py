@@ -12,13 +12,13 @@ import pytest
 import soundfile as sf
 import torch
 
-from audiokit.batch import Job
+from audiokit.engine.batch import Job
 from audiokit.errors import DamagedError, MissingExtraError, ModelError, ParameterError
 from audiokit.io.audio import read, write
-from audiokit.models import checkpoint
-from audiokit.models.band_unet import BandUnet
-from audiokit.models.separator import Separation, Settings, choose_stems, split
-from audiokit.models.spleeter_unet import SpleeterUnet
+from audiokit.models.folder import checkpoint
+from audiokit.models.separation.band_unet import BandUnet
+from audiokit.models.separation.separator import Separation, Settings, choose_stems, split
+from audiokit.models.separation.spleeter_unet import SpleeterUnet
 from audiokit.splitting import split_file
 from tests.signals import noise, plucks
 

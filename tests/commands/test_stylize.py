@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from audiokit import cli as program
-from audiokit.batch import Job
-from audiokit.dsp.loudness import measure
-from audiokit.dsp.stft import stft
-from audiokit.dsp.style import standard_frontend
+from audiokit.dsp.loudness.loudness import measure
+from audiokit.dsp.spectrum.stft import stft
+from audiokit.dsp.spectrum.style import standard_frontend
+from audiokit.engine.batch import Job
 from audiokit.inversion import InvertOptions, invert_file
 from audiokit.io.audio import read, write
 from audiokit.io.chunkset import open_chunks
-from audiokit.models.checkpoint import load, save
-from audiokit.models.resnet_generator import ResnetGenerator
+from audiokit.models.folder.checkpoint import load, save
+from audiokit.models.style.resnet_generator import ResnetGenerator
 from audiokit.spectra import SpectroOptions, spectro_file
 from audiokit.stylizing import DEFAULT_MODEL, StylizeOptions, stylize, stylize_file
 from tests.signals import plucks, sine

@@ -49,8 +49,8 @@ def random_model(folder: Path, stems: int, bins: int) -> None:
     """Write a full-size model whose normalisations are far from trivial."""
     import torch
 
-    from audiokit.models import checkpoint
-    from audiokit.models.spleeter_unet import STEMS, SpleeterUnet
+    from audiokit.models.folder import checkpoint
+    from audiokit.models.separation.spleeter_unet import STEMS, SpleeterUnet
 
     torch.manual_seed(stems)
     net = SpleeterUnet(stems=STEMS[stems], elu=stems > 2, softmax=stems == 5, bins=bins)
@@ -85,9 +85,9 @@ def main() -> None:
     python = options.python or environment(work)
 
     from audiokit.io.audio import write
-    from audiokit.models import checkpoint
-    from audiokit.models.importers import import_checkpoint
-    from audiokit.models.separator import split
+    from audiokit.models.folder import checkpoint
+    from audiokit.models.folder.importers import import_checkpoint
+    from audiokit.models.separation.separator import split
 
     y = clip()
     write(work / "clip.wav", y, RATE, subtype="FLOAT", force=True)

@@ -4,8 +4,8 @@ import sys
 
 import numpy as np
 
-from audiokit.models import checkpoint
-from audiokit.models.spleeter_unet import to_variables
+from audiokit.models.folder import checkpoint
+from audiokit.models.separation.spleeter_unet import to_variables
 
 net, card = checkpoint.load(sys.argv[1], kind="split")
 names = {key: key.replace("/", "|") for key in to_variables(net.state_dict(), len(card["labels"]))}

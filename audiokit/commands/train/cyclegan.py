@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audiokit.commands.train import style_options as style
-from audiokit.training.options import RunOptions, run_options
+from audiokit.training.engine.options import RunOptions, run_options
 
 
 @run_options
@@ -45,9 +45,9 @@ def cyclegan(
       audiokit train cyclegan pop/ jazz/ -o runs/jazz --minutes 30 --ngf 32 --blocks 6
       audiokit train cyclegan dataroot/ -o runs/jazz --resume
     """
-    from audiokit.dsp.style import standard_frontend
-    from audiokit.training.cyclegan import CycleGanSettings
-    from audiokit.training.style_run import find_sides, train_and_report
+    from audiokit.dsp.spectrum.style import standard_frontend
+    from audiokit.training.style.cyclegan import CycleGanSettings
+    from audiokit.training.style.run import find_sides, train_and_report
 
     settings = CycleGanSettings(
         generator=generator,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.training.options import RunOptions, run_options
+from audiokit.training.engine.options import RunOptions, run_options
 
 
 @run_options
@@ -41,7 +41,7 @@ def dcgan(
       audiokit train dcgan notes/ -o runs/dcgan --held-out other-notes/ --minutes 30
       audiokit morph flute.wav bell.wav -o between.wav --engine latent --model runs/dcgan
     """
-    from audiokit.training.dcgan import DcganSettings, train_dcgan
+    from audiokit.training.style.dcgan import DcganSettings, train_dcgan
 
     settings = DcganSettings(latent, width, frames, batch, learning_rate, rebuild)
     train_dcgan(inputs, held_out or [], settings, preset=preset, run=run)

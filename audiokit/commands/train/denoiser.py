@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.training.options import RunOptions, run_options
+from audiokit.training.engine.options import RunOptions, run_options
 
 
 @run_options
@@ -44,7 +44,7 @@ def denoiser(
     """
     import json
 
-    from audiokit.training.denoiser import train_denoiser
+    from audiokit.training.sound.denoiser import train_denoiser
 
     values = train_denoiser(
         speech,

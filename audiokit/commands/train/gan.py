@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audiokit.commands.train import style_options as style
-from audiokit.training.options import RunOptions, run_options
+from audiokit.training.engine.options import RunOptions, run_options
 
 
 @run_options
@@ -31,8 +31,8 @@ def gan(
       audiokit train gan songs/ -o runs/gan --minutes 10
       audiokit generate --model runs/gan --count 8 -o drawn/
     """
-    from audiokit.dsp.style import standard_frontend
-    from audiokit.training.gan import GanSettings, train_gan
+    from audiokit.dsp.spectrum.style import standard_frontend
+    from audiokit.training.style.gan import GanSettings, train_gan
 
     settings = GanSettings(noise, width, batch, learning_rate, run.seed)
     train_gan(inputs, settings=settings, frontend=standard_frontend(preset=preset, frames=frames), run=run)

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from audiokit.commands.spectro import Fmax, Fmin, Hop, NFft, NMels
-from audiokit.options import Inputs
-from audiokit.training.options import RunOptions, run_options
+from audiokit.engine.options import Inputs
+from audiokit.training.engine.options import RunOptions, run_options
 
 
 @run_options
@@ -48,7 +48,7 @@ def mel2linear(
       audiokit invert talk.chunks --model runs/mel/model -o talk.wav
     """
     from audiokit.spectra import SpectroOptions, make_transform
-    from audiokit.training.mel2linear import Mel2LinearSettings, train_mel2linear
+    from audiokit.training.sound.mel2linear import Mel2LinearSettings, train_mel2linear
 
     wanted = SpectroOptions(kind="mel", n_fft=n_fft, hop=hop, n_mels=n_mels, fmin=fmin, fmax=fmax, rate=rate)
     if preset is not None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.training.options import RunOptions, run_options
+from audiokit.training.engine.options import RunOptions, run_options
 
 
 @run_options
@@ -41,7 +41,7 @@ def notes(
       audiokit train notes my-samples/ -o runs/mine --minutes 30
       audiokit train notes nsynth-train/ -o runs/cgan --arch cgan
     """
-    from audiokit.training.notes_run import train_notes
+    from audiokit.training.notes.run import train_notes
 
     sizes = {"latent": latent, "width": width, "batch": batch}
     train_notes(folders, architecture=arch, sizes=sizes, run=run)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audiokit.commands.train import style_options as style
-from audiokit.training.options import RunOptions, run_options
+from audiokit.training.engine.options import RunOptions, run_options
 
 
 @run_options
@@ -46,9 +46,9 @@ def pix2pix(
       audiokit train pix2pix piano/ organ/ -o runs/organ --held-out piano-test/ --held-out organ-test/
       audiokit train pix2pix piano/ organ/ -o runs/organ --generator resnet --ngf 16 --blocks 4 --minutes 20
     """
-    from audiokit.dsp.style import standard_frontend
-    from audiokit.training.pix2pix import Pix2PixSettings
-    from audiokit.training.style_run import find_sides, train_and_report
+    from audiokit.dsp.spectrum.style import standard_frontend
+    from audiokit.training.style.pix2pix import Pix2PixSettings
+    from audiokit.training.style.run import find_sides, train_and_report
 
     settings = Pix2PixSettings(
         generator=generator,

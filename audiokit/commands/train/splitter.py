@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import Device, Quiet, Seed
+from audiokit.engine.options import Device, Quiet, Seed
 
 
 def splitter(
@@ -61,7 +61,7 @@ def splitter(
       audiokit train splitter musdb18/train --judge musdb18/test -o runs/splitter
       audiokit train splitter --part vocals=singing --part accompaniment=bands -o runs/small --minutes 60
     """
-    from audiokit.training.splitter import train_splitter
+    from audiokit.training.sound.splitter import train_splitter
 
     train_splitter(
         songs or [],

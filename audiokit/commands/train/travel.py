@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audiokit.commands.train import style_options as style
-from audiokit.training.options import RunOptions, run_options
+from audiokit.training.engine.options import RunOptions, run_options
 
 
 @run_options
@@ -44,9 +44,9 @@ def travel(
       audiokit train travel pop/ jazz/ -o runs/jazz --minutes 60
       audiokit train travel piano/ vibes/ -o runs/vibes --identity 5
     """
-    from audiokit.dsp.style import standard_frontend
-    from audiokit.training.style_run import find_sides, train_and_report
-    from audiokit.training.travel import TravelSettings
+    from audiokit.dsp.spectrum.style import standard_frontend
+    from audiokit.training.style.run import find_sides, train_and_report
+    from audiokit.training.style.travel import TravelSettings
 
     settings = TravelSettings(
         ngf=ngf,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.options import Device, Quiet, Seed
+from audiokit.engine.options import Device, Quiet, Seed
 
 
 def vocal_cyclegan(
@@ -50,7 +50,7 @@ def vocal_cyclegan(
       audiokit train vocal-cyclegan --speech talks --vocals stems/vocals --accompaniment stems/band -o runs/sing
       audiokit train vocal-cyclegan --speech talks --vocals choir -o runs/tiny --size tiny --minutes 20
     """
-    from audiokit.training.vocal_cyclegan import train_vocal_cyclegan
+    from audiokit.training.sound.vocal_cyclegan import train_vocal_cyclegan
 
     train_vocal_cyclegan(
         speech,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.training.options import RunOptions, run_options
+from audiokit.training.engine.options import RunOptions, run_options
 
 
 @run_options
@@ -50,7 +50,7 @@ def vocoder(
     import json
     import os
 
-    from audiokit.training.vocoder import read_setting, train_vocoder
+    from audiokit.training.sound.vocoder import read_setting, train_vocoder
 
     values = train_vocoder(
         inputs,

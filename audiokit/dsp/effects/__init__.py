@@ -1,0 +1,1 @@
+"""Changes of whole sounds: effects, augmentation, morphing, cutting and joining."""

@@ -1,0 +1,1 @@
+"""Level: loudness and true peaks, limiting, mastering, matching and mixing."""

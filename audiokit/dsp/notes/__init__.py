@@ -1,0 +1,1 @@
+"""Single notes: their description, rendering, names and releases."""

@@ -1,0 +1,1 @@
+"""Musical time and harmony: onsets, tempo, beats, metre, time-warping, key and chords."""

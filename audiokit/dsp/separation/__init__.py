@@ -1,0 +1,1 @@
+"""Masks that part a mix: sources from each other, and sound from noise."""

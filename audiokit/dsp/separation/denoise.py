@@ -1,0 +1,400 @@
+"""Noise reduction without a trained model: Wiener (OM-LSA), gate, and threshold mask, whole or block by block.
+
+All engines look at short frames, estimate the power of the noise in every bin, and turn bins down by a gain between a
+floor and 1; phases and timing stay as they are. Channels share one gain, so a stereo image does not move. The noise
+is tracked from the audio itself by its smoothed minima over a second or so, half of it to come (the audio waits for
+that, the result is not delayed), refined frame by frame where speech is unlikely, or taken from a profile: a
+recording of the noise alone.
+
+References:
+    Martin (2001), Noise power spectral density estimation based on optimal smoothing and minimum statistics.
+    Gerkmann and Hendriks (2012), Unbiased MMSE-based noise power estimation with low complexity and low tracking delay.
+    Ephraim and Malah (1985), Speech enhancement using a minimum mean-square error log-spectral amplitude estimator.
+    Cohen (2003), Noise spectrum estimation in adverse environments: improved minima controlled recursive averaging.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from audiokit.dsp.spectrum.stft import IstftStream, StftStream, istft, stft
+from audiokit.errors import ParameterError
+
+ENGINES = ("wiener", "gate", "mask")
+#: Power below which a bin counts as digital silence: far under the dither of 24 bits.
+SILENCE = 1e-14
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How noise is followed and turned down.
+
+    Args:
+        engine: "wiener", "gate" or "mask".
+        floor_db: gain where there is nothing but noise.
+        window_s: span of the minima that bound the noise from below.
+        bias: what smoothed minima are multiplied by to become means.
+        cap: how many times those bounds the noise may be where speech is unlikely; 1 follows the bounds alone.
+        memory: weight of the previous frame in the decision-directed signal-to-noise ratio.
+        tones: spare steady tones: the noise in a bin is no more than the lower envelope of its neighbours.
+        threshold_db: for the mask, the level (of a sine, dB re full scale) below which bins are dropped; None
+            takes 10 dB above the noise. For the gate, None means 6 dB above the noise.
+        hard: for the mask, all or nothing and no smoothing: what threshold masks usually do, musical noise included.
+    """
+
+    engine: str = "wiener"
+    floor_db: float = -18.0
+    window_s: float = 1.2
+    bias: float = 1.8
+    cap: float = 3.0
+    memory: float = 0.96
+    tones: bool = False
+    threshold_db: float | None = None
+    hard: bool = False
+
+    def __post_init__(self) -> None:
+        """Check what cannot work."""
+        if self.engine not in ENGINES:
+            raise ParameterError(f"unknown engine {self.engine!r}", hint=f"engines: {', '.join(ENGINES)}")
+        if not -120 <= self.floor_db <= 0:
+            raise ParameterError(f"floor {self.floor_db} dB is not in -120..0")
+
+
+def music_rule(rule: Rule) -> Rule:
+    """Turn a rule into one that is safe on music: slow, shallow, and blind to sustained notes.
+
+    >>> music_rule(Rule()).floor_db
+    -8.0
+    """
+    return replace(rule, floor_db=max(rule.floor_db, -8.0), window_s=4.0, bias=1.3, cap=1.0, tones=True)
+
+
+def frame_size(rate: int) -> int:
+    """Choose a frame of about 32 ms whose Fourier transform is fast.
+
+    >>> frame_size(16_000), frame_size(44_100)
+    (512, 1440)
+    """
+    wanted = max(16, rate * 0.032)
+    sizes = [4 * 2**a * 3**b * 5**c for a in range(14) for b in range(3) for c in range(2)]
+    return min(sizes, key=lambda n: (abs(np.log(n / wanted)), n))
+
+
+def noise_profile(y: np.ndarray, *, rate: int) -> np.ndarray:
+    """Measure the mean power spectrum of a recording of noise.
+
+    Args:
+        y: noise alone (C, T), at least one frame long.
+        rate: Hz.
+
+    Returns:
+        Power per bin (F,), float64, on the frames that the engines use, summed over channels.
+
+    Raises:
+        ParameterError: less than 50 ms of audio.
+
+    >>> noise_profile(np.ones((1, 16_000), np.float32), rate=16_000).shape
+    (257,)
+    """
+    n_fft = frame_size(rate)
+    if y.shape[1] < max(n_fft, 0.05 * rate):
+        raise ParameterError(
+            f"noise profile of {y.shape[1] / rate:.3f} s is too short", hint="give at least 0.05 s of noise alone"
+        )
+    power = np.abs(stft(y, n_fft=n_fft, hop=n_fft // 4, center=False)).astype(np.float64) ** 2
+    return power.sum(axis=0).mean(axis=1) + SILENCE
+
+
+def noise_ratio_db(y: np.ndarray, *, rate: int) -> float:
+    """Measure how far the loudest twentieth of a recording stands above its tracked noise, in dB.
+
+    Speech at a signal-to-noise ratio of 15 dB gives about 27 dB, a good recording 35 dB and more.
+
+    >>> noise_ratio_db(np.random.default_rng(0).standard_normal((1, 32_000)).astype(np.float32), rate=16_000) < 6
+    True
+    """
+    n_fft = frame_size(rate)
+    power = (np.abs(stft(y, n_fft=n_fft, hop=n_fft // 4)).astype(np.float64) ** 2).sum(axis=0)
+    power, floor = NoiseFloor(Rule(), frames_per_s=4 * rate / n_fft).push(power, last=True)
+    if power.size == 0:
+        return 0.0
+    loud = np.sort(power.sum(axis=0))[-max(1, power.shape[1] // 20) :].mean()
+    return float(10 * np.log10((loud + SILENCE) / (np.median(floor.sum(axis=0)) + SILENCE)))
+
+
+def denoise_plain(
+    y: np.ndarray, *, rate: int, rule: Rule | None = None, profile: np.ndarray | None = None, strength: float = 1.0
+) -> np.ndarray:
+    """Reduce noise with one of the engines that need no trained model.
+
+    Args:
+        y: audio (C, T), float32.
+        rate: Hz.
+        rule: engine and settings.
+        profile: noise power per bin from `noise_profile`, instead of tracking it.
+        strength: share of the noise reduction to apply, 0 (the input) to 1.
+
+    Returns:
+        Audio (C, T), float32, in time with the input.
+
+    Raises:
+        ParameterError: strength is outside 0..1, or the profile was made at another rate.
+
+    >>> quiet = denoise_plain(np.zeros((2, 5000), np.float32), rate=16_000)
+    >>> quiet.shape, float(np.abs(quiet).max())
+    ((2, 5000), 0.0)
+    """
+    stream = PlainDenoiser(channels=y.shape[0], rate=rate, rule=rule, profile=profile, strength=strength)
+    parts = [stream.push(y[:, a : a + (1 << 18)]) for a in range(0, y.shape[1], 1 << 18)]
+    return np.concatenate([*parts, stream.finish()], axis=1)
+
+
+def denoise_rows(y: np.ndarray, *, rate: int, rule: Rule | None = None) -> np.ndarray:
+    """Run the Wiener engine on unrelated recordings at once, each for itself; faster than one after the other.
+
+    Args:
+        y: recordings (B, T), float32.
+        rate: Hz.
+        rule: settings.
+
+    Returns:
+        Audio (B, T), float32.
+
+    >>> denoise_rows(np.zeros((3, 8000), np.float32), rate=16_000).shape
+    (3, 8000)
+    """
+    rule = rule or Rule()
+    n_fft = frame_size(rate)
+    hop = n_fft // 4
+    spectra = stft(y, n_fft=n_fft, hop=hop)
+    power = (np.abs(spectra).astype(np.float64) ** 2).reshape(-1, spectra.shape[2])
+    power, floor = NoiseFloor(rule, frames_per_s=rate / hop).push(power, last=True)
+    gain = _WienerGains(rule, rows=y.shape[0]).push(power, floor, last=True).astype(np.float32)
+    return istft(spectra * gain.reshape(spectra.shape), n_fft=n_fft, hop=hop, length=y.shape[1])
+
+
+class PlainDenoiser:
+    """Reduce noise in audio that arrives in blocks; the result does not depend on the blocks.
+
+    `push` returns what is finished, which lags behind by what the noise tracker looks ahead; `finish` the rest.
+
+    >>> stream = PlainDenoiser(channels=1, rate=16_000)
+    >>> y = np.ones((1, 40_000), np.float32)
+    >>> stream.push(y).shape[1] + stream.finish().shape[1]
+    40000
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        rate: int,
+        rule: Rule | None = None,
+        profile: np.ndarray | None = None,
+        strength: float = 1.0,
+    ) -> None:
+        if not 0 <= strength <= 1:
+            raise ParameterError(f"strength {strength} is not in 0..1")
+        self.rule, self.strength, self.channels = rule or Rule(), strength, channels
+        n_fft = frame_size(rate)
+        hop = n_fft // 4
+        if profile is not None and profile.shape != (n_fft // 2 + 1,):
+            raise ParameterError(
+                f"the noise profile has {profile.size} bins, audio at {rate} Hz has {n_fft // 2 + 1}",
+                hint="make the profile at the rate of the audio",
+            )
+        self._analysis = StftStream(channels=channels, n_fft=n_fft, hop=hop)
+        self._synthesis = IstftStream(channels=channels, n_fft=n_fft, hop=hop)
+        self._profile = profile
+        self._floor = NoiseFloor(self.rule, frames_per_s=rate / hop)
+        self._gains = _gains_of(self.rule, n_fft, channels)
+        self._spectra: list[np.ndarray] = []
+
+    def push(self, y: np.ndarray) -> np.ndarray:
+        """Take audio (C, n) and return finished audio (C, m)."""
+        return self._work(self._analysis.push(y), last=False)
+
+    def finish(self) -> np.ndarray:
+        """Return the rest; all audio together is as long as the input."""
+        body = self._work(self._analysis.finish(), last=True)
+        return np.concatenate([body, self._synthesis.finish(self._analysis.length)], axis=1)
+
+    def _work(self, spectra: np.ndarray, *, last: bool) -> np.ndarray:
+        power = (np.abs(spectra).astype(np.float64) ** 2).sum(axis=0)
+        self._spectra.append(spectra)
+        if self._profile is not None:
+            noise = np.broadcast_to(self._profile[:, None], power.shape)
+        else:
+            power, noise = self._floor.push(power, last=last)
+        gain = self._gains.push(power, noise, last=last)
+        if gain.shape[1] == 0:
+            return np.zeros((self.channels, 0), np.float32)
+        held = np.concatenate(self._spectra, axis=2)
+        ready, self._spectra = held[:, :, : gain.shape[1]], [held[:, :, gain.shape[1] :]]
+        gain = 1 + self.strength * (gain - 1)
+        return self._synthesis.push(ready * gain.astype(np.float32))
+
+
+class NoiseFloor:
+    """Bound the noise power from below by smoothed minima of the power spectrum around each frame.
+
+    Frames wait until everything within half the window has been seen.
+    """
+
+    def __init__(self, rule: Rule, *, frames_per_s: float) -> None:
+        self._smooth = max(1, round(0.032 * frames_per_s))
+        self._half = max(1, round(rule.window_s / 2 * frames_per_s))
+        self._mean = max(1, round(rule.window_s / 4 * frames_per_s))
+        self._bias, self._tones = rule.bias, rule.tones
+        self._reach = self._smooth + self._half + self._mean
+        self._held: list[np.ndarray] = []
+        self._count = 0
+        self._before = 0
+
+    def push(self, power: np.ndarray, *, last: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Take power (F, n); return the frames (F, m) that are decided and their noise (F, m)."""
+        self._held.append(power)
+        self._count += power.shape[1]
+        ready = self._count - self._before - (0 if last else self._reach)
+        # Context is filtered again with every call: wait until it is worth it.
+        if ready <= 0 or (not last and ready < self._reach):
+            return power[:, :0], power[:, :0]
+        held = np.concatenate(self._held, axis=1)
+        floor = self._filter(held)[:, self._before : self._before + ready]
+        decided = held[:, self._before : self._before + ready]
+        keep = max(0, self._before + ready - self._reach)
+        self._held = [held[:, keep:]]
+        self._count -= keep
+        self._before += ready - keep
+        return decided, floor
+
+    def _filter(self, power: np.ndarray) -> np.ndarray:
+        from scipy.ndimage import median_filter, minimum_filter1d, uniform_filter1d
+
+        smooth = uniform_filter1d(power, 2 * self._smooth + 1, axis=1, mode="nearest")
+        floor = minimum_filter1d(smooth, 2 * self._half + 1, axis=1, mode="nearest")
+        floor = uniform_filter1d(floor, 2 * self._mean + 1, axis=1, mode="nearest")
+        if self._tones:
+            # A note that never pauses is a peak across frequency; noise is not.
+            width = max(9, floor.shape[0] // 16) | 1
+            floor = np.minimum(floor, median_filter(floor, size=(width, 1), mode="nearest"))
+        return np.maximum(floor, 0) * self._bias + SILENCE
+
+
+def _gains_of(rule: Rule, n_fft: int, channels: int) -> _WienerGains | _SmoothGains:
+    # A sine of amplitude 1 has this power in its bin under a Hann window.
+    full_scale = (n_fft / 4) ** 2 * channels
+    return _WienerGains(rule) if rule.engine == "wiener" else _SmoothGains(rule, full_scale)
+
+
+class _WienerGains:
+    """The log-spectral amplitude estimator on a decision-directed signal-to-noise ratio, frame by frame."""
+
+    # Ratio of speech to noise that the speech presence probability expects (15 dB).
+    _EXPECTED = 10**1.5
+    # Loudest frame over noise, in dB, up to which the floor is reached and from which this share of it is.
+    _CLEAN = (24.0, 36.0, 0.1)
+    # The loudest frame fades by 3 dB in 10 s.
+    _FORGET = 0.9994
+
+    def __init__(self, rule: Rule, *, rows: int = 1) -> None:
+        self._rule, self._rows = rule, rows
+        self._noise: np.ndarray | None = None
+        self._clean = np.zeros(0)
+        self._presence = np.zeros(0)
+        self._loudest = np.zeros(rows)
+
+    def push(self, power: np.ndarray, floor: np.ndarray, *, last: bool) -> np.ndarray:
+        """Turn power and noise floor (F, n) into gains (F, n)."""
+        from scipy.special import exp1
+
+        rule = self._rule
+        gains = np.empty_like(power)
+        depth = self._depth(power, floor)
+        for n in range(power.shape[1]):
+            noise = self._follow(power[:, n], floor[:, n])
+            now = np.minimum(power[:, n] / noise, 1e4)
+            prior = rule.memory * self._clean / noise + (1 - rule.memory) * np.maximum(now - 1, 0)
+            prior = np.maximum(prior, 10**-1.8)
+            wiener = prior / (1 + prior)
+            gain = np.minimum(wiener * np.exp(0.5 * exp1(np.maximum(wiener * now, 1e-3))), 1)
+            self._clean = gain**2 * power[:, n]
+            gains[:, n] = np.maximum(gain, 10 ** (rule.floor_db * depth[n] / 20))
+        return gains
+
+    def _depth(self, power: np.ndarray, floor: np.ndarray) -> np.ndarray:
+        """Weigh the gain floor, less for the cleaner: faint noise is part of a good recording."""
+        low, high, least = self._CLEAN
+        loud, faint = (x.reshape(self._rows, x.shape[0] // self._rows, x.shape[1]).sum(axis=1) for x in (power, floor))
+        depth = np.empty((power.shape[1], self._rows))
+        for n in range(power.shape[1]):
+            self._loudest = np.maximum(loud[:, n], self._loudest * self._FORGET)
+            ratio_db = 10 * np.log10((self._loudest + SILENCE) / faint[:, n])
+            depth[n] = np.interp(ratio_db, (low, high), (1, least))
+        return np.repeat(depth, power.shape[0] // self._rows, axis=1)
+
+    def _follow(self, power: np.ndarray, floor: np.ndarray) -> np.ndarray:
+        """Move the noise towards the power where speech is unlikely, within reach of the floor."""
+        if self._noise is None:
+            self._noise = floor.copy()
+            self._clean = np.zeros_like(floor)
+            self._presence = np.full_like(floor, 0.5)
+        if self._rule.cap <= 1:
+            return floor
+        x = self._EXPECTED
+        ratio = np.minimum(power / self._noise, 80)
+        speech = 1 / (1 + (1 + x) * np.exp(-ratio * x / (1 + x)))
+        self._presence = 0.9 * self._presence + 0.1 * speech
+        # Speech that seems to stay for ever is noise that became louder.
+        speech = np.where(self._presence > 0.99, np.minimum(speech, 0.99), speech)
+        moved = 0.8 * self._noise + 0.2 * (speech * self._noise + (1 - speech) * power)
+        self._noise = np.clip(moved, floor, self._rule.cap * floor)
+        return self._noise
+
+
+class _SmoothGains:
+    """Gate and mask: a bin is open when its neighbourhood is loud, and opens and closes gently."""
+
+    def __init__(self, rule: Rule, full_scale: float) -> None:
+        self._rule, self._full_scale = rule, full_scale
+        # Frames of 8 ms: opens within 2 of them, closes within 6.
+        self._reach = 0 if rule.hard else 6
+        self._held: list[np.ndarray] = []
+        self._before = 0
+
+    def push(self, power: np.ndarray, floor: np.ndarray, *, last: bool) -> np.ndarray:
+        """Turn power and noise floor (F, n) into gains (F, m); m lags behind until the last call."""
+        limit = self._limit(floor)
+        lowest = 10 ** (self._rule.floor_db / 20)
+        if self._rule.hard:
+            return (power > limit).astype(np.float64)
+        self._held.append(np.concatenate([power, limit]))
+        held = np.concatenate(self._held, axis=1)
+        ready = held.shape[1] - self._before - (0 if last else self._reach)
+        if ready <= 0:
+            return power[:, :0]
+        bins = power.shape[0]
+        opened = self._open(held[:bins], held[bins:])[:, self._before : self._before + ready]
+        keep = max(0, self._before + ready - self._reach)
+        self._held = [held[:, keep:]]
+        self._before += ready - keep
+        return lowest ** (1 - opened)
+
+    def _limit(self, floor: np.ndarray) -> np.ndarray:
+        rule = self._rule
+        if rule.engine == "gate":
+            return floor * 10 ** ((6.0 if rule.threshold_db is None else rule.threshold_db) / 10)
+        if rule.threshold_db is None:
+            return np.broadcast_to(floor.mean(axis=0, keepdims=True) * 10, floor.shape)
+        return np.full_like(floor, self._full_scale * 10 ** (rule.threshold_db / 10))
+
+    def _open(self, power: np.ndarray, limit: np.ndarray) -> np.ndarray:
+        from scipy.ndimage import maximum_filter1d, uniform_filter1d
+
+        near = uniform_filter1d(uniform_filter1d(power, 5, axis=0, mode="nearest"), 7, axis=1, mode="nearest")
+        over_db = 10 * np.log10((near + SILENCE) / (limit + SILENCE))
+        opened = 1 / (1 + np.exp(-np.clip(over_db / 1.5, -40, 40)))
+        opened = maximum_filter1d(opened, 3, axis=0, mode="nearest")
+        return uniform_filter1d(opened, 5, axis=1, mode="nearest")

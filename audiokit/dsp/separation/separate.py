@@ -1,0 +1,313 @@
+"""Separate a stream into stems with masks on its short-time spectrum, in memory that does not grow with its length.
+
+Spectra are handed to the masking function in segments. A segment brings frames before and after those that are kept
+(`before`, `after`); when these cover all that can influence a frame, the result does not depend on where the
+segments lie and needs no cross-fade. Otherwise neighbouring segments are cross-faded over `fade` frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import tee
+from tempfile import SpooledTemporaryFile, TemporaryFile
+
+import numpy as np
+
+from audiokit.dsp.spectrum.stft import IstftStream, StftStream
+
+# Frames that are masked and transformed back at once.
+_STRIDE = 128
+_IN_MEMORY = 1 << 25
+Masks = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Masking:
+    """How a mix is shared out among stems.
+
+    Attributes:
+        stems: names.
+        rate: Hz the spectra are made at.
+        n_fft, hop: of the periodic Hann spectra.
+        masks: spectra (B, 2, F, n) of pairs of channels -> masks (B, S, 2, F, n).
+        core: frames that one segment contributes.
+        before, after: frames it sees on either side of them.
+        fade: frames over which neighbouring segments are cross-faded; at most before + after.
+        mid_side: the spectra are of mid and side instead of left and right.
+        complete: the masks sum to 1, so that the last stem is the mix without the others.
+        wiener: the function gives magnitudes (B, S, 2, bins, n), to be refined by a multichannel Wiener filter.
+    """
+
+    stems: Sequence[str]
+    rate: int
+    n_fft: int
+    hop: int
+    masks: Masks
+    core: int
+    before: int = 0
+    after: int = 0
+    fade: int = 0
+    mid_side: bool = False
+    complete: bool = True
+    wiener: bool = False
+
+
+def separate(
+    blocks: Iterable[np.ndarray], masking: Masking, *, stems: Sequence[str] | None = None
+) -> Iterator[np.ndarray]:
+    """Separate a stereo or multichannel stream.
+
+    Args:
+        blocks: audio (2 * B, n) at `masking.rate`, pairs of channels.
+        masking: how.
+        stems: the stems wanted, in this order; all by default.
+
+    Yields:
+        Stems (S, 2 * B, n), float32; together as long as the input, with no delay.
+    """
+    wanted = [list(masking.stems).index(stem) for stem in (stems or masking.stems)]
+    blocks = (_rotate(block) for block in blocks) if masking.mid_side else blocks
+    route = _wiener_spectra if masking.wiener else _masked_spectra
+    inverse: IstftStream | None = None
+    state = {"length": 0}
+    for S in route(blocks, masking, wanted, state):
+        if inverse is None:
+            pad = (masking.n_fft, masking.n_fft - 1)
+            channels = S.shape[0] * S.shape[1]
+            inverse = IstftStream(channels=channels, n_fft=masking.n_fft, hop=masking.hop, pad=pad)
+        y = inverse.push(S.reshape(-1, *S.shape[2:]))
+        if y.shape[1]:
+            yield _unrotated(y.reshape(*S.shape[:2], -1), masking)
+    if inverse is not None:
+        y = inverse.finish(state["length"])
+        yield _unrotated(y.reshape(len(wanted), -1, y.shape[1]), masking)
+
+
+def averaged(
+    blocks: Iterable[np.ndarray], maskings: Sequence[tuple[float, Masking]], *, stems: Sequence[str]
+) -> Iterator[np.ndarray]:
+    """Separate a stream in several ways, and average what they find.
+
+    Ways that err differently are better together than the best of them alone. They run side by side; the stream is
+    held only as far as one is ahead of the other.
+
+    Args:
+        blocks: as for `separate`.
+        maskings: weight and way; the weights sum to 1, the rates are the same.
+        stems: the stems wanted, which every way knows.
+
+    Yields:
+        Stems (S, 2 * B, n), float32; together as long as the input, with no delay.
+    """
+    copies = tee(blocks, len(maskings))
+    found = [separate(copy, way, stems=stems) for copy, (_, way) in zip(copies, maskings, strict=True)]
+    waiting: list[list[np.ndarray]] = [[] for _ in found]
+    while True:
+        # The one that is behind goes on, so that little has to be held for it.
+        sizes = [sum(y.shape[2] for y in held) for held in waiting]
+        behind = sizes.index(min(sizes))
+        if sizes[behind]:
+            pieces = []
+            for held in waiting:
+                together = np.concatenate(held, axis=2) if len(held) > 1 else held[0]
+                pieces.append(together[..., : sizes[behind]])
+                held[:] = [together[..., sizes[behind] :]]
+            yield np.stack([w * y for (w, _), y in zip(maskings, pieces, strict=True)]).sum(axis=0)
+            continue
+        y = next(found[behind], None)
+        if y is None:
+            return
+        waiting[behind].append(y)
+
+
+def _rotate(y: np.ndarray) -> np.ndarray:
+    """Turn pairs of channels (2 * B, n) into mid and side, or back."""
+    left, right = y[0::2], y[1::2]
+    out = np.empty(y.shape, np.float32)
+    out[0::2], out[1::2] = (left + right) * np.float32(0.5**0.5), (left - right) * np.float32(0.5**0.5)
+    return out
+
+
+def _unrotated(y: np.ndarray, masking: Masking) -> np.ndarray:
+    return np.stack([_rotate(stem) for stem in y]) if masking.mid_side else y
+
+
+def _spectra(blocks: Iterable[np.ndarray], masking: Masking, state: dict[str, int]) -> Iterator[np.ndarray]:
+    """Yield spectra (C, F, n); every frame that starts before the end, after a silence of one frame length."""
+    stream: StftStream | None = None
+    for block in blocks:
+        if stream is None:
+            pad = (masking.n_fft, masking.n_fft - 1)
+            stream = StftStream(channels=block.shape[0], n_fft=masking.n_fft, hop=masking.hop, pad=pad)
+        S = stream.push(block)
+        if S.shape[2]:
+            yield S
+    if stream is not None and stream.length:
+        state["length"] = stream.length
+        yield stream.finish()
+
+
+def _segments(
+    blocks: Iterable[np.ndarray], masking: Masking, state: dict[str, int]
+) -> Iterator[tuple[np.ndarray, int, int]]:
+    """Yield (spectra (C, F, n) of a segment with its surroundings, first frame to keep, one past the last)."""
+    held: list[np.ndarray] = []
+    count = first = start = 0  # frames held; number of the first of them; of the next core
+    source = _spectra(blocks, masking, state)
+    over = False
+    while not over or start < first + count:
+        while not over and first + count < start + masking.core + masking.after:
+            if (S := next(source, None)) is None:
+                over = True
+            else:
+                held.append(S)
+                count += S.shape[2]
+        stop = min(start + masking.core, first + count)
+        if stop <= start:
+            break
+        X = np.concatenate(held, axis=2) if len(held) > 1 else held[0]
+        end = min(first + count, start + masking.core + masking.after)
+        yield X[:, :, : end - first], start - first, stop - first
+        start = stop
+        drop = max(0, start - masking.before - first)
+        held, first, count = [X[:, :, drop:].copy()], first + drop, count - drop
+
+
+def _masked_spectra(
+    blocks: Iterable[np.ndarray], masking: Masking, wanted: list[int], state: dict[str, int]
+) -> Iterator[np.ndarray]:
+    ramp = (np.arange(masking.fade, dtype=np.float32) + 0.5) / max(masking.fade, 1)
+    tail: np.ndarray | None = None  # what the segment before says about the first frames of this one
+    for X, start, stop in _segments(blocks, masking, state):
+        masks = _call(masking, X)[wanted]
+        if tail is not None:
+            n = min(tail.shape[3], stop - start)
+            share = ramp[:n]
+            masks[..., start : start + n] *= share
+            masks[..., start : start + n] += tail[..., :n] * (1 - share)
+        if masking.fade:
+            tail = masks[..., stop : stop + masking.fade].copy()
+        for at in range(start, stop, _STRIDE):
+            part = slice(at, min(at + _STRIDE, stop))
+            yield masks[..., part] * X[None, ..., part]
+
+
+def _call(masking: Masking, X: np.ndarray) -> np.ndarray:
+    """Apply the masking function to (2 * B, F, n): (S, 2 * B, F, n)."""
+    found = masking.masks(X.reshape(-1, 2, *X.shape[1:]))
+    found = np.moveaxis(found, 1, 0)
+    return found.reshape(found.shape[0], -1, *found.shape[3:])
+
+
+def _wiener_spectra(
+    blocks: Iterable[np.ndarray], masking: Masking, wanted: list[int], state: dict[str, int]
+) -> Iterator[np.ndarray]:
+    """Estimate everything, learn from it, then go over it again; the recording waits in temporary files."""
+    from audiokit.dsp.separation.wiener import WienerModel
+
+    models: list[WienerModel] = []
+    sizes: list[int] = []
+    with TemporaryFile() as spectra, TemporaryFile() as estimates:
+        shape: tuple[int, ...] = ()
+        for X, start, stop in _segments(blocks, masking, state):
+            found = _call(masking, X)
+            for at in range(start, stop, _STRIDE):
+                part = slice(at, min(at + _STRIDE, stop))
+                v, x = np.ascontiguousarray(found[..., part]), np.ascontiguousarray(X[:, : found.shape[2], part])
+                models = models or [WienerModel(len(v), 2, v.shape[2]) for _ in range(len(x) // 2)]
+                for pair, model in enumerate(models):
+                    model.learn(x[2 * pair : 2 * pair + 2], v[:, 2 * pair : 2 * pair + 2])
+                spectra.write(x.tobytes())
+                estimates.write(v.tobytes())
+                sizes.append(x.shape[2])
+                shape = (len(v), len(x), x.shape[1], X.shape[1])
+        spectra.seek(0)
+        estimates.seek(0)
+        for size in sizes:
+            count, channels, bins, full = shape
+            x = np.frombuffer(spectra.read(8 * channels * bins * size), np.complex64).reshape(channels, bins, size)
+            v = np.frombuffer(estimates.read(4 * count * channels * bins * size), np.float32)
+            v = v.reshape(count, channels, bins, size)
+            y = np.zeros((len(wanted), channels, full, size), np.complex64)
+            for pair, model in enumerate(models):
+                chosen = slice(2 * pair, 2 * pair + 2)
+                y[:, chosen, :bins] = model.apply(x[chosen], v[:, chosen])[wanted]
+            yield y
+
+
+class Fifo:
+    """Audio that waits for its stems: in memory at first, in a temporary file when there is much of it."""
+
+    def __init__(self, channels: int) -> None:
+        self.channels = channels
+        self._file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed in close()
+        self._read = self._written = 0
+
+    def push(self, y: np.ndarray) -> None:
+        """Append audio (C, n)."""
+        data = np.ascontiguousarray(y.T, np.float32).tobytes()
+        self._file.seek(self._written)
+        self._file.write(data)
+        self._written += len(data)
+
+    def pull(self, n: int) -> np.ndarray:
+        """Take the oldest n samples (C, n), or fewer when there are no more."""
+        self._file.seek(self._read)
+        data = self._file.read(min(4 * self.channels * n, self._written - self._read))
+        self._read += len(data)
+        if self._read == self._written:  # everything was taken: begin again at the start
+            self._read = self._written = 0
+        return np.ascontiguousarray(np.frombuffer(data, np.float32).reshape(-1, self.channels).T)
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._file.close()
+
+
+def separate_windows(
+    blocks: Iterable[np.ndarray], estimate: Masks, *, core: int, context: int, fade: int
+) -> Iterator[np.ndarray]:
+    """Separate a stream by a function of audio, in windows whose edges are cross-faded.
+
+    Args:
+        blocks: audio (C, n).
+        estimate: audio (C, n) -> stems (S, C, n).
+        core: samples that one window contributes.
+        context: samples it sees on either side of them.
+        fade: samples over which neighbouring windows are cross-faded; at most `context`.
+
+    Yields:
+        Stems (S, C, n); together as long as the input.
+
+    >>> blocks = [np.ones((2, 700), np.float32)] * 3
+    >>> parts = separate_windows(blocks, lambda y: y[None], core=500, context=100, fade=50)
+    >>> sum(part.shape[2] for part in parts)
+    2100
+    """
+    ramp = (np.arange(fade, dtype=np.float32) + 0.5) / max(fade, 1)
+    held, first, start, over = np.zeros((0, 0), np.float32), 0, 0, False
+    tail: np.ndarray | None = None
+    source = iter(blocks)
+    while True:
+        waiting = [held] if held.size else []
+        end = first + held.shape[1]
+        while not over and end < start + core + context:
+            if (block := next(source, None)) is None:
+                over = True
+            else:
+                waiting.append(block)
+                end += block.shape[1]
+        held = np.concatenate(waiting, axis=1) if waiting else held
+        if start >= end:
+            return
+        stop = min(start + core, end)
+        found = estimate(held[:, : min(end, stop + context) - first])
+        y = found[..., start - first : stop - first].copy()
+        if tail is not None:
+            n = min(tail.shape[-1], y.shape[-1])
+            y[..., :n] = y[..., :n] * ramp[:n] + tail[..., :n] * (1 - ramp[:n])
+        tail = found[..., stop - first : stop - first + fade].copy()
+        yield y
+        drop = max(0, stop - context - first)
+        held, first, start = held[:, drop:].copy(), first + drop, stop

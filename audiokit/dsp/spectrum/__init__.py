@@ -1,0 +1,1 @@
+"""Short-time spectra: transforms and back, mel bands, presets, phase retrieval, spectral measures."""

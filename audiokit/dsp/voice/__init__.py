@@ -1,0 +1,1 @@
+"""Speech and song: analysis of voices, syllables, plans, melodies and the sung result."""

@@ -1,0 +1,189 @@
+"""Melody for a sung text: scale notes that follow the chords, the speaker's own intonation and simple voice leading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from audiokit.dsp.voice.plan import Music, SungNote
+from audiokit.dsp.voice.syllables import Syllable
+from audiokit.errors import ParameterError
+
+#: The middle of the melody lies so far above the median pitch of a low voice (110 Hz); of a high one (220 Hz and more)
+#: it is the median itself, because words are lost when harmonics are too few to show the formants.
+LIFT_SEMITONES = 4.0
+#: Half of the range a melody uses.
+REACH_SEMITONES = 7.0
+
+#: Cost of a melodic step by its size in semitones.
+_STEP_COST = (0.55, 0.0, 0.0, 0.35, 0.45, 0.9, 3.0, 1.3, 2.0, 2.2, 3.0, 3.5, 2.2)
+#: Cost of going back to the pitch before the last.
+_SEESAW_COST = 0.6
+
+
+def compose(
+    notes: Sequence[SungNote],
+    syllables: Sequence[Syllable],
+    music: Music,
+    *,
+    low: float,
+    high: float,
+    scale: str = "auto",
+    rng: np.random.Generator | None = None,
+) -> list[SungNote]:
+    """Choose pitches for notes whose rhythm is set.
+
+    The melody is the cheapest path (Viterbi) through the scale notes of a range: chord tones on strong beats, small
+    steps, a contour that follows the speaker's intonation, phrases that end on a chord tone (the last one on the
+    tonic, odd ones open), and phrases that answer each other by repeating the pitches of two phrases before.
+
+    Args:
+        notes: notes with their rhythm.
+        syllables: what they sing.
+        music: key and chords.
+        low: lowest pitch, MIDI number.
+        high: highest pitch.
+        scale: name of a scale on the key's tonic, or "auto".
+        rng: adds a little chance, for another melody with another seed; None gives the cheapest one.
+
+    Returns:
+        The notes with pitches.
+
+    Raises:
+        ParameterError: no scale note lies in the range.
+    """
+    if not notes:
+        return []
+    allowed = set(music.scale(scale))
+    pitches = np.array([p for p in range(int(np.ceil(low)), int(np.floor(high)) + 1) if p % 12 in allowed])
+    if not len(pitches):
+        raise ParameterError(f"no note of the scale lies between {low:g} and {high:g}", hint="widen --range")
+    order = sorted({note.phrase for note in notes})
+    done: list[list[SungNote]] = []
+    previous: float | None = None
+    for number, phrase in enumerate(order):
+        part = [note for note in notes if note.phrase == phrase]
+        costs = _local_costs(part, syllables, music, pitches, (low + high) / 2, is_open=number % 2 == 0)
+        costs[-1] += _end_cost(pitches, part[-1], music, last=phrase == order[-1], is_open=number % 2 == 0)
+        if number >= 2:
+            costs += _echo_cost(pitches, part, done[number - 2], music)
+        if rng is not None:
+            costs += rng.gumbel(0, 0.25, costs.shape)
+        path = _viterbi(costs, pitches, previous)
+        done.append([replace(note, pitch=float(pitches[p])) for note, p in zip(part, path, strict=True)])
+        previous = done[-1][-1].pitch
+    return [note for part in done for note in part]
+
+
+def is_strong(note: SungNote, music: Music) -> bool:
+    """Tell whether a note begins on a strong beat (first of the bar, or the middle of a bar of four).
+
+    >>> from audiokit.dsp.voice.plan import even_music
+    >>> music = even_music(8.0, bpm=120)
+    >>> [is_strong(SungNote(t, t + 0.2, 60, 0), music) for t in (0.0, 0.25, 0.5, 1.0)]
+    [True, False, False, True]
+    """
+    beat = float(music.beat_at(note.start_s))
+    nearest = round(beat)
+    if abs(beat - nearest) > 0.12:
+        return False
+    down = np.flatnonzero(music.downbeats)
+    if not len(down):
+        return nearest % 2 == 0
+    before = down[down <= nearest]
+    after = down[down > nearest]
+    start = int(before[-1]) if len(before) else int(down[0]) - 4
+    length = int(after[0]) - start if len(after) and len(before) else 4
+    return nearest == start or (length % 2 == 0 and nearest - start == length // 2)
+
+
+def _local_costs(
+    part: list[SungNote],
+    syllables: Sequence[Syllable],
+    music: Music,
+    pitches: np.ndarray,
+    centre: float,
+    *,
+    is_open: bool,
+) -> np.ndarray:
+    costs = np.zeros((len(part), len(pitches)))
+    arch = 2.0 if is_open else 0.5
+    for i, note in enumerate(part):
+        chord = np.isin(pitches % 12, music.chord_at(note.start_s))
+        held = note.end_s - note.start_s > 0.6
+        weight = 2.6 if is_strong(note, music) else 1.4 if held else 0.35
+        intonation = float(np.clip(1.2 * syllables[note.syllable].pitch_semitones, -5, 5))
+        position = i / max(1, len(part) - 1)
+        wanted = centre + intonation + arch * np.sin(np.pi * position) - 0.5
+        costs[i] = weight * ~chord + 0.02 * (pitches - wanted) ** 2
+    return costs
+
+
+def _end_cost(pitches: np.ndarray, note: SungNote, music: Music, *, last: bool, is_open: bool) -> np.ndarray:
+    """Prefer a resting tone at the end of a phrase."""
+    chord = np.isin(pitches % 12, music.chord_at(note.start_s))
+    relative = (pitches - music.tonic) % 12
+    third = 4 if music.mode == "major" else 3
+    if last:
+        return 2.5 * (relative != 0) + 0.5 * ~chord
+    wanted = np.isin(relative, (7, 2, third) if is_open else (0, third))
+    return 0.9 * ~wanted + 0.6 * ~chord
+
+
+def _echo_cost(pitches: np.ndarray, part: list[SungNote], model: list[SungNote], music: Music) -> np.ndarray:
+    """Prefer the pitches that an earlier phrase had at the same place in its bars."""
+    costs = np.zeros((len(part), len(pitches)))
+    places = np.array([float(music.beat_at(n.start_s)) for n in model])
+    places -= places[0]
+    first = float(music.beat_at(part[0].start_s))
+    for i, note in enumerate(part):
+        distance = np.abs(places - (float(music.beat_at(note.start_s)) - first))
+        nearest = int(np.argmin(distance))
+        if distance[nearest] < 0.6:
+            costs[i] = 0.12 * np.minimum(np.abs(pitches - model[nearest].pitch), 5)
+    return costs
+
+
+def _viterbi(costs: np.ndarray, pitches: np.ndarray, previous: float | None) -> list[int]:
+    """Cheapest path (Viterbi over pairs of notes, so that see-sawing between two pitches can cost something)."""
+    table = np.array([*_STEP_COST, 6.0])
+    step = table[np.minimum(np.abs(pitches[:, None] - pitches[None, :]), 13)]
+    first = costs[0].copy()
+    if previous is not None:
+        first += 0.5 * table[np.minimum(np.abs(pitches - round(previous)), 13)]
+    if len(costs) == 1:
+        return [int(np.argmin(first))]
+    seesaw = _SEESAW_COST * np.eye(len(pitches))[:, None, :] * (1 - np.eye(len(pitches)))[None]
+    total = first[:, None] + step + costs[1]  # (note before, note)
+    back = []
+    for cost in costs[2:]:
+        options = total[:, :, None] + seesaw  # (two before, before, note)
+        back.append(np.argmin(options, axis=0))
+        total = options.min(axis=0) + step + cost
+    before, now = np.unravel_index(int(np.argmin(total)), total.shape)
+    path = [int(now), int(before)]
+    for pointers in reversed(back):
+        path.append(int(pointers[path[-1], path[-2]]))
+    return path[::-1]
+
+
+def voice_range(median_hz: float) -> tuple[float, float]:
+    """Range of MIDI numbers for a speaker, centred on the median of the speech or a little above.
+
+    >>> voice_range(110.0), voice_range(220.0)
+    ((42.0, 56.0), (50.0, 64.0))
+    """
+    lift = LIFT_SEMITONES * float(np.clip(1 - np.log2(median_hz / 110), 0, 1))
+    centre = 69 + 12 * np.log2(median_hz / 440) + lift
+    return float(centre - REACH_SEMITONES), float(centre + REACH_SEMITONES)
+
+
+def fit_octave(pitches: Sequence[float], low: float, high: float) -> int:
+    """Number of semitones (a multiple of 12) that brings a melody's median nearest to the middle of a range.
+
+    >>> fit_octave([72, 74, 76], 45, 57)
+    -24
+    """
+    return int(12 * round(((low + high) / 2 - float(np.median(pitches))) / 12))

@@ -1,0 +1,450 @@
+"""Sing a plan with a speaker's voice: vowels stretched to the notes, pitch drawn as singers draw it, formants kept.
+
+References:
+    Saitou, Goto, Unoki and Akagi (2007), Speech-to-singing synthesis: the four movements of a singer's pitch
+    (overshoot, vibrato, preparation, fine fluctuation) and the singing formant.
+    Morise, Yokomori and Ozawa (2016), WORLD.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from audiokit.dsp.voice.plan import Music, Plan, SungNote
+from audiokit.dsp.voice.syllables import Syllable, sonority_db
+from audiokit.dsp.voice.world import HOP_S, Voice, runs, synthesise_voice
+
+#: Longest stretch of a vowel's silence-to-consonant lead-in that is kept before a note.
+LEAD_S = 0.30
+
+
+@dataclass(frozen=True)
+class Expression:
+    """How a melody is sung.
+
+    Attributes:
+        pitch_correction: 0 keeps the speaker's own intonation, 1 sings the plan's pitches.
+        portamento: strength of glides, overshoot and preparation, 1 is a trained singer's.
+        vibrato_cents: depth of the vibrato on held notes.
+        vibrato_hz: its rate.
+        drift_cents: depth of the slow and fine fluctuations.
+        formant_db: boost around 3 kHz on voiced frames (the singing formant).
+        breath: factor on the noise in held vowels.
+        evenness: 0 keeps the levels of speech, 1 gives every vowel the same level.
+    """
+
+    pitch_correction: float = 1.0
+    portamento: float = 1.0
+    vibrato_cents: float = 35.0
+    vibrato_hz: float = 5.5
+    drift_cents: float = 5.0
+    formant_db: float = 4.0
+    breath: float = 0.5
+    evenness: float = 0.6
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Where every output frame comes from.
+
+    Attributes:
+        source: fractional source frame (M,), NaN in silence.
+        note: index of the note a frame belongs to (M,), -1 in silence; consonants before a vowel belong to its note.
+        gain: amplitude (M,), falling to 0 at the ends of phrases.
+    """
+
+    source: np.ndarray
+    note: np.ndarray
+    gain: np.ndarray
+
+
+def sing_plan(
+    voice: Voice,
+    plan: Plan,
+    *,
+    length_s: float,
+    expression: Expression | None = None,
+    speech: np.ndarray | None = None,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Sing a plan.
+
+    Args:
+        voice: the analysed speech.
+        plan: notes and syllables.
+        length_s: length of the result in seconds.
+        expression: how to sing.
+        speech: the speech itself (T,) at `voice.rate`: when given, unvoiced consonants are taken from it as they are.
+        rng: for the fluctuations of pitch.
+
+    Returns:
+        Audio (T,), float32, at `voice.rate`.
+    """
+    how = expression or Expression()
+    timing = map_time(voice, plan.notes, plan.syllables, length_s)
+    contour = draw_pitch(voice, plan.notes, timing, expression=how, rng=rng)
+    out = np.zeros(round(length_s * voice.rate), np.float32)
+    levels = _level_gain(voice, plan.notes, plan.syllables, timing, how.evenness)
+    for start, stop in runs(timing.note >= 0):
+        piece = _render(voice, timing, contour, levels, how, start, stop)
+        if speech is not None:
+            _own_consonants(piece, voice, timing, levels, speech, start, stop)
+        at = round(start * HOP_S * voice.rate)
+        room = out[at : at + len(piece)]
+        room += _edge_fades(piece, voice.rate)[: len(room)]
+    return out
+
+
+def map_time(voice: Voice, notes: Sequence[SungNote], syllables: Sequence[Syllable], length_s: float) -> Timing:
+    """Map every output frame to the source frame it is sung from.
+
+    Vowels begin with their notes. Between two vowels of running speech lies one stretch of source; its stable vowel
+    frames take all the extra time, consonants and transitions keep their own. Where a note must be shorter than
+    spoken, vowels give way before consonants do.
+
+    Args:
+        voice: the analysed speech.
+        notes: in order.
+        syllables: of the speech.
+        length_s: length of the output.
+
+    Returns:
+        The map, M = length_s / HOP_S frames.
+    """
+    count = round(length_s / HOP_S)
+    source = np.full(count, np.nan)
+    owner = np.full(count, -1)
+    gain = np.zeros(count)
+    elastic = _elasticity(voice, syllables)
+    sung = _units(notes)
+    for k, (first, last) in enumerate(sung):
+        syllable = syllables[notes[first].syllable]
+        onset, end = notes[first].start_s, notes[last].end_s
+        following = notes[sung[k + 1][0]] if k + 1 < len(sung) else None
+        running = _is_running(notes[last], following, syllables)
+        if k == 0 or not _is_running(notes[first - 1], notes[first], syllables):
+            room = onset - (notes[first - 1].end_s if first else 0.0)
+            lead = min(syllable.vowel_s - syllable.start_s, LEAD_S, max(room, 0.03))
+            _fill(source, owner, gain, onset - lead, onset, syllable.vowel_s - lead, syllable.vowel_s, elastic, first)
+        if running and following is not None:
+            target = syllables[following.syllable].vowel_s
+            _fill(source, owner, gain, onset, following.start_s, syllable.vowel_s, target, elastic, first)
+        else:
+            tail = min(syllable.end_s - syllable.tail_s, 0.25)
+            if following is not None:
+                after = syllables[following.syllable]
+                lead = min(after.vowel_s - after.start_s, LEAD_S)
+                end = max(min(end, following.start_s - min(lead, 0.08) - 0.02), onset + 0.06)
+            stop = min(end, count * HOP_S)
+            body = max(stop - tail, onset + 0.5 * (stop - onset))
+            _fill(source, owner, gain, onset, body, syllable.vowel_s, syllable.tail_s, elastic, first)
+            coda = syllable.tail_s + (stop - body)
+            _fill(source, owner, gain, body, stop, syllable.tail_s, min(coda, syllable.end_s), elastic, first)
+            _release(gain, stop, 0.09)
+        for note in range(first + 1, last + 1):
+            at = round(notes[note].start_s / HOP_S)
+            owner[at:][owner[at:] == first] = note
+    return Timing(source, owner, gain)
+
+
+def _units(notes: Sequence[SungNote]) -> list[tuple[int, int]]:
+    """First and last note of each sung syllable: slurs are consecutive touching notes with the same one."""
+    units: list[tuple[int, int]] = []
+    for i, note in enumerate(notes):
+        if i and note.syllable == notes[i - 1].syllable and note.start_s - notes[i - 1].end_s < 0.03:
+            units[-1] = (units[-1][0], i)
+        else:
+            units.append((i, i))
+    return units
+
+
+def _is_running(note: SungNote, following: SungNote | None, syllables: Sequence[Syllable]) -> bool:
+    """Tell whether the next note carries on the same stretch of speech without a rest."""
+    if following is None or following.syllable != note.syllable + 1:
+        return False
+    a, b = syllables[note.syllable], syllables[following.syllable]
+    between = b.vowel_s - a.tail_s
+    return following.start_s - note.end_s < 0.12 and b.start_s - a.end_s < 0.02 and between < 0.6
+
+
+def _fill(
+    source: np.ndarray,
+    owner: np.ndarray,
+    gain: np.ndarray,
+    start_s: float,
+    stop_s: float,
+    from_s: float,
+    to_s: float,
+    elastic: np.ndarray,
+    note: int,
+) -> None:
+    """Spread the source from `from_s` to `to_s` over the output from `start_s` to `stop_s`."""
+    a, b = max(0, round(start_s / HOP_S)), min(len(source), round(stop_s / HOP_S))
+    if b <= a:
+        return
+    first, last = from_s / HOP_S, to_s / HOP_S
+    if last - first < 1:
+        source[a:b] = first
+    else:
+        edges = np.append(np.arange(first, last - 1e-9), last)
+        middle = np.clip(np.round((edges[:-1] + edges[1:]) / 2).astype(int), 0, len(elastic) - 1)
+        spans = _durations(np.diff(edges), elastic[middle], (stop_s - start_s) / HOP_S)
+        clock = np.concatenate(([0.0], np.cumsum(spans)))
+        source[a:b] = np.interp(np.arange(a, b) - start_s / HOP_S + 0.5, clock, edges)
+    owner[a:b] = note
+    gain[a:b] = 1.0
+
+
+def _durations(natural: np.ndarray, elastic: np.ndarray, total: float) -> np.ndarray:
+    """Output length of each source frame: stretched only where elastic, shortened there first."""
+    extra = total - natural.sum()
+    weight = natural * elastic
+    if extra >= 0:
+        if weight.sum() < 2.0:  # nothing stable: the whole middle gives
+            weight = natural * np.hanning(len(natural) + 2)[1:-1]
+        return natural + extra * weight / max(weight.sum(), 1e-9)
+    weight = natural * (0.35 + 0.65 * elastic)
+    share = min(1.0, -extra / max(0.75 * weight.sum(), 1e-9))
+    shortened = natural - 0.75 * share * weight
+    return shortened * (total / shortened.sum())
+
+
+def _elasticity(voice: Voice, syllables: Sequence[Syllable]) -> np.ndarray:
+    """How readily each source frame stretches (N,), 0..1: strong, steady frames inside a vowel."""
+    level = sonority_db(voice)
+    bins = np.unique(np.geomspace(2, voice.envelope.shape[1] - 1, 25).astype(int))
+    log = np.log(np.add.reduceat(voice.envelope, bins, axis=1) + 1e-9)
+    log -= log.mean(axis=1, keepdims=True)
+    change = np.zeros(voice.frames)
+    change[3:-3] = np.sqrt(((log[6:] - log[:-6]) ** 2).mean(axis=1))
+    steady = np.exp(-((change / 0.5) ** 2))
+    result = np.zeros(voice.frames)
+    for syllable in syllables:
+        a, b = round(syllable.vowel_s / HOP_S), min(round(syllable.tail_s / HOP_S), voice.frames)
+        peak = level[min(round(syllable.nucleus_s / HOP_S), voice.frames - 1)]
+        near = np.clip(1 - (peak - level[a:b]) / 8, 0, 1)
+        taper = np.minimum(1, np.minimum(np.arange(b - a) + 1, np.arange(b - a, 0, -1)) / 6)
+        result[a:b] = voice.strong[a:b] * steady[a:b] * near * taper**2
+    return result
+
+
+def _release(gain: np.ndarray, stop_s: float, seconds: float) -> None:
+    stop = min(round(stop_s / HOP_S), len(gain))
+    size = min(round(seconds / HOP_S), stop)
+    gain[stop - size : stop] *= 0.5 + 0.5 * np.cos(np.pi * (np.arange(size) + 1) / size)
+
+
+def draw_pitch(
+    voice: Voice, notes: Sequence[SungNote], timing: Timing, *, expression: Expression, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw the pitch of every output frame as a singer would.
+
+    Steps between notes become second-order responses that begin 40 ms early and overshoot a little, with a small dip
+    the other way before them (preparation); notes of 0.4 s and more get a vibrato that grows from 0.25 s after the
+    onset; slow drift and fine jitter keep the line alive.
+
+    Args:
+        voice: the analysed speech.
+        notes: in order.
+        timing: from `map_time`.
+        expression: how to sing.
+        rng: for vibrato phase, drift and jitter.
+
+    Returns:
+        MIDI numbers (M,), float64.
+    """
+    count = len(timing.source)
+    steps = _note_steps(notes, count)
+    curve = _respond(steps, 0.6) if expression.portamento > 0 else steps
+    curve = steps + np.clip(expression.portamento, 0, 2) * (curve - steps)
+    for note, following in itertools.pairwise(notes):
+        jump = np.clip(following.pitch - note.pitch, -5, 5)
+        if abs(jump) >= 1 and following.start_s - note.end_s < 0.1:
+            at = following.start_s / HOP_S - 8
+            before = np.arange(max(0, int(at) - 12), min(int(at) + 1, count))
+            curve[before] -= 0.06 * expression.portamento * jump * np.exp((before - at) / 5)
+    curve += _vibrato(notes, count, expression, rng)
+    slow = _wander(count, 0.35, rng) * expression.drift_cents
+    fine = _wander(count, 0.02, rng) * 0.4 * expression.drift_cents
+    curve += (slow + fine) / 100
+    if expression.pitch_correction < 1:
+        spoken = _spoken_pitch(voice, timing)
+        curve = spoken + expression.pitch_correction * (curve - spoken)
+    return curve
+
+
+def _note_steps(notes: Sequence[SungNote], count: int) -> np.ndarray:
+    """The plan's pitch at every frame, changing 40 ms before each note and held through rests."""
+    steps = np.full(count, notes[0].pitch if notes else 60.0, float)
+    for note in notes:
+        steps[max(0, round((note.start_s - 0.04) / HOP_S)) :] = note.pitch
+    return steps
+
+
+def _respond(steps: np.ndarray, damping: float) -> np.ndarray:
+    """Second-order response (natural frequency 45 rad/s) to steps of pitch."""
+    omega, parts = 45.0, 5
+    dt = HOP_S / parts
+    position, speed = float(steps[0]), 0.0
+    out = np.empty_like(steps)
+    for i, target in enumerate(steps.tolist()):
+        for _ in range(parts):
+            speed += dt * (omega * omega * (target - position) - 2 * damping * omega * speed)
+            position += dt * speed
+        out[i] = position
+    return out
+
+
+def _vibrato(notes: Sequence[SungNote], count: int, expression: Expression, rng: np.random.Generator) -> np.ndarray:
+    out = np.zeros(count)
+    for note in notes:
+        rate = expression.vibrato_hz * (1 + 0.04 * rng.standard_normal())
+        if note.end_s - note.start_s < 0.4:
+            continue
+        a, b = round(note.start_s / HOP_S), min(round(note.end_s / HOP_S), count)
+        t = np.arange(b - a) * HOP_S - 0.25
+        depth = np.clip(t / 0.25, 0, 1) * np.clip((b - a) * HOP_S - 0.25 - t, 0, 0.1) / 0.1
+        out[a:b] = expression.vibrato_cents / 100 * depth * np.sin(2 * np.pi * rate * t)
+    return out
+
+
+def _wander(count: int, seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """Smooth noise of unit deviation."""
+    sigma = max(seconds / HOP_S, 1.0)
+    reach = int(3 * sigma)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    noise = np.convolve(rng.standard_normal(count + 2 * reach), kernel, "valid")
+    return noise / np.sqrt((kernel**2).sum())
+
+
+def _spoken_pitch(voice: Voice, timing: Timing) -> np.ndarray:
+    """The speaker's own pitch on the new time axis, bridged where there is none."""
+    frames = np.flatnonzero(voice.strong)
+    midi = 69 + 12 * np.log2(np.maximum(voice.f0_hz[frames], 1.0) / 440)
+    return np.interp(np.nan_to_num(timing.source), frames, midi)
+
+
+def _level_gain(
+    voice: Voice, notes: Sequence[SungNote], syllables: Sequence[Syllable], timing: Timing, evenness: float
+) -> np.ndarray:
+    """Amplitude (M,) that evens out the levels of the vowels."""
+    if not notes:
+        return timing.gain
+    loud = []
+    for note in notes:
+        syllable = syllables[note.syllable]
+        a, b = round(syllable.vowel_s / HOP_S), round(syllable.tail_s / HOP_S)
+        loud.append(float(np.percentile(voice.level_db[a : max(b, a + 1)], 75)))
+    middle = float(np.median(loud))
+    change = np.clip(evenness * (middle - np.array(loud)), -9, 9)
+    at = np.array([note.start_s for note in notes]) / HOP_S + 8
+    smooth = np.interp(np.arange(len(timing.gain)), at, change)
+    return timing.gain * 10 ** (smooth / 20)
+
+
+def _render(
+    voice: Voice,
+    timing: Timing,
+    contour: np.ndarray,
+    levels: np.ndarray,
+    how: Expression,
+    start: int,
+    stop: int,
+) -> np.ndarray:
+    """Synthesise one phrase."""
+    place = np.clip(timing.source[start:stop], 0, voice.frames - 1)
+    i = np.floor(place).astype(int)
+    j = np.minimum(i + 1, voice.frames - 1)
+    w = (place - i)[:, None].astype(np.float32)
+    envelope = np.exp((1 - w) * np.log(voice.envelope[i] + 1e-16) + w * np.log(voice.envelope[j] + 1e-16))
+    nearest = np.round(place).astype(int)
+    bands = voice.bands[nearest]
+    voiced, strong = _bridge(voice.voiced[nearest]), voice.strong[nearest]
+    f0 = np.where(voiced, 440 * 2 ** ((contour[start:stop] - 69) / 12), 0.0)
+    if how.formant_db:
+        hz = np.linspace(0, voice.rate / 2, envelope.shape[1])
+        hump = how.formant_db * np.exp(-0.5 * (np.log2(np.maximum(hz, 1) / 3000) / 0.22) ** 2)
+        envelope[strong] *= 10 ** (hump / 10).astype(np.float32)
+    envelope *= (levels[start:stop, None] ** 2).astype(np.float32)
+    return synthesise_voice(f0, envelope, bands, voice.rate, breath=np.where(strong, how.breath, 1.0))
+
+
+def _bridge(voiced: np.ndarray) -> np.ndarray:
+    """Fill gaps of up to 20 ms inside voiced sound."""
+    filled = voiced.copy()
+    for start, stop in runs(~voiced):
+        if start > 0 and stop < len(voiced) and (stop - start) * HOP_S <= 0.02:
+            filled[start:stop] = True
+    return filled
+
+
+def _own_consonants(
+    piece: np.ndarray,
+    voice: Voice,
+    timing: Timing,
+    levels: np.ndarray,
+    speech: np.ndarray,
+    start: int,
+    stop: int,
+) -> None:
+    """Replace synthesised unvoiced consonants by the speaker's own, where they are not stretched."""
+    place = np.clip(timing.source[start:stop], 0, voice.frames - 1)
+    unvoiced = ~_bridge(voice.voiced[np.round(place).astype(int)])
+    hop = HOP_S * voice.rate
+    for a, b in runs(unvoiced):
+        pace = (place[b - 1] - place[a]) / max(b - 1 - a, 1)
+        if b - a < 4 or not 0.85 <= pace <= 1.15:
+            continue
+        low, high = round(a * hop), min(round(b * hop), len(piece))
+        middle = (place[a] + place[b - 1]) / 2 * hop
+        begin = round(middle - (high - low) / 2)
+        if begin < 0 or begin + high - low > len(speech):
+            continue
+        size = high - low
+        fade = min(round(0.008 * voice.rate), size // 2)
+        weight = np.ones(size)
+        ramp = np.sin(0.5 * np.pi * (np.arange(fade) + 0.5) / fade) ** 2
+        weight[:fade], weight[size - fade :] = ramp, ramp[::-1]
+        loud = np.interp(np.arange(low, high) / hop, np.arange(stop - start), levels[start:stop])
+        own = speech[begin : begin + size] * loud
+        piece[low:high] = piece[low:high] * (1 - weight) + own * weight
+
+
+def _edge_fades(piece: np.ndarray, rate: int) -> np.ndarray:
+    size = min(round(0.006 * rate), len(piece) // 2)
+    ramp = np.sin(0.5 * np.pi * (np.arange(size) + 0.5) / max(size, 1)) ** 2
+    piece[:size] *= ramp
+    piece[len(piece) - size :] *= ramp[::-1]
+    return piece
+
+
+def harmonise(notes: Sequence[SungNote], music: Music, interval: str, *, scale: str = "auto") -> list[SungNote]:
+    """Write a second voice.
+
+    Args:
+        notes: the melody.
+        music: its key.
+        interval: "third" or "fifth" (above, inside the scale) or "octave" (above).
+        scale: the scale to stay in.
+
+    Returns:
+        The second voice's notes.
+
+    >>> from audiokit.dsp.voice.plan import even_music
+    >>> [n.pitch for n in harmonise([SungNote(0, 1, 60, 0), SungNote(1, 2, 62, 0)], even_music(2.0), "third")]
+    [64.0, 65.0]
+    """
+    if interval == "octave":
+        return [replace(note, pitch=note.pitch + 12) for note in notes]
+    allowed = sorted(set(music.scale(scale)))
+    steps = {"third": 2, "fifth": 4}[interval] if len(allowed) >= 7 else {"third": 1, "fifth": 2}[interval]
+    ladder = [octave * 12 + pc for octave in range(11) for pc in allowed]
+    result = []
+    for note in notes:
+        nearest = int(np.argmin([abs(p - note.pitch) for p in ladder]))
+        result.append(replace(note, pitch=float(ladder[nearest + steps]) + note.pitch - ladder[nearest]))
+    return result

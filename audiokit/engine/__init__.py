@@ -1,0 +1,1 @@
+"""How stages run over many files: batches, processes, clusters, remote files, progress and memory."""

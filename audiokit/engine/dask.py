@@ -1,0 +1,110 @@
+"""The same jobs on a Dask scheduler: Dask does scheduling, retries and the dashboard; we check and translate.
+
+Inputs, outputs and models lie on storage that the workers share; paths are sent absolute.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from audiokit import __version__
+from audiokit.engine.batch import Job, Outcome, Task, run_job
+from audiokit.engine.remote import is_remote
+from audiokit.errors import AudiokitError, InputError, MissingExtraError, UsageError
+
+#: A file whose worker dies is tried again, on another worker where there is one.
+RETRIES = 2
+
+
+def run_on_cluster(task: Task, jobs: Sequence[Job], address: str) -> Iterator[Outcome]:
+    """Run jobs on the workers of a Dask scheduler and yield outcomes as they come.
+
+    Args:
+        task: picklable function of a Job.
+        jobs: what to do; their paths must mean the same on every worker.
+        address: such as tcp://host:8786, or the path of a scheduler file.
+
+    Raises:
+        MissingExtraError: dask[distributed] is not installed.
+        UsageError: a job reads or writes a pipe.
+        InputError: no scheduler answers, it has no workers, or they lack audiokit.
+    """
+    if any("-" in (job.source, job.target) for job in jobs):
+        raise UsageError("--cluster cannot reach this shell's pipes", hint="give files on shared storage")
+    try:
+        from distributed import Client, as_completed
+    except ImportError:
+        raise MissingExtraError.of("cluster", "--cluster") from None
+    where = {"scheduler_file": address} if os.path.isfile(address) else {"address": address}
+    try:
+        client = Client(**where, timeout="10s", set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"--cluster {address}: no Dask scheduler answers ({reason})",
+            hint="start one: dask scheduler; dask worker tcp://HOST:8786",
+        ) from None
+    with client:
+        _check_workers(client, address)
+        futures = {}
+        for job in jobs:
+            # Targets were checked before; a job that Dask repeats may find its own output there.
+            sent = _absolute(replace(job, force=True))
+            futures[client.submit(run_job, task, sent, pure=False, retries=RETRIES)] = job
+        for future in as_completed(futures, loop=client.loop):
+            yield _outcome(future, futures[future])
+
+
+def _check_workers(client, address: str) -> None:
+    from packaging.version import Version
+
+    def version() -> str:  # nested, so that it travels by value and runs where audiokit is absent
+        try:
+            import audiokit
+        except ImportError:
+            return ""
+        return audiokit.__version__
+
+    if not client.scheduler_info()["workers"]:
+        raise InputError(f"--cluster {address}: the scheduler has no workers", hint="start some: dask worker ADDRESS")
+    found = client.run(version)
+    lacking = [name for name, text in found.items() if not text]
+    if lacking:
+        raise InputError(
+            f"--cluster {address}: audiokit is not installed on {', '.join(sorted(lacking)[:3])}",
+            hint="install audiokit in the workers' environment",
+        )
+    other = {
+        name: text for name, text in found.items() if Version(text).release[:2] != Version(__version__).release[:2]
+    }
+    if other:
+        name, text = next(iter(other.items()))
+        raise InputError(
+            f"--cluster {address}: {name} has audiokit {text}, here is {__version__}", hint="update the workers"
+        )
+
+
+def _absolute(job: Job) -> Job:
+    def absolute(path: str) -> str:
+        return path if is_remote(path) else os.path.abspath(path)
+
+    targets = {part: absolute(path) for part, path in job.targets.items()}
+    return replace(job, source=absolute(job.source), target=absolute(job.target), targets=targets)
+
+
+def _outcome(future, job: Job) -> Outcome:
+    """Translate what Dask says of one future; the job is the caller's, with the paths as given."""
+    error = future.exception()
+    if error is None:
+        return replace(future.result(), job=job)
+    if isinstance(error, AudiokitError):
+        return Outcome(job, error=error)
+    reason = (
+        "its worker died again and again"
+        if type(error).__name__ == "KilledWorker"
+        else f"{type(error).__name__}: {error}"
+    )
+    hint = "look at the workers' memory and logs"
+    return Outcome(job, error=InputError(f"{job.source}: {reason}", hint=hint))

@@ -1,0 +1,93 @@
+"""Local worker processes: a model is loaded once per worker, and a worker that dies costs one retry, not the batch."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+
+from audiokit.engine.batch import Job, Outcome, Task, run_job
+from audiokit.engine.memory import reuse_freed_memory
+from audiokit.errors import InputError
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def run_in_processes(task: Task, jobs: Sequence[Job], count: int) -> Iterator[Outcome]:
+    """Run jobs in `count` fresh processes and yield outcomes as they come.
+
+    When a worker dies (out of memory, killed), the jobs that were under way are retried once, each alone in a worker
+    of its own, so that the file that kills workers is found and the others are done.
+    """
+    waiting, suspects = list(jobs), []
+    while waiting:
+        died = yield from _drain(task, waiting, count)
+        suspects += died
+    for job in suspects:
+        # It may have finished just before its neighbour died: its own output must not be in its way.
+        alone = [replace(job, force=True)]
+        if (yield from _drain(task, alone, 1)):
+            message = f"{job.source}: its worker process died twice"
+            yield Outcome(job, error=InputError(message, hint="probably out of memory: use fewer --jobs"))
+
+
+def _drain(task: Task, waiting: list[Job], count: int):
+    """Work `waiting` off (it is emptied); return the jobs that were under way when a worker died."""
+    pool = _pool(min(count, len(waiting)))
+    under_way: dict[Future[Outcome], Job] = {}
+    try:
+        while waiting or under_way:
+            # One in work and one in hand for each worker: none waits while an outcome is being reported.
+            while waiting and len(under_way) < 2 * count:
+                under_way[pool.submit(run_job, task, waiting[0])] = waiting[0]
+                waiting.pop(0)
+            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                job = under_way[future]
+                outcome = future.result()
+                del under_way[future]
+                yield outcome
+                del job
+    except BrokenProcessPool:
+        return list(under_way.values())
+    finally:
+        _stop(pool, kill=bool(under_way))
+    return []
+
+
+def _pool(count: int) -> ProcessPoolExecutor:
+    threads = str(max(1, (os.cpu_count() or 1) // count))
+    before = {name: os.environ.get(name) for name in _THREADS}
+    for name in _THREADS:
+        os.environ.setdefault(name, threads)
+    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker)
+    # Workers start on the first submit and inherit the environment then; it is restored when the pool stops.
+    pool._audiokit_environment = before  # type: ignore[attr-defined]
+    return pool
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent, and clean up temporary files when told to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    reuse_freed_memory()
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(143)
+
+
+def _stop(pool: ProcessPoolExecutor, *, kill: bool) -> None:
+    # Idle workers leave by themselves; terminating them while they wait for the queue ends in tracebacks.
+    for process in list((pool._processes or {}).values()) if kill else ():
+        if process.is_alive():
+            process.terminate()
+    pool.shutdown(wait=True, cancel_futures=True)
+    for name, value in pool._audiokit_environment.items():  # type: ignore[attr-defined]
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

@@ -1,0 +1,129 @@
+"""Convert official checkpoints into model folders, unchanged: one function per kind of checkpoint.
+
+An importer is a function of a source path that gives (network, card), and raises ModelError when the checkpoint is of
+another kind. To add one, write the function where its network lives or here, and name it in IMPORTERS.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audiokit.errors import InputError, ModelError, ParameterError
+
+if TYPE_CHECKING:
+    import torch
+
+Imported = tuple["torch.nn.Module", dict[str, Any]]
+Importer = Callable[..., Imported]
+
+#: Kind (as in `audiokit models import KIND SOURCE`) -> ("module:function", the line that help shows).
+#: The function is called with the path and the options `--set NAME=VALUE` as keywords.
+IMPORTERS: dict[str, tuple[str, str]] = {
+    "spleeter": (
+        "audiokit.models.folder.importers:import_spleeter",
+        "a Spleeter folder of 2, 4 or 5 stems (checkpoint, model.index, model.data-00000-of-00001)",
+    ),
+    "wave-unet": (
+        "audiokit.models.separation.wave_unet:import_wave_unet",
+        "a Wave-U-Net separator (checkpoints/waveunet/model)",
+    ),
+    "vocal-cyclegan": (
+        "audiokit.models.voice.vocal_cyclegan:import_vocal_cyclegan",
+        "generators of a VocalCycleGAN (generator_state_vocal_dict_*.pt, or the folder with both)",
+    ),
+    "cyclegan": (
+        "audiokit.models.style.style_models:import_generator",
+        "a CycleGAN or pix2pix generator (*_net_G*.pth, gen_j.pth.tar), or the folder with them",
+    ),
+    "melgan": (
+        "audiokit.models.vocoders.melgan:import_melgan",
+        "a MelGAN generator (netG.pt), or ParallelWaveGAN's (.pkl)",
+    ),
+    "melgan-discriminator": (
+        "audiokit.models.style.features:import_discriminator",
+        "a MelGAN discriminator (netD.pt), whose features stylize --engine optimize compares",
+    ),
+    "hifigan": (
+        "audiokit.models.vocoders.hifigan:import_hifigan",
+        "a HiFi-GAN generator (g_02500000), config.json beside it",
+    ),
+    "vocos": (
+        "audiokit.models.vocoders.vocos:import_vocos",
+        "a Vocos generator (pytorch_model.bin), config.yaml beside it",
+    ),
+    "gtcrn": ("audiokit.models.voice.gtcrn:import_gtcrn", "a GTCRN speech denoiser (model_trained_on_*.tar)"),
+}
+
+
+def import_checkpoint(kind: str, source: str | os.PathLike[str], options: dict[str, Any] | None = None) -> Imported:
+    """Read a checkpoint of another project.
+
+    Args:
+        kind: one of IMPORTERS.
+        source: file or folder.
+        options: what the checkpoint does not say, as the importer's keywords.
+
+    Returns:
+        The network with its weights, and its card (architecture, settings, kind, ...).
+
+    Raises:
+        ModelError: the kind is unknown or the checkpoint does not fit it.
+        ParameterError: the importer knows no such option.
+        InputError, DamagedError: it cannot be read.
+    """
+    if kind not in IMPORTERS:
+        raise ModelError(f"models import {kind}: unknown kind", hint=f"there are: {', '.join(IMPORTERS)}")
+    if not os.path.lexists(source):
+        raise InputError(f"{source}: no such file or folder")
+    module, _, name = IMPORTERS[kind][0].partition(":")
+    function = getattr(import_module(module), name)
+    options = dict(options or {})
+    known = function.__kwdefaults__ or {}
+    for option in options:
+        if option not in known:
+            raise ParameterError(
+                f"models import {kind}: no setting {option!r}", hint=f"there are: {', '.join(known) or 'none'}"
+            )
+    return function(source, **options)
+
+
+def import_spleeter(
+    source: str | os.PathLike[str],
+    *,
+    bins: int = 1024,
+    extension: str = "zeros",
+    exponent: float = 2.0,
+) -> Imported:
+    """Read a Spleeter checkpoint, as released or as `spleeter train` leaves it.
+
+    Args:
+        source: its folder, or the prefix of its files.
+        bins: 1024 (11 kHz), or 1536 for what Spleeter calls a 16 kHz model; the checkpoint is the same.
+        extension: what Spleeter does above: "zeros" or "average".
+        exponent: of the ratio masks.
+
+    Raises:
+        ModelError: not a Spleeter model.
+        InputError, DamagedError: it cannot be read.
+    """
+    from audiokit.models.folder.checkpoint import load_weights
+    from audiokit.models.folder.tfbundle import Bundle
+    from audiokit.models.separation.spleeter_unet import SpleeterUnet, from_variables
+
+    bundle = Bundle(source)
+    state, settings = from_variables(bundle.read, list(bundle.entries), name=str(source))
+    net = SpleeterUnet(**settings, bins=bins, extension=extension, exponent=exponent)
+    load_weights(net, state, name=str(source))
+    card = {
+        "architecture": "spleeter-unet",
+        "settings": net.settings,
+        "kind": "split",
+        "labels": settings["stems"],
+        "frontend": {"rate": 44_100, "n_fft": 4096, "hop": 1024, "window": "hann"},
+        "source": Path(source).name,
+    }
+    return net.eval(), card

@@ -1,0 +1,1 @@
+"""Networks that part a mix into its stems."""

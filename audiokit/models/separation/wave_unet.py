@@ -1,0 +1,422 @@
+"""Wave-U-Net: one-dimensional U-Nets without padding that separate instruments, or map spectrogram columns.
+
+Keys, sizes and sinc filters are those of the f90/Wave-U-Net-Pytorch release, so its checkpoints load unchanged.
+
+Reference: Stoller, Ewert and Dixon (2018), Wave-U-Net: a multi-scale neural network for end-to-end audio source
+separation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from audiokit.errors import ParameterError
+
+
+@dataclass(frozen=True)
+class WaveUnetConfig:
+    """Settings of the network.
+
+    Attributes:
+        num_inputs: channels in.
+        num_channels: channels of each level.
+        num_outputs: channels out, per instrument.
+        instruments: names of the outputs.
+        kernel_size: length of all convolutions.
+        target_output_size: the output is at least this long.
+        conv_type: "normal" (leaky ReLU), "gn" (group norm) or "bn" (batch norm).
+        res: "fixed" (sinc filters) or "learned" (strided convolutions) between levels.
+        separate: one network per instrument instead of one for all.
+        depth: convolutions before and after each shortcut.
+        strides: factor between levels.
+        clamp: limit the output of evaluation to -1..1, right for waveforms and wrong for anything else.
+    """
+
+    num_inputs: int = 2
+    num_channels: Sequence[int] = (32, 64, 128, 256, 512, 1024)
+    num_outputs: int = 2
+    instruments: Sequence[str] = ("bass", "drums", "other", "vocals")
+    kernel_size: int = 5
+    target_output_size: int = 88_200
+    conv_type: str = "gn"
+    res: str = "fixed"
+    separate: bool = True
+    depth: int = 1
+    strides: int = 4
+    clamp: bool = True
+
+    def __post_init__(self) -> None:
+        if self.conv_type not in ("normal", "gn", "bn"):
+            raise ParameterError(f"conv_type is normal, gn or bn, not {self.conv_type!r}")
+        if self.res not in ("fixed", "learned"):
+            raise ParameterError(f"res is fixed or learned, not {self.res!r}")
+        if self.conv_type == "gn" and any(c % 8 for c in self.num_channels):
+            raise ParameterError("group norm needs channels in multiples of 8")
+        if self.kernel_size % 2 == 0 or len(self.num_channels) < 1 or not self.instruments:
+            raise ParameterError("a Wave-U-Net needs an odd kernel, at least one level and one instrument")
+
+
+class ConvLayer(nn.Module):
+    """Convolution without padding, then normalisation and rectifier; `stride` above 1 halves or doubles the rate."""
+
+    def __init__(
+        self, n_in: int, n_out: int, kernel: int, kind: str, *, stride: int = 1, transpose: bool = False
+    ) -> None:
+        super().__init__()
+        self.kernel, self.stride, self.transpose = kernel, stride, transpose
+        if transpose:
+            self.filter: nn.Module = nn.ConvTranspose1d(n_in, n_out, kernel, stride, padding=kernel - 1)
+        else:
+            self.filter = nn.Conv1d(n_in, n_out, kernel, stride)
+        if kind == "gn":
+            self.norm: nn.Module = nn.GroupNorm(n_out // 8, n_out)
+        elif kind == "bn":
+            self.norm = nn.BatchNorm1d(n_out, momentum=0.01)
+        self.slope = 0.01 if kind == "normal" else 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, n_in, T) to (B, n_out, `output_size(T)`)."""
+        x = self.filter(x)
+        if hasattr(self, "norm"):
+            x = self.norm(x)
+        return functional.leaky_relu(x, self.slope) if self.slope else functional.relu(x)
+
+    def input_size(self, output: int) -> int:
+        """Length that gives `output`."""
+        if self.transpose:
+            return (output + self.kernel - 2) // self.stride + 1
+        return (output - 1) * self.stride + self.kernel
+
+    def output_size(self, size: int) -> int:
+        """Length that `size` gives, 0 or less if it is too short."""
+        if self.transpose:
+            return (size - 1) * self.stride - self.kernel + 2
+        return (size - self.kernel) // self.stride + 1
+
+
+class SincResample(nn.Module):
+    """Change the rate by a whole factor with a fixed windowed sinc filter, edges reflected (or without: "valid").
+
+    The window of the release has a constant third term; checkpoints hold its taps, so they stay as they are.
+    """
+
+    def __init__(
+        self, channels: int, stride: int, *, taps: int = 15, transpose: bool = False, padding: str = "reflect"
+    ) -> None:
+        super().__init__()
+        self.channels, self.stride, self.transpose, self.padding = channels, stride, transpose, padding
+        filters = sinc_filter(taps, 0.5 / stride).repeat(channels, 1, 1)
+        self.filter = nn.Parameter(filters, requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B, C, `output_size(T)`)."""
+        wanted = self.output_size(x.shape[-1])
+        pad = self.filter.shape[-1] // 2 if self.padding == "reflect" else 0
+        x = functional.pad(x, (pad, pad), mode="reflect") if pad else x
+        if not self.transpose:
+            return functional.conv1d(x, self.filter, stride=self.stride, groups=self.channels)
+        x = functional.conv_transpose1d(x, self.filter, stride=self.stride, groups=self.channels)
+        surplus = (x.shape[-1] - wanted) // 2
+        return x[..., surplus : surplus + wanted]
+
+    def input_size(self, output: int) -> int:
+        """Length that gives `output`."""
+        return (output - 1) // self.stride + 1 if self.transpose else (output - 1) * self.stride + 1
+
+    def output_size(self, size: int) -> int:
+        """Length that `size` gives."""
+        lost = 0 if self.padding == "reflect" else self.filter.shape[-1] - 1
+        if self.transpose:
+            return (size - 1) * self.stride + 1 - lost
+        return (size - 1 - lost) // self.stride + 1
+
+
+def sinc_filter(taps: int, cutoff: float) -> Tensor:
+    """Build the low-pass of the release (taps,), float32, sum 1.
+
+    >>> sinc_filter(15, 0.25)[7]
+    tensor(0.5003)
+    """
+    n = torch.arange(taps, dtype=torch.float64)
+    middle = taps // 2
+    span = taps - 1
+    ideal = 2 * cutoff * torch.special.sinc(2 * cutoff * (n - middle))
+    constant = 0.08 * torch.cos(torch.tensor(4 * torch.pi * span, dtype=torch.float64))
+    window = 0.42 - 0.5 * torch.cos(2 * torch.pi * n / span) + constant
+    window[middle] = 1.0
+    return (ideal * window / (ideal * window).sum()).float()
+
+
+class DownBlock(nn.Module):
+    """Convolutions, a shortcut, more convolutions, and a lower rate."""
+
+    def __init__(self, n_in: int, n_shortcut: int, n_out: int, config: WaveUnetConfig) -> None:
+        super().__init__()
+        k, kind, extra = config.kernel_size, config.conv_type, range(config.depth - 1)
+        self.pre_shortcut_convs = nn.ModuleList(
+            [ConvLayer(n_in, n_shortcut, k, kind), *(ConvLayer(n_shortcut, n_shortcut, k, kind) for _ in extra)]
+        )
+        self.post_shortcut_convs = nn.ModuleList(
+            [ConvLayer(n_shortcut, n_out, k, kind), *(ConvLayer(n_out, n_out, k, kind) for _ in extra)]
+        )
+        if config.res == "fixed":
+            self.downconv: ConvLayer | SincResample = SincResample(n_out, config.strides)
+        else:
+            self.downconv = ConvLayer(n_out, n_out, k, kind, stride=config.strides)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (B, n_in, T) to what goes down and what goes across."""
+        for conv in self.pre_shortcut_convs:
+            x = conv(x)
+        shortcut = x
+        for conv in self.post_shortcut_convs:
+            x = conv(x)
+        return self.downconv(x), shortcut
+
+    def input_size(self, output: int) -> int:
+        """Length that gives `output` below."""
+        size = self.downconv.input_size(output)
+        for conv in [*self.pre_shortcut_convs, *self.post_shortcut_convs]:
+            size = conv.input_size(size)  # type: ignore[operator]
+        return size
+
+
+class UpBlock(nn.Module):
+    """A higher rate, convolutions, the shortcut cut to size, and more convolutions."""
+
+    def __init__(self, n_in: int, n_shortcut: int, n_out: int, config: WaveUnetConfig) -> None:
+        super().__init__()
+        k, kind, extra = config.kernel_size, config.conv_type, range(config.depth - 1)
+        if config.res == "fixed":
+            self.upconv: ConvLayer | SincResample = SincResample(n_in, config.strides, transpose=True)
+        else:
+            self.upconv = ConvLayer(n_in, n_in, k, kind, stride=config.strides, transpose=True)
+        self.pre_shortcut_convs = nn.ModuleList(
+            [ConvLayer(n_in, n_out, k, kind), *(ConvLayer(n_out, n_out, k, kind) for _ in extra)]
+        )
+        self.post_shortcut_convs = nn.ModuleList(
+            [ConvLayer(n_out + n_shortcut, n_out, k, kind), *(ConvLayer(n_out, n_out, k, kind) for _ in extra)]
+        )
+
+    def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
+        """Map (B, n_in, T) and (B, n_shortcut, T') to (B, n_out, `output_size(T)`)."""
+        x = self.upconv(x)
+        for conv in self.pre_shortcut_convs:
+            x = conv(x)
+        x = torch.cat([_centre(shortcut, x.shape[-1]), x], dim=1)
+        for conv in self.post_shortcut_convs:
+            x = conv(x)
+        return x
+
+    def output_size(self, size: int) -> int:
+        """Length that `size` gives, 0 if it is too short."""
+        size = self.upconv.output_size(size)
+        for conv in [*self.pre_shortcut_convs, *self.post_shortcut_convs]:
+            size = conv.output_size(size) if size > 0 else 0  # type: ignore[operator]
+        return max(size, 0)
+
+
+def _centre(x: Tensor, size: int) -> Tensor:
+    start = (x.shape[-1] - size) // 2
+    return x[..., start : start + size]
+
+
+class SingleWaveUnet(nn.Module):
+    """One U-Net: (B, num_inputs, input_size) to (B, outputs, output_size)."""
+
+    def __init__(self, config: WaveUnetConfig, outputs: int) -> None:
+        super().__init__()
+        widths = list(config.num_channels)
+        ins = [config.num_inputs, *widths[1:-1]]
+        k, kind = config.kernel_size, config.conv_type
+        self.downsampling_blocks = nn.ModuleList(
+            DownBlock(ins[i], widths[i], widths[i + 1], config) for i in range(len(widths) - 1)
+        )
+        self.upsampling_blocks = nn.ModuleList(
+            UpBlock(widths[i + 1], widths[i], widths[i], config) for i in reversed(range(len(widths) - 1))
+        )
+        bottom = widths[-1] if len(widths) > 1 else config.num_inputs
+        self.bottlenecks = nn.ModuleList(
+            ConvLayer(bottom if d == 0 else widths[-1], widths[-1], k, kind) for d in range(config.depth)
+        )
+        self.output_conv = nn.Conv1d(widths[0], outputs, 1)
+        self.set_output_size(config.target_output_size)
+
+    def set_output_size(self, target: int) -> None:
+        """Choose the shortest input whose output has at least `target` samples."""
+        low, high = 0, 1
+        while self._sizes(high)[1] < target:
+            low, high = high, 2 * high
+        while high - low > 1:  # the output grows with the bottom: bisect
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._sizes(middle)[1] >= target else (middle, high)
+        self.input_size, self.output_size = self._sizes(high)
+
+    def _sizes(self, bottom: int) -> tuple[int, int]:
+        size = bottom
+        for block in self.upsampling_blocks:
+            size = block.output_size(size) if size > 0 else 0  # type: ignore[operator]
+        if size <= 0:
+            return 0, 0
+        output, size = size, bottom
+        for conv in self.bottlenecks:
+            size = conv.input_size(size)  # type: ignore[operator]
+        for block in reversed(list(self.downsampling_blocks)):
+            size = block.input_size(size)  # type: ignore[operator]
+        return size, output
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, num_inputs, T) to (B, outputs, T'), T the input size or any length of the same step."""
+        shortcuts = []
+        for block in self.downsampling_blocks:
+            x, shortcut = block(x)
+            shortcuts.append(shortcut)
+        for conv in self.bottlenecks:
+            x = conv(x)
+        for block in self.upsampling_blocks:
+            x = block(x, shortcuts.pop())
+        return self.output_conv(x)
+
+
+class WaveUnet(nn.Module):
+    """Wave-U-Net as released: one network per instrument, or one ("ALL") for all of them.
+
+    Args:
+        settings: the fields of `WaveUnetConfig`.
+
+    >>> net = WaveUnet(num_inputs=256, num_outputs=128, num_channels=[8, 16, 24], kernel_size=3, strides=2,
+    ...                target_output_size=256, conv_type="normal", separate=False, instruments=["vocal"])
+    >>> net.input_size, net.output_size
+    (289, 257)
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()
+        self.config = WaveUnetConfig(**settings)
+        names = list(self.config.instruments)
+        outputs = self.config.num_outputs
+        self.waveunets = nn.ModuleDict(
+            {name: SingleWaveUnet(self.config, outputs) for name in names}
+            if self.config.separate
+            else {"ALL": SingleWaveUnet(self.config, outputs * len(names))}
+        )
+        first = next(iter(self.waveunets.values()))
+        self.input_size: int = first.input_size  # type: ignore[assignment]
+        self.output_size: int = first.output_size  # type: ignore[assignment]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What rebuilds the network."""
+        return asdict(self.config)
+
+    def set_output_size(self, target: int) -> None:
+        """Work on other lengths: at least `target` samples out."""
+        for network in self.waveunets.values():
+            network.set_output_size(target)  # type: ignore[operator]
+            self.input_size, self.output_size = network.input_size, network.output_size  # type: ignore[assignment]
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Map (B, num_inputs, input_size) to (B, num_outputs, output_size) per instrument."""
+        names = list(self.config.instruments)
+        if self.config.separate:
+            result = {name: self.waveunets[name](x) for name in names}
+        else:
+            whole = self.waveunets["ALL"](x)
+            result = dict(zip(names, torch.split(whole, self.config.num_outputs, dim=1), strict=True))
+        if self.config.clamp and not self.training:
+            result = {name: y.clamp(-1.0, 1.0) for name, y in result.items()}
+        return result
+
+
+@torch.inference_mode()
+def separate(network: WaveUnet, y: Tensor) -> dict[str, Tensor]:
+    """Separate a whole signal window by window, as the release does: silence beyond both ends, no overlap needed.
+
+    Args:
+        network: in evaluation mode, for waveforms.
+        y: audio (C, T) at the network's rate.
+
+    Returns:
+        Audio (C, T) per instrument.
+    """
+    length, size, context = y.shape[-1], network.output_size, (network.input_size - network.output_size) // 2
+    count = max(1, -(-length // size))
+    padded = functional.pad(y, (context, count * size - length + context))
+    parts: dict[str, list[Tensor]] = {}
+    for k in range(count):
+        window = padded[:, k * size : k * size + network.input_size]
+        for name, piece in network(window[None]).items():
+            parts.setdefault(name, []).append(piece[0])
+    return {name: torch.cat(pieces, dim=-1)[:, :length] for name, pieces in parts.items()}
+
+
+def import_wave_unet(
+    source: str, *, target_output_size: int = 88_200, instruments: str = "", strides: int = 0
+) -> tuple[WaveUnet, dict[str, Any]]:
+    """Read a released checkpoint; its settings are found from its weights.
+
+    Args:
+        source: checkpoint file.
+        target_output_size: samples per window.
+        instruments: names of the outputs of one joint network, separated by commas (kept apart, names are in the keys).
+        strides: factor between levels, needed where it was learned; fixed filters say it themselves.
+
+    Raises:
+        ModelError: not a Wave-U-Net.
+    """
+    from audiokit.errors import ModelError
+    from audiokit.models.folder.checkpoint import load_weights, read_state_dict
+
+    state = read_state_dict(source)
+    try:
+        settings = _settings_of(state, instruments, strides)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ModelError(f"{source}: not a Wave-U-Net checkpoint ({error})") from None
+    network = WaveUnet(**settings, target_output_size=target_output_size)
+    load_weights(network, state, name=str(source))
+    card = {
+        "architecture": "wave-unet",
+        "settings": network.settings,
+        "kind": "split",
+        "labels": list(network.config.instruments),
+        "frontend": {"rate": 44_100, "channels": network.config.num_inputs},
+    }
+    return network.eval(), card
+
+
+def _settings_of(state: dict[str, Tensor], instruments: str, strides: int) -> dict[str, Any]:
+    names = list(dict.fromkeys(key.split(".")[1] for key in state if key.startswith("waveunets.")))
+    first = {k.split(".", 2)[2]: v for k, v in state.items() if k.startswith(f"waveunets.{names[0]}.")}
+    levels = 1 + max(int(k.split(".")[1]) for k in first if k.startswith("downsampling_blocks."))
+    down = [first[f"downsampling_blocks.{i}.pre_shortcut_convs.0.filter.weight"] for i in range(levels)]
+    channels = [len(weight) for weight in down] + [len(first["bottlenecks.0.filter.weight"])]
+    fixed = "downsampling_blocks.0.downconv.filter" in first
+    joint = names == ["ALL"]
+    labels = [part.strip() for part in instruments.split(",") if part.strip()] if joint else names
+    outputs = len(first["output_conv.weight"])
+    labels = labels or [f"output{k + 1}" for k in range(max(1, outputs // down[0].shape[1]))]
+    if fixed:
+        taps = first["downsampling_blocks.0.downconv.filter"][0, 0]
+        errors = {s: float((sinc_filter(len(taps), 0.5 / s) - taps).abs().max()) for s in (2, 3, 4, 8)}
+        strides = min(errors, key=lambda s: errors[s])
+    elif not strides:
+        raise ValueError("its factor between levels was learned: add --set strides=N")
+    norm = "downsampling_blocks.0.pre_shortcut_convs.0.norm."
+    return {
+        "num_inputs": down[0].shape[1],
+        "num_channels": channels,
+        "num_outputs": outputs // (len(labels) if joint else 1),
+        "instruments": labels,
+        "kernel_size": down[0].shape[2],
+        "conv_type": "bn" if norm + "running_mean" in first else "gn" if norm + "weight" in first else "normal",
+        "res": "fixed" if fixed else "learned",
+        "separate": not joint,
+        "strides": strides,
+        "depth": sum(1 for k in first if k.startswith("bottlenecks.") and k.endswith("filter.weight")),
+    }

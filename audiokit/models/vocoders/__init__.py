@@ -1,0 +1,1 @@
+"""Networks that turn spectra into sound, and the discriminators that train them."""

@@ -1,0 +1,1 @@
+"""Networks for voices: singing, speech denoising and time-series features."""

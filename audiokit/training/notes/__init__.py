@@ -1,0 +1,1 @@
+"""Recipes for note networks, with their pictures and descriptions."""

@@ -1,0 +1,1 @@
+"""Recipes for networks on sound: vocoders, denoising, splitting, singing."""

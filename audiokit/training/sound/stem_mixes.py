@@ -1,0 +1,291 @@
+"""Mixes to train a separator on, made as they are needed from songs with stems and from loose parts.
+
+Every example is new. Some mixes take all stems from one moment of one song, the others put parts together that never
+met. Each part has its own speed (pitch and tempo together), gain, place between left and right, colour and, where it
+is mono, sometimes a room; then all are summed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiokit.errors import InputError
+
+Audio = NDArray[np.float32]
+
+#: What a mix of two stems calls everything that is not the first.
+REST = "accompaniment"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A recording of one stem.
+
+    Attributes:
+        audio: (C, T), 16-bit integers, one or two channels.
+        cutoff: share of the band (0..1) that the recording fills; above it there is nothing to learn.
+    """
+
+    audio: NDArray[np.int16]
+    cutoff: float = 1.0
+
+    def cut(self, start: int, length: int) -> Audio:
+        """Take samples as float32 (C, length); the recording repeats when it ends."""
+        at = np.arange(start, start + length)
+        return np.take(self.audio, at, axis=1, mode="wrap").astype(np.float32) / np.float32(32768)
+
+
+@dataclass
+class StemMixer:
+    """Draw mixes and their stems.
+
+    Args:
+        stems: their names.
+        songs: songs as {stem: Part}, all stems of a song aligned.
+        parts: loose recordings as {stem: groups of Part}; groups are drawn by the square root of their length.
+        rate: Hz of everything.
+        seconds: length of an example.
+        from_songs: share of examples whose stems belong together, where there are songs.
+        empty: share of examples in which one stem is silent.
+        layered: share of loose parts that are two at once.
+    """
+
+    stems: Sequence[str]
+    songs: Sequence[Mapping[str, Part]] = ()
+    parts: Mapping[str, Sequence[Sequence[Part]]] = field(default_factory=dict)
+    rate: int = 44_100
+    seconds: float = 3.0
+    from_songs: float = 0.3
+    empty: float = 0.12
+    layered: float = 0.4
+
+    def __post_init__(self) -> None:
+        """Refuse stems that nothing is there for."""
+        for stem in self.stems:
+            length = sum(part.audio.shape[1] for part in self._all(stem))
+            if length < 5 * self.rate:
+                raise InputError(
+                    f"{length / self.rate:.1f} s of {stem} found, at least 5 s needed",
+                    hint=f"name folders with --songs, or with --parts {stem}=FOLDER",
+                )
+
+    def _all(self, stem: str) -> list[Part]:
+        return [s[stem] for s in self.songs if stem in s] + [p for g in self.parts.get(stem, ()) for p in g]
+
+    def batch(self, rng: np.random.Generator, size: int) -> tuple[Audio, NDArray]:
+        """Draw `size` examples: stems (size, S, 2, T) and the share of the band that each fills (size,)."""
+        examples = [self.example(rng) for _ in range(size)]
+        return np.stack([e[0] for e in examples]), np.array([e[1] for e in examples])
+
+    def example(self, rng: np.random.Generator) -> tuple[Audio, float]:
+        """Draw the stems of one mix (S, 2, T), and the share of the band that all of them fill."""
+        length = round(self.seconds * self.rate)
+        complete = [song for song in self.songs if all(stem in song for stem in self.stems)]
+        if complete and rng.random() < self.from_songs:
+            y, cutoff = self._moment(complete[rng.integers(len(complete))], rng, length)
+        else:
+            drawn = [self._layers(stem, rng, length) for stem in self.stems]
+            y, cutoff = np.stack([part for part, _ in drawn]), min(cutoff for _, cutoff in drawn)
+        levels = np.sqrt(np.mean(y**2, axis=(1, 2)) + 1e-9)
+        if levels.min() > 1e-4 and rng.random() < 0.8:  # else the levels of the recordings stay
+            gains = rng.normal(0, 5, len(self.stems))
+            gains[0] -= 5  # the first stem, usually a voice, is one of many sounds
+            y *= (0.1 / levels * 10 ** (gains / 20))[:, None, None].astype(np.float32)
+        if rng.random() < self.empty:
+            y[rng.integers(len(self.stems))] = 0
+        if rng.random() < 0.5:
+            y = y[:, ::-1]
+        peak = np.abs(y.sum(axis=0)).max()
+        y = y * np.float32(10 ** (rng.uniform(-18, 0) / 20) / max(peak, 1e-3))
+        return np.ascontiguousarray(y, np.float32), cutoff
+
+    def _layers(self, stem: str, rng: np.random.Generator, length: int) -> tuple[Audio, float]:
+        """Draw one loose part of a stem, or two on top of each other."""
+        y, cutoff = self._loose(stem, rng, length)
+        if rng.random() < self.layered:
+            more, other = self._loose(stem, rng, length)
+            y, cutoff = y + np.float32(10 ** (rng.uniform(-12, 3) / 20)) * more, min(cutoff, other)
+        return y, cutoff
+
+    def _moment(self, song: Mapping[str, Part], rng: np.random.Generator, length: int) -> tuple[Audio, float]:
+        speed = _speed(rng)
+        size = round(length * speed) + 8
+        total = min(song[stem].audio.shape[1] for stem in self.stems)
+        start = 0
+        for _ in range(6):  # look for a moment at which the first stem sounds
+            start = int(rng.integers(0, max(1, total - size)))
+            if np.abs(song[self.stems[0]].audio[:, start : start + size]).max(initial=0) > 300:
+                break
+        y = np.stack([as_stereo(_resampled(song[s].cut(start, size), length, speed)) for s in self.stems])
+        return y, min(1.0, speed * min(song[s].cutoff for s in self.stems))
+
+    def _loose(self, stem: str, rng: np.random.Generator, length: int) -> tuple[Audio, float]:
+        groups = [*self.parts.get(stem, ())]
+        if own := [song[stem] for song in self.songs if stem in song]:
+            groups.append(own)
+        sizes = np.array([sum(part.audio.shape[1] for part in group) for group in groups], float)
+        group = groups[rng.choice(len(groups), p=np.sqrt(sizes) / np.sqrt(sizes).sum())]
+        sizes = np.array([part.audio.shape[1] for part in group], float)
+        speed = _speed(rng)
+        size = round(length * speed) + 8
+        for _ in range(4):
+            part = group[rng.choice(len(group), p=sizes / sizes.sum())]
+            start = int(rng.integers(0, part.audio.shape[1]))
+            if part.audio.shape[1] < size and stem == self.stems[0]:
+                y = self._phrases(group, part, rng, size)
+            else:
+                y = part.cut(start, size)
+            if np.sqrt(np.mean(y**2)) > 1e-3:
+                break
+        return _placed(_resampled(y, length, speed), rng, self.rate), min(1.0, speed * part.cutoff)
+
+    def _phrases(self, group: Sequence[Part], part: Part, rng: np.random.Generator, size: int) -> Audio:
+        """String recordings like `part` together with rests between them: voices, unlike loops, seldom repeat."""
+        alike = [other for other in group if abs(other.cutoff - part.cutoff) < 0.05]
+        y = np.zeros((max(min(2, p.audio.shape[0]) for p in alike), size), np.float32)
+        at = -int(rng.integers(0, part.audio.shape[1]))
+        while at < size:
+            n = min(part.audio.shape[1], size - at)
+            skipped = max(0, -at)
+            phrase = part.cut(skipped, n - skipped)
+            phrase = phrase * np.float32(0.1 / max(np.sqrt(np.mean(phrase**2)), 1e-2))
+            y[:, at + skipped : at + n] = phrase
+            at += n + int(max(0.0, rng.normal(0.3, 0.5)) * self.rate)
+            part = alike[rng.integers(len(alike))]
+        return y
+
+
+def _speed(rng: np.random.Generator) -> float:
+    return 1.0 if rng.random() < 0.25 else float(2 ** (rng.uniform(-3.5, 3.5) / 12))
+
+
+def _resampled(y: Audio, length: int, speed: float) -> Audio:
+    """Play audio (C, T) faster or slower; linear interpolation, the top octave is not what is learnt here."""
+    if speed == 1.0:
+        return y[:, :length]
+    at = np.arange(length) * speed
+    low = at.astype(int)
+    share = (at - low).astype(np.float32)
+    return y[:, low] * (1 - share) + y[:, low + 1] * share
+
+
+def as_stereo(y: Audio) -> Audio:
+    """Give audio (C, T) two channels."""
+    return np.repeat(y, 2, axis=0) if y.shape[0] == 1 else y[:2]
+
+
+def _placed(y: Audio, rng: np.random.Generator, rate: int) -> Audio:
+    """Give a part (C, T) a colour and a place: (2, T)."""
+    spectrum = np.fft.rfft(y)
+    knots = rng.normal(0, 4, 7)
+    coarse = np.linspace(0, 1, 1024)
+    curve = 10 ** (np.interp(np.log2(1 + 1023 * coarse) * 0.6, np.arange(7), knots) / 20)
+    colour = np.interp(np.linspace(0, 1, spectrum.shape[1]), coarse, curve).astype(np.float32)
+    spectrum = spectrum * colour
+    if y.shape[0] == 2:
+        out = np.fft.irfft(spectrum, y.shape[1]).astype(np.float32)
+        if rng.random() < 0.15:  # narrow
+            out = out * (1 - (w := np.float32(rng.random()))) + w * out.mean(axis=0, keepdims=True)
+        return out
+    angle = np.pi / 4 * (1 + np.clip(rng.normal(0, 0.2), -0.9, 0.9))
+    out = spectrum * np.array([[np.cos(angle)], [np.sin(angle)]])
+    if rng.random() < 0.6:
+        n = y.shape[1]
+        t = np.arange(int(rng.uniform(0.1, 0.9) * rate))
+        tail = rng.standard_normal((2, t.size)) * np.exp(-6.9 * t / t.size)
+        tail[:, : int(rng.uniform(0, 0.03) * rate)] = 0
+        tail *= 10 ** (rng.uniform(-22, -3) / 20) / np.sqrt(np.sum(tail**2, axis=1, keepdims=True) + 1e-9)
+        out = out + spectrum * np.fft.rfft(tail, n)
+    if rng.random() < 0.15:  # echoes
+        turns = np.exp(-1j * np.pi * np.arange(out.shape[1]) / y.shape[1] * 2 * rng.uniform(0.15, 0.6) * rate)
+        out = out / (1 - rng.uniform(0.1, 0.5) * turns)
+    if rng.random() < 0.1:  # as through a telephone
+        hz = np.arange(out.shape[1]) * rate / y.shape[1]
+        low, high = 10 ** rng.uniform(2, 2.8), 10 ** rng.uniform(3.1, 3.8)
+        out = out / np.sqrt((1 + (low / (hz + 1)) ** 4) * (1 + (hz / high) ** 6))
+    if rng.random() < 0.2:  # doubled: a copy a little later on each side
+        turns = np.exp(-2j * np.pi * np.linspace(0, 0.5, out.shape[1]) * rng.uniform(0.005, 0.03, (2, 1)) * rate)
+        out = out + spectrum * turns * rng.uniform(0.1, 0.7)
+    return np.fft.irfft(out, y.shape[1]).astype(np.float32)
+
+
+def read_part(path: str | Path, rate: int) -> Part:
+    """Read a recording at a rate, as 16-bit integers, and note up to where its own rate reached."""
+    from audiokit.io.audio import read
+
+    y, info = read(path, rate=rate)
+    y = y[:2] if y.shape[0] > 1 else y
+    full = np.clip(np.rint(y * 32768), -32768, 32767).astype(np.int16)
+    return Part(full, min(1.0, 0.95 * info.rate / rate) if info.rate < rate else 1.0)
+
+
+def find_audio(folder: str | Path) -> list[Path]:
+    """List the audio files of a folder, or the file itself, sorted.
+
+    Raises:
+        InputError: there is none.
+    """
+    from audiokit.engine.batch import expand
+
+    return [Path(path) for path, _ in expand([str(folder)])]
+
+
+def read_song(folder: str | Path, stems: Sequence[str], rate: int) -> dict[str, Part]:
+    """Read a folder of stems; whatever belongs to no stem asked for is summed into `accompaniment`, if asked for.
+
+    A file called mixture or mix is used only for what the other files leave open.
+
+    Raises:
+        InputError: the folder holds none of the stems.
+    """
+    files = {path.stem: path for path in find_audio(folder)}
+    mixture = files.pop("mixture", files.pop("mix", None))
+    song = {stem: read_part(files[stem], rate) for stem in stems if stem in files}
+    rest = [path for name, path in files.items() if name not in stems]
+    missing = [stem for stem in stems if stem not in song]
+    if missing == [REST] and rest:
+        others = [read_part(path, rate) for path in rest]
+        song[REST] = _sum(others, np.ones(len(others), int))
+    elif len(missing) == 1 and missing[0] in (REST, "other") and mixture and song:
+        parts = [read_part(mixture, rate), *song.values()]
+        song[missing[0]] = _sum(parts, np.array([1] + [-1] * (len(parts) - 1)))
+    if not song:
+        raise InputError(f"{folder}: holds none of {', '.join(stems)}", hint="name the files after the stems")
+    return song
+
+
+def _sum(parts: Sequence[Part], signs: NDArray) -> Part:
+    length = min(part.audio.shape[1] for part in parts)
+    total = sum(
+        sign * np.broadcast_to(part.audio[:, :length], (2, length)).astype(np.int32)
+        for part, sign in zip(parts, signs, strict=True)
+    )
+    return Part(np.clip(total, -32768, 32767).astype(np.int16), min(part.cutoff for part in parts))
+
+
+def find_songs(folder: str | Path) -> list[Path]:
+    """List the folders below `folder` (or itself) that hold audio files directly, sorted."""
+    return sorted({path.parent for path in find_audio(folder)})
+
+
+def read_judges(folders: Sequence[str], stems: Sequence[str], rate: int, *, seconds: float = 20.0) -> list[Audio]:
+    """Read of every song the stretch in which its first stem is loudest: stems (S, 2, T)."""
+    judges = []
+    for path in [song for folder in folders for song in find_songs(folder)]:
+        song = read_song(path, stems, rate)
+        if absent := [stem for stem in stems if stem not in song]:
+            raise InputError(f"{path}: has no {absent[0]}", hint="songs to judge by need every stem")
+        length = min(part.audio.shape[1] for part in song.values())
+        size = min(length, round(seconds * rate))
+        energy = np.concatenate(
+            [[0.0], np.cumsum(np.mean(song[stems[0]].audio[:, :length].astype(np.float64) ** 2, axis=0))]
+        )
+        starts = np.arange(0, length - size + 1, rate)
+        start = int(starts[np.argmax(energy[starts + size] - energy[starts])])
+        judges.append(np.stack([as_stereo(song[stem].cut(start, size)) for stem in stems]))
+    return judges

@@ -1,0 +1,1 @@
+"""Recipes for style networks and picture GANs, with their data and losses."""

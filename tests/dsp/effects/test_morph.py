@@ -1,0 +1,217 @@
+"""Morphs travel: one tone between two, one level, sharp attacks; and they start and end where they should."""
+
+import numpy as np
+import pytest
+
+from audiokit.dsp.effects.morph import choose_engine, morph, warping_path
+from audiokit.dsp.effects.transport import transport
+from audiokit.dsp.voice.world import analyse_voice
+from audiokit.errors import InputError, ParameterError
+from tests.signals import noise, sine, talk
+
+RATE = 22_050
+
+
+def note(hz, seconds=1.0, rolloff=1.0):
+    """A harmonic note with an attack: (1, T)."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    sound = sum(np.sin(2 * np.pi * hz * k * t) / k**rolloff for k in range(1, int(8000 / hz)))
+    return (0.15 * np.minimum(1, t / 0.02) * np.exp(-t) * sound).astype(np.float32)[None]
+
+
+def burst(rng, at, seconds=1.0):
+    y = np.zeros((1, round(seconds * RATE)), np.float32)
+    start = round(at * RATE)
+    t = np.arange(y.shape[1] - start) / RATE
+    y[0, start:] = 0.3 * rng.standard_normal(len(t)) * np.exp(-t / 0.05)
+    return y
+
+
+def level_db(y):
+    return 10 * np.log10(float((y.astype(np.float64) ** 2).mean()))
+
+
+def strongest(y):
+    """(frequency, share of the energy elsewhere in dB) of a steady tone."""
+    inner = y[0, RATE // 4 : -RATE // 4]
+    power = np.abs(np.fft.rfft(inner * np.blackman(len(inner)), 8 * RATE)) ** 2
+    top = int(power.argmax())
+    near = slice(max(0, top - 100), top + 101)
+    return top / 8, 10 * np.log10((power.sum() - power[near].sum()) / power.sum())
+
+
+@pytest.mark.parametrize("amount", [0.25, 0.5, 0.75])
+def test_a_tone_on_its_way_to_another_is_one_tone(amount):
+    y = morph(sine(220, 2, RATE), sine(330, 2, RATE), RATE, amount=amount)
+    hz, elsewhere = strongest(y)
+    assert 1200 * np.log2(hz / (220 ** (1 - amount) * 330**amount)) == pytest.approx(0, abs=10)
+    assert elsewhere < -30
+    inner = slice(RATE // 4, -RATE // 4)
+    assert level_db(y[:, inner]) == pytest.approx(level_db(sine(220, 2, RATE)[:, inner]), abs=1)
+
+
+def test_a_cross_fade_is_two_tones():
+    """The test above would notice: a fade has as much energy elsewhere."""
+    assert strongest(morph(sine(220, 2, RATE), sine(330, 2, RATE), RATE, engine="fade"))[1] > -6
+
+
+@pytest.mark.parametrize("engine", ["auto", "world", "transport", "fade"])
+def test_ends_are_the_sounds_themselves(engine):
+    a, b = note(220), note(330, 1.2)
+    np.testing.assert_array_equal(morph(a, b, RATE, amount=0, engine=engine), a)
+    np.testing.assert_array_equal(morph(a, b, RATE, amount=1.0, engine=engine), b)
+
+
+@pytest.mark.parametrize("amount", [0.3, 0.5])
+def test_notes_meet_at_the_pitch_between(amount):
+    a, b = note(220), note(330, rolloff=2)
+    assert choose_engine(a, b, RATE) == "world"
+    y = morph(a, b, RATE, amount=amount)
+    found = analyse_voice(y[0], RATE).median_hz
+    assert 1200 * np.log2(found / (220 ** (1 - amount) * 330**amount)) == pytest.approx(0, abs=10)
+    assert level_db(y) == pytest.approx(level_db(a), abs=2)
+
+
+def test_voices_of_the_same_words_align(rng):
+    slow, quick = (talk(np.random.default_rng(1), rate=RATE, pitch_hz=hz)[0] for hz in (120, 180))
+    quick = quick[:, : round(quick.shape[1] * 0.9)]
+    y = morph(slow, quick, RATE, align=True)
+    assert slow.shape[1] * 0.9 < y.shape[1] < slow.shape[1]
+    assert 130 < analyse_voice(y[0], RATE).median_hz < 165
+
+
+def test_a_curve_turns_one_sound_into_the_other(rng):
+    a, b = sine(220, 2, RATE), sine(880, 2, RATE)
+    y = morph(a, b, RATE, amount=[(0, 0), (0.2, 0), (0.8, 1), (1, 1)])
+    np.testing.assert_allclose(y[:, : RATE // 4], a[:, : RATE // 4], atol=1e-3)
+    for at, hz in ((0.2, 220), (1.0, 440), (1.8, 880)):
+        piece = y[0, round(at * RATE) - 1024 : round(at * RATE) + 1024]
+        power = np.abs(np.fft.rfft(piece * np.hanning(2048), 16 * 2048))
+        assert power.argmax() * RATE / (16 * 2048) == pytest.approx(hz, rel=0.06)
+
+
+def test_attacks_stay_sharp(rng):
+    a, b = burst(rng, 0.4), burst(rng, 0.4)
+    y = morph(a, b, RATE, engine="transport")
+    start = round(0.4 * RATE)
+    before = float((y[:, : start - 220] ** 2).sum())  # all but the last 10 ms before the attack
+    assert before < 0.03 * float((y**2).sum())
+    assert level_db(y) == pytest.approx(level_db(a), abs=1)
+
+
+def steepness(y):
+    """Highest rise of the 5 ms level within 2.5 ms, as a share of the level that the attack reaches in 50 ms."""
+    power = np.convolve(y[0].astype(np.float64) ** 2, np.ones(RATE // 200))
+    level = np.sqrt(np.maximum(power, 0))
+    rise = level[RATE // 400 :] - level[: -(RATE // 400)]
+    at = int(rise[: RATE // 2].argmax())
+    return rise[at] / level[at : at + RATE // 20].max()
+
+
+@pytest.mark.parametrize("engine", ["world", "transport"])
+def test_notes_keep_their_attacks(engine):
+    a, b = note(220), note(330, rolloff=2)
+    y = morph(a, b, RATE, engine=engine)
+    assert steepness(y) > 0.85 * np.sqrt(steepness(a) * steepness(b))
+
+
+def levels_db(y, frame=RATE // 5):
+    count = y.shape[1] // frame
+    return 10 * np.log10((y[0, : count * frame].reshape(count, frame).astype(np.float64) ** 2).mean(1))
+
+
+@pytest.mark.parametrize("engine", ["world", "transport"])
+def test_a_turn_has_no_dip(engine):
+    a, b = note(220, 2.0), 2 * note(330, 2.0, rolloff=2)
+    y = morph(a, b, RATE, amount=[(0, 0), (1, 1)], engine=engine)
+    x = (np.arange(10) + 0.5) / 10
+    wanted = 20 * np.log10((1 - x) * 10 ** (levels_db(a) / 20) + x * 10 ** (levels_db(b) / 20))
+    assert np.abs(levels_db(y) - wanted).max() < 1
+    fade = morph(a, b, RATE, amount=[(0, 0), (1, 1)], engine="fade")
+    assert (levels_db(fade) - wanted).min() < -2  # which is how the test would notice
+
+
+@pytest.mark.parametrize(("engine", "align"), [("world", False), ("world", True), ("transport", False)])
+def test_where_the_amount_rests_at_an_end_the_sound_itself_is_heard(engine, align):
+    a, b = note(220, 2.0), note(330, 2.0, rolloff=2)
+    y = morph(a, b, RATE, amount=[(0, 0), (0.3, 0), (0.7, 1), (1, 1)], engine=engine, align=align)
+    assert y.shape == b.shape
+    np.testing.assert_array_equal(y[:, : RATE // 2], a[:, : RATE // 2])
+    np.testing.assert_array_equal(y[:, -RATE // 2 :], b[:, -RATE // 2 :])
+    fade = slice(round(1.4 * RATE), round(1.44 * RATE))
+    assert level_db(y[:, fade]) == pytest.approx(level_db(b[:, fade]), abs=2)
+
+
+def test_a_note_below_every_voice_is_none(shared):
+    """WORLD finds no pitch at 46 Hz, only numbers that jump about."""
+    from audiokit.io.audio import read
+
+    path = shared / "audio/notes/Discord-SFZ-GM-Bank/gm_acoustic_grand_piano"
+    low, high = (
+        read(path / f"gm_acoustic_grand_piano_{n}.flac", mono=True)[0][:, :32_000]
+        for n in ("030_Fs1_F-1v16", "057_A3_A3v16")
+    )
+    assert choose_engine(low, low, 16_000) == "transport" and choose_engine(high, high, 16_000) == "world"
+
+
+def test_chords_are_no_voice():
+    """WORLD would take three notes for one; it does not give them back, and that is how they are recognised."""
+    chord = sum(note(hz, 1.5) for hz in (110, 277.2, 415.3))
+    assert choose_engine(chord, chord, RATE) == "transport"
+    assert choose_engine(note(110, 1.5), note(277.2, 1.5), RATE) == "world"
+
+
+def test_noise_stays_noise_at_its_level(rng):
+    a, b = noise(rng, 1, RATE), noise(rng, 1, RATE)
+    y = transport(a, b, RATE, np.full(RATE, 0.5))
+    assert level_db(y[:, 2000:-2000]) == pytest.approx(level_db(a), abs=1)
+    power = np.abs(np.fft.rfft(y[0, 2000:-2000])) ** 2
+    flatness = np.exp(np.log(power).mean()) / power.mean()
+    assert flatness > 0.35  # white noise has 0.56, tones have 0
+
+
+def test_stereo_keeps_its_sides(rng):
+    a, b = sine(220, 1, RATE, channels=2), sine(330, 1, RATE, channels=2)
+    a[1] *= 0.1
+    b[1] *= 0.1
+    y = transport(a, b, RATE, np.full(RATE, 0.5))
+    assert level_db(y[:1]) - level_db(y[1:]) == pytest.approx(20, abs=1)
+
+
+def test_into_silence_it_fades():
+    a = sine(220, 1, RATE)
+    y = morph(a, np.zeros_like(a), RATE)
+    np.testing.assert_allclose(y[:, 3000:-3000], 0.5 * a[:, 3000:-3000], atol=1e-3)
+
+
+def test_lengths_without_alignment():
+    a, b = note(220, 1.0), note(330, 1.4)
+    for engine in ("world", "transport"):
+        assert morph(a, b, RATE, engine=engine).shape == b.shape
+
+
+def test_warping_path_finds_the_stretch():
+    frames = np.repeat(np.eye(12), 20, axis=0)
+    quick = np.repeat(np.eye(12), 10, axis=0)
+    rows, columns = warping_path(frames, quick)
+    assert rows[0] == columns[0] == 0 and rows[-1] == 239 and columns[-1] == 119
+    assert np.abs(rows / 2 - columns).max() < 12
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"amount": 1.5}, {"amount": [(0, 0), (0, 1)]}, {"amount": [(0, 2)]}, {"amount": []}, {"engine": "magic"}],
+    ids=str,
+)
+def test_wrong_values(wrong):
+    with pytest.raises(ParameterError):
+        morph(sine(220, 0.1), sine(330, 0.1), RATE, **wrong)
+
+
+def test_nothing_to_morph():
+    with pytest.raises(InputError):
+        morph(np.zeros((1, 0), np.float32), sine(330, 0.1), RATE)
+    with pytest.raises(InputError, match="no pitch"):
+        morph(np.zeros((1, RATE), np.float32), note(220), RATE, engine="world")
+    with pytest.raises(ParameterError, match="channels"):
+        morph(sine(220, 0.1, channels=2), sine(330, 0.1), RATE)

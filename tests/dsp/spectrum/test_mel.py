@@ -1,0 +1,57 @@
+"""Mel filter bank equal to librosa's; the non-negative solve gives the same bands back."""
+
+import numpy as np
+import pytest
+
+from audiokit.dsp.spectrum.mel import hz_to_mel, mel_filterbank, mel_to_hz, mel_to_linear
+from audiokit.errors import ParameterError
+
+BANKS = [
+    (22050, 2048, 128, 0.0, None, "slaney", False),
+    (22050, 1024, 80, 0.0, 8000.0, "slaney", False),
+    (24000, 1024, 100, 0.0, None, None, True),
+    (16000, 1000, 40, 80.0, 7600.0, None, False),
+]
+
+
+@pytest.mark.parametrize("bank", BANKS)
+def test_equals_librosa(bank):
+    import librosa
+
+    rate, n_fft, n_mels, fmin, fmax, norm, htk = bank
+    expected = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, norm=norm, htk=htk)
+    np.testing.assert_allclose(mel_filterbank(*bank), expected, atol=1e-7)
+
+
+def test_equals_reference_rows(shared):
+    rows = np.load(shared / "golden" / "models" / "melgan_neurips" / "audio2mel_mel_basis_rows_0_40_79.npy")
+    np.testing.assert_allclose(mel_filterbank(22050, 1024, 80)[[0, 40, 79]], rows, atol=1e-7)
+
+
+@pytest.mark.parametrize("htk", [False, True])
+def test_scales_invert(htk):
+    hz = np.linspace(0, 20000, 500)
+    np.testing.assert_allclose(mel_to_hz(hz_to_mel(hz, htk=htk), htk=htk), hz, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_mels", [80, 128])
+def test_solve_explains_the_bands_better_than_the_clipped_pseudo_inverse(n_mels, rng):
+    W = mel_filterbank(22050, 1024, n_mels)
+    envelope = np.exp(-np.linspace(0, 5, 513))[None, :, None]
+    truth = (rng.gamma(0.3, size=(2, 513, 40)) * envelope).astype(np.float32)
+    mel = W @ truth
+    found = mel_to_linear(mel, W)
+    clipped = np.maximum(np.linalg.pinv(W) @ mel, 0)
+    assert (found >= 0).all()
+    assert np.linalg.norm(W @ found - mel) < 0.25 * np.linalg.norm(W @ clipped - mel)
+
+
+def test_silence_stays_silent():
+    W = mel_filterbank(22050, 1024, 80)
+    assert not mel_to_linear(np.zeros((1, 80, 4), np.float32), W).any()
+
+
+@pytest.mark.parametrize("wrong", [{"fmax": 12000.0}, {"fmin": 9000.0, "fmax": 8000.0}, {"n_mels": 0}, {"norm": "l2"}])
+def test_wrong_parameters_are_refused(wrong):
+    with pytest.raises(ParameterError):
+        mel_filterbank(**{"rate": 22050, "n_fft": 1024, "n_mels": 80, **wrong})

@@ -1,0 +1,69 @@
+"""WORLD: taking apart and putting together keeps pitch, level and what is voiced."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from audiokit.dsp.voice.world import HOP_S, analyse_voice, runs, synthesise_voice
+from audiokit.errors import InputError, ParameterError
+from tests.signals import noise, talk
+
+
+@pytest.mark.parametrize("quality", ["fast", "best"])
+def test_pitch_is_found_in_vowels_and_not_in_pauses(rng, quality):
+    y, onsets = talk(rng, pitch_hz=140, pause_after=4)
+    voice = analyse_voice(y[0], 22_050, quality=quality)
+    middle = np.round((onsets + 0.07) / HOP_S).astype(int)
+    assert voice.strong[middle].all()
+    assert abs(12 * np.log2(voice.median_hz / 140)) < 1.5
+    pause = slice(round((onsets[3] + 0.25) / HOP_S), round((onsets[4] - 0.15) / HOP_S))
+    assert not voice.strong[pause].any()
+
+
+def test_copy_synthesis_keeps_the_spectrum_and_the_length(rng):
+    y, _ = talk(rng)
+    voice = analyse_voice(y[0], 22_050)
+    f0 = np.where(voice.voiced, voice.f0_hz, 0)
+    z = synthesise_voice(f0, voice.envelope, voice.bands, voice.rate)
+    assert abs(len(z) - y.shape[1]) <= HOP_S * 22_050 + 1
+    a = np.abs(np.fft.rfft(y[0], 1 << 16)).reshape(-1)[: 1 << 15].reshape(256, -1).mean(1)
+    b = np.abs(np.fft.rfft(z, 1 << 16))[: 1 << 15].reshape(256, -1).mean(1)
+    voiced_bands = slice(3, 100)
+    assert np.abs(20 * np.log10(b / a))[voiced_bands].mean() < 4
+    assert abs(10 * np.log10((z**2).sum() / (y**2).sum())) < 1.5
+
+
+def test_synthesis_follows_a_new_pitch(rng):
+    y, _ = talk(rng)
+    voice = analyse_voice(y[0], 22_050)
+    z = synthesise_voice(np.where(voice.voiced, 200.0, 0), voice.envelope, voice.bands, voice.rate)
+    again = analyse_voice(z, 22_050)
+    assert abs(1200 * np.log2(again.median_hz / 200)) < 10
+
+
+def test_noise_has_no_strong_frames(rng):
+    voice = analyse_voice(noise(rng, 1.0)[0], 22_050)
+    assert voice.strong.mean() < 0.05
+
+
+def test_input_is_left_alone(rng):
+    y, _ = talk(rng)
+    before = y.copy()
+    analyse_voice(y[0], 22_050)
+    np.testing.assert_array_equal(y, before)
+
+
+def test_what_cannot_be_analysed_is_refused(rng):
+    with pytest.raises(InputError, match="too short"):
+        analyse_voice(np.zeros(100, np.float32), 22_050)
+    with pytest.raises(ParameterError, match="rate"):
+        analyse_voice(np.zeros(8000, np.float32), 8_000)
+    with pytest.raises(ParameterError, match="quality"):
+        analyse_voice(np.zeros(22_050, np.float32), 22_050, quality="good")
+    silent = analyse_voice(np.zeros(22_050, np.float32), 22_050)
+    assert not silent.voiced.any() and silent.median_hz == 0
+
+
+def test_runs_covers_edges():
+    assert runs(np.ones(3, bool)) == [(0, 3)] and runs(np.zeros(3, bool)) == []

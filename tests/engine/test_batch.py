@@ -1,0 +1,157 @@
+"""The batch engine: plan first, whole outputs or none, every failure listed, the same bytes whatever --jobs is."""
+
+import json
+import os
+import signal
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+
+from audiokit.engine import batch
+from audiokit.engine.options import BatchOptions
+from audiokit.errors import AudiokitError, BatchError, InputError, UsageError
+from audiokit.io import audio
+from tests import signals
+
+
+def halve(job: batch.Job, *, noise: float = 0.0, poison: str = "", once: str = "") -> dict:
+    """A small real task: read, halve, add seeded noise, write."""
+    if poison and poison in job.source:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if once and not os.path.exists(once):
+        open(once, "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    y, info = audio.read(job.source)
+    y = y / 2 + noise * np.random.default_rng(job.seed).standard_normal(y.shape).astype(np.float32)
+    audio.write(job.target, y.astype(np.float32), info.rate, like=info, history=job.history, force=job.force)
+    return {"seconds": y.shape[1] / info.rate}
+
+
+def run(inputs, out, task=halve, *, options=None, **changes):
+    inputs = [str(i) for i in inputs]
+    batch_options = BatchOptions(**{"quiet": True, **changes})
+    return batch.run(task, inputs, str(out), batch=batch_options, command="halve", options=options or {})
+
+
+@pytest.fixture
+def songs(tmp_path, rng):
+    folder = tmp_path / "songs"
+    (folder / "inner").mkdir(parents=True)
+    for name in ("a.wav", "b c.flac", "inner/ü\n-x.wav"):
+        audio.write(folder / name, signals.noise(rng, 0.05), 22_050, subtype="PCM_16")
+    (folder / "notes.txt").write_text("no audio")
+    return folder
+
+
+def test_folder_structure_is_mirrored(songs, tmp_path):
+    reports = run([songs], tmp_path / "out")
+    made = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.wav"))
+    assert made == ["a.wav", "b c.wav", "inner/ü\n-x.wav"] and len(reports) == 3
+    before, after = audio.read(songs / "a.wav")[0], audio.read(tmp_path / "out/a.wav")[0]
+    assert np.abs(after - before / 2).max() <= 2**-15
+
+
+@pytest.mark.parametrize(
+    ("out", "made"), [("x.wav", "x.wav"), ("new/", "new/a.wav"), ("plain", "plain/a.wav"), ("songs", "songs/a.wav")]
+)
+def test_where_one_output_goes(songs, tmp_path, out, made, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if out == "songs":
+        with pytest.raises(InputError, match="exists already"):
+            run(["songs/a.wav"], out)
+        return
+    run(["songs/a.wav"], out)
+    assert (tmp_path / made).exists()
+
+
+def test_collisions_are_refused_before_anything_runs(songs, tmp_path, rng):
+    (tmp_path / "other").mkdir()
+    audio.write(tmp_path / "other/a.wav", signals.noise(rng, 0.05), 22_050)
+    with pytest.raises(UsageError, match="both become"):
+        run([songs / "a.wav", tmp_path / "other/a.wav"], tmp_path / "out/")
+    assert not (tmp_path / "out").exists()
+    run([songs / "a.wav"], tmp_path / "out/", name="{stem}-soft.{ext}")
+    assert (tmp_path / "out/a-soft.wav").exists()
+    with pytest.raises(UsageError, match="cannot be filled in"):
+        run([songs / "a.wav"], tmp_path / "out2/", name="{artist}.wav")
+
+
+def test_one_bad_file_does_not_stop_the_others(songs, tmp_path, capsys):
+    (songs / "bad.wav").write_text("no audio at all")
+    with pytest.raises(BatchError) as caught:
+        run([songs], tmp_path / "out", json=True)
+    assert caught.value.status == 7 and "bad.wav: not audio" in str(caught.value)
+    assert len(list((tmp_path / "out").rglob("*.wav"))) == 3
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sorted("error" in line for line in lines) == [False, False, False, True]
+    with pytest.raises(BatchError):
+        run([songs], tmp_path / "out3", fail_fast=True)
+
+
+def test_a_single_failure_keeps_its_own_status(songs, tmp_path):
+    (songs / "bad.wav").write_bytes(b"")
+    with pytest.raises(InputError) as caught:
+        run([songs / "bad.wav"], tmp_path / "out.wav")
+    assert caught.value.status == 3
+
+
+@pytest.mark.parametrize(("given", "error"), [("nowhere.wav", InputError), ("empty", InputError), ("-", AudiokitError)])
+def test_inputs_are_checked_first(tmp_path, given, error, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error):
+        run([given, "empty"], tmp_path / "out/")
+
+
+def test_existing_outputs(songs, tmp_path):
+    run([songs], tmp_path / "out")
+    with pytest.raises(InputError, match=r"exists already \(and 2 more\)"):
+        run([songs], tmp_path / "out")
+    old = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*.wav")}
+    assert run([songs], tmp_path / "out", skip_existing=True) == []
+    assert old == {p: p.stat().st_mtime_ns for p in old}
+    # Another recipe, or a newer input: redone.
+    assert len(run([songs], tmp_path / "out", skip_existing=True, options={"level": 2})) == 3
+    later = time.time() + 5
+    os.utime(songs / "a.wav", (later, later))
+    assert len(run([songs], tmp_path / "out", skip_existing=True, options={"level": 2})) == 1
+
+
+def test_dry_run_does_nothing(songs, tmp_path, capsys):
+    run([songs], tmp_path / "out", dry_run=True)
+    assert capsys.readouterr().out.count(" -> ") == 3 and not (tmp_path / "out").exists()
+
+
+def _bytes(folder):
+    return {p.name: p.read_bytes() for p in folder.rglob("*.wav")}
+
+
+def test_same_bytes_whatever_the_number_of_workers(songs, tmp_path):
+    task = partial(halve, noise=0.1)
+    run([songs], tmp_path / "one", task)
+    run([songs], tmp_path / "three", task, jobs=3)
+    one = _bytes(tmp_path / "one")
+    assert one == _bytes(tmp_path / "three") and len(set(one.values())) == 3
+
+
+def test_a_worker_that_dies_costs_only_its_file(songs, tmp_path):
+    with pytest.raises(BatchError, match=r"1 of 3(.|\n)*a\.wav: its worker process died twice"):
+        run([songs], tmp_path / "out", partial(halve, poison="a.wav"), jobs=2)
+    assert sorted(p.name for p in (tmp_path / "out").rglob("*.wav")) == ["b c.wav", "ü\n-x.wav"]
+    run([songs], tmp_path / "again", partial(halve, once=str(tmp_path / "died")), jobs=2)
+    assert len(_bytes(tmp_path / "again")) == 3
+
+
+def test_long_names(tmp_path, rng):
+    name = "n" * 251 + ".wav"
+    audio.write(tmp_path / name, signals.noise(rng, 0.01), 8000)
+    run([tmp_path / name], tmp_path / "out/")
+    assert (tmp_path / "out" / name).exists()
+
+
+def test_unwritable_folder(songs, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="is a file"):
+        run([songs / "a.wav"], tmp_path / "file/out.wav")

@@ -1,0 +1,72 @@
+"""The denoiser's training: mixtures are what they say, the loss falls, the result runs in the command."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from audiokit import denoise, write
+from audiokit.errors import InputError
+from audiokit.training.sound.denoiser import EnhancementLoss, Mixer, synthetic_noise
+from tests.signals import noise, syllables
+
+
+@pytest.fixture
+def mixer(rng):
+    return Mixer([[syllables(rng, seconds=8)[0]], [syllables(rng, seconds=6)[0]]], [[noise(rng, 5, 16_000)[0]]])
+
+
+def test_examples_are_finite_different_and_repeatable(mixer):
+    noisy, clean = mixer.batch(np.random.default_rng(5), 6)
+    again, _ = mixer.batch(np.random.default_rng(5), 6)
+    assert noisy.shape == clean.shape == (6, 32_000) and noisy.dtype == np.float32
+    assert np.isfinite(noisy).all() and np.abs(noisy).max() <= 1.2
+    assert np.array_equal(noisy, again)
+    assert np.abs(noisy[0] - noisy[1]).max() > 0.01
+
+
+def test_the_ratio_is_the_one_drawn(rng):
+    speech = [[syllables(rng, seconds=12)[0]]]
+    ratios = []
+    for snr_db in (0.0, 12.0):
+        mixer = Mixer(speech, snr_db=(snr_db, snr_db), first_db=None)
+        pairs = [mixer.example(np.random.default_rng(seed)) for seed in range(30)]
+        ratios.append(np.median([10 * np.log10(np.sum(c**2) / np.sum((n - c) ** 2)) for n, c in pairs]))
+    assert ratios[1] - ratios[0] == pytest.approx(12, abs=3)
+
+
+def test_every_made_up_noise_sounds():
+    rng = np.random.default_rng(0)
+    made = [synthetic_noise(rng, length=16_000, rate=16_000) for _ in range(30)]
+    assert all(y.shape == (16_000,) and np.isfinite(y).all() and np.std(y) > 1e-4 for y in made)
+
+
+def test_the_loss_prefers_the_better_estimate(rng):
+    loss = EnhancementLoss()
+    clean = torch.from_numpy(syllables(rng, seconds=1))
+    hiss = torch.from_numpy(noise(rng, 1, 16_000))
+    values = [float(loss(loss.spectrum(clean + a * hiss), loss.spectrum(clean), clean)["loss"]) for a in (0, 0.1, 1)]
+    assert values[0] < values[1] < values[2]
+
+
+def test_too_little_speech_is_refused(rng):
+    with pytest.raises(InputError, match="at least 10 s"):
+        Mixer([[syllables(rng, seconds=2)[0]]])
+
+
+def test_training_improves_resumes_and_serves_the_command(cli, tmp_path, rng):
+    for name, seconds in (("speech/a", 12), ("held/b", 4)):
+        write(tmp_path / f"{name}.wav", syllables(rng, seconds=seconds), 16_000)
+    write(tmp_path / "noise/n.wav", noise(rng, 4, 16_000), 16_000)
+    options = ["speech", "--noise", "noise", "--judge", "held", "-o", "run", "--batch", "2", "--seconds", "1"]
+    options += ["--validate-every", "50", "--average", "0.5", "--quiet", "--json"]
+    first = json.loads(cli("train", "denoiser", *options, "--steps", "1").stdout)
+    last = json.loads(cli("train", "denoiser", *options, "--steps", "10", "--resume").stdout)
+    assert last["step"] == 10 and last["loss"] < first["loss"]
+    card = json.loads((tmp_path / "run" / "model.json").read_text())
+    assert card["kind"] == "denoise" and card["frontend"]["first_db"] == -12.0
+    assert list((tmp_path / "run" / "samples").glob("*.wav"))
+    y = syllables(rng, seconds=1)
+    result = denoise(y, rate=16_000, model=str(tmp_path / "run"), content="speech")
+    assert result.shape == y.shape and np.isfinite(result).all()
