@@ -11,6 +11,12 @@ __version__ = "0.1.0"
 #: Public name -> "module:attribute".
 _LAZY: dict[str, str] = {
     "AudiokitError": "audiokit.errors:AudiokitError",
+    "Chunks": "audiokit.engine.chunks:Chunks",
+    "Parts": "audiokit.engine.parts:Parts",
+    "Sound": "audiokit.engine.sound:Sound",
+    "chain": "audiokit.engine.chain:chain",
+    "stage": "audiokit.engine.stage:stage",
+    "Option": "audiokit.engine.option:Option",
     "describe": "audiokit.describe:describe",
     "split": "audiokit.models.separation.separator:split",
     "spectro": "audiokit.spectra:spectro",
@@ -18,9 +24,9 @@ _LAZY: dict[str, str] = {
     "denoise": "audiokit.denoising:denoise",
     "stylize": "audiokit.stylizing:stylize",
     "sing": "audiokit.singing:sing",
-    "normalize": "audiokit.dsp.loudness.mastering:normalize",
+    "normalize": "audiokit.stages.normalize:normalize",
     "measure": "audiokit.dsp.loudness.loudness:measure",
-    "mix": "audiokit.dsp.loudness.mix:mix",
+    "mix": "audiokit.stages.mix:mix",
     "morph": "audiokit.dsp.effects.morph:morph",
     "score": "audiokit.scoring:score",
     "Transform": "audiokit.dsp.spectrum.transform:Transform",
@@ -31,8 +37,8 @@ _LAZY: dict[str, str] = {
     "augment": "audiokit.dsp.effects.augment:augment",
     "chunk": "audiokit.chunking:chunk",
     "track_beats": "audiokit.dsp.rhythm.beats:track_beats",
-    "read": "audiokit.io.audio:read",
-    "write": "audiokit.io.audio:write",
+    "read": "audiokit.engine.sound:read",
+    "write": "audiokit.engine.sound:write",
 }
 
 __all__ = ["__version__", *_LAZY]

@@ -5,59 +5,44 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from audiokit import __version__
+from audiokit.engine.table import COMMANDS, find, plugins
 from audiokit.errors import AudiokitError
-
-#: Command name -> the line that `audiokit --help` shows. The module is audiokit.commands.NAME (dashes become
-#: underscores) and holds a function, or a Typer `app`, of the same name.
-COMMANDS: dict[str, str] = {
-    "split": "Separate a mix into stems.",
-    "info": "Describe any file audiokit reads or writes, and verify it.",
-    "spectro": "Turn audio into spectrogram chunks or a picture.",
-    "invert": "Turn spectrogram chunks back into audio.",
-    "stylize": "Transfer a style with a trained generator.",
-    "align-beats": "Warp a track onto the beats of another, or onto a tempo; or find its beats.",
-    "chunk": "Cut audio into pieces: of one length, at beats, or at silences.",
-    "morph": "Blend one clip into another, at one point or along time.",
-    "augment": "Make random, recorded variations for training.",
-    "normalize": "Bring audio to a loudness, or only measure it.",
-    "denoise": "Remove noise without making anything worse.",
-    "generate": "Make instrument notes with the pitch, family and qualities you ask for.",
-    "mix": "Sum tracks with gains and without clipping.",
-    "sing": "Turn plain speech into a sung vocal that fits a backing track.",
-    "train": "Train the models behind the commands.",
-    "models": "List, describe, pull, import, export and verify models.",
-    "score": "Score audio against references, or check it by itself.",
-    "page": "Build one self-contained listening page for a folder or a training run.",
-}
 
 
 class LazyGroup(TyperGroup):
-    """Load a command's module when that command runs, so that help and start-up stay instant."""
+    """Load a command when it runs, so that help and start-up stay instant."""
 
-    table: dict[str, str] = COMMANDS
-    package = "audiokit.commands"
+    table: ClassVar[dict[str, tuple[str, str]]] = COMMANDS
+    find = staticmethod(find)
+    others = staticmethod(plugins)
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Name the commands in the order of the table."""
-        return list(self.table)
+        """Name the commands in the order of the table, then those of other packages."""
+        return [*self.table, *(plugin.name for plugin in self.others() if plugin.name not in self.table)]
 
     def get_command(self, ctx: Any, cmd_name: str):
         """Import one command, or stand in for it with its one line while help is printed."""
-        if cmd_name not in self.table:
-            return None
         if getattr(self, "_listing", False):
-            return TyperCommand(cmd_name, help=self.table[cmd_name])
-        return load_command(cmd_name, f"{self.package}.{cmd_name.replace('-', '_')}")
+            return TyperCommand(cmd_name, help=self._line(cmd_name))
+        found = self.find(cmd_name)
+        return None if found is None else load_command(cmd_name, found)
+
+    def _line(self, name: str) -> str:
+        if name in self.table:
+            return self.table[name][1]
+        try:
+            return self.find(name).summary
+        except AudiokitError as error:
+            return str(error).partition(": ")[2]
 
     def format_help(self, ctx: Any, formatter) -> None:
-        """Print the table without importing a single command."""
+        """Print the table without importing a single command of ours."""
         self._listing = True
         try:
             super().format_help(ctx, formatter)
@@ -65,17 +50,16 @@ class LazyGroup(TyperGroup):
             self._listing = False
 
 
-def load_command(name: str, module_name: str) -> Any:
-    """Import one command module and make the object that Typer runs.
-
-    A module offers either `app` (a Typer of its own, for a group) or a function named like the command.
-    """
-    module = import_module(module_name)
-    if hasattr(module, "app"):
-        command = typer.main.get_command(module.app)
+def load_command(name: str, found: Any) -> Any:
+    """Make the object that Typer runs of a declaration (a stage or a command), or of a module that holds an `app`."""
+    if hasattr(found, "app"):
+        command = typer.main.get_command(found.app)
     else:
+        from audiokit.engine.shell import shell_command
+
+        function = shell_command(found) if hasattr(found, "schema") else getattr(found, name.replace("-", "_"))
         app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-        app.command(name, context_settings=CONTEXT)(getattr(module, module_name.rpartition(".")[2]))
+        app.command(name, context_settings=CONTEXT)(function)
         command = typer.main.get_command(app)
     command.name = name
     return command

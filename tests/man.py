@@ -41,7 +41,7 @@ def pages(command: Any, context: Any, name: str) -> Iterator[tuple[str, str]]:
 
 def page(command: Any, context: Any, name: str) -> str:
     """Make one page."""
-    text = inspect.cleandoc(command.help or COMMANDS.get(name, "")).replace("\f", "")
+    text = inspect.cleandoc(command.help or COMMANDS.get(name, ("", ""))[1]).replace("\f", "")
     body, _, examples = text.partition("\b\nExamples:\n")
     summary, _, description = body.strip().partition("\n\n")
     lines = [
@@ -60,9 +60,9 @@ def page(command: Any, context: Any, name: str) -> str:
     if hasattr(command, "list_commands"):
         lines.append(".SH COMMANDS")
         for inner in command.list_commands(context):
-            said = getattr(command, "table", {}).get(inner) or command.get_command(context, inner).get_short_help_str(
-                200
-            )
+            said = getattr(command, "table", {}).get(inner, ("", ""))[1] or command.get_command(
+                context, inner
+            ).get_short_help_str(200)
             lines += [".TP", f"\\fB{roff(f'{name}-{inner}')}\\fR(1)", roff(said)]
     if examples.strip():
         lines += [".SH EXAMPLES", ".nf", roff(inspect.cleandoc("\n" + examples)), ".fi"]

@@ -32,7 +32,7 @@ def command_table() -> str:
     """Every command with its line, from the program's own table."""
     from audiokit.cli import COMMANDS
 
-    rows = [f"| [`{name}`](#{name}) | {line} |" for name, line in COMMANDS.items()]
+    rows = [f"| [`{name}`](#{name}) | {line} |" for name, (_, line) in COMMANDS.items()]
     return "\n".join(["| command | does |", "|---|---|", *rows])
 
 

@@ -7,7 +7,6 @@ processes, or on a Dask cluster.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import string
 import sys
@@ -16,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from audiokit.engine.flow import seed_of
 from audiokit.engine.memory import reuse_freed_memory
-from audiokit.engine.options import BatchOptions
 from audiokit.engine.remote import exists as remote_exists
 from audiokit.engine.remote import is_remote, join, run_local, search
+from audiokit.engine.settings import BatchOptions
 from audiokit.errors import AudiokitError, BatchError, InputError, UsageError
 from audiokit.io.audio import MEDIA_SUFFIXES, SUFFIXES, history_entry
 
@@ -36,6 +36,7 @@ class Job:
         targets: part name -> path, for commands that write several parts.
         history: this command's entry, to hand to the writer.
         seed: made of `--seed` and the input's name, so it is the same whatever else runs.
+        relative: the input's name relative to what was given ("stdin" for standard input).
         force: outputs may be replaced.
     """
 
@@ -45,6 +46,7 @@ class Job:
     history: list[dict[str, Any]] = field(default_factory=list)
     seed: int = 0
     force: bool = False
+    relative: str = ""
 
 
 Task = Callable[[Job], dict[str, Any]]
@@ -66,8 +68,9 @@ def run(
     out: str | None,
     *,
     batch: BatchOptions,
-    command: str,
-    options: dict[str, Any],
+    command: str = "",
+    options: dict[str, Any] | None = None,
+    entries: Sequence[dict[str, Any]] = (),
     ext: str = ".wav",
     parts: Sequence[str] | None = None,
     accept: str = "audio",
@@ -83,6 +86,7 @@ def run(
         batch: the shared options.
         command: name for the history.
         options: what makes the result what it is, for the history and for `--skip-existing`.
+        entries: what the task appends to the history, instead of one entry made of the two before.
         ext: suffix of outputs whose names are made here, such as ".wav" or ".chunks".
         parts: names of several outputs per input, such as stems.
         accept: what folders are searched for: "audio", "chunks" or "either".
@@ -100,11 +104,11 @@ def run(
     """
     if batch.json and out == "-":
         raise UsageError("--json and -o - both want standard output", hint="write the result to a file")
-    entry = history_entry(command, options, seed)
+    entries = list(entries) or [history_entry(command, options or {}, seed)]
     sources = expand(inputs, accept)
     if place is not None:
         sources = [(source, place(relative)) for source, relative in sources]
-    jobs = plan(sources, out, ext=ext, parts=parts, batch=batch, entry=entry, seed=seed)
+    jobs = plan(sources, out, ext=ext, parts=parts, batch=batch, entries=entries, seed=seed)
     if batch.dry_run:
         for job in jobs:
             print(f"{job.source} -> {', '.join(_targets(job))}")
@@ -214,7 +218,7 @@ def plan(
     ext: str,
     parts: Sequence[str] | None,
     batch: BatchOptions,
-    entry: dict[str, Any],
+    entries: Sequence[dict[str, Any]],
     seed: int = 0,
 ) -> list[Job]:
     """Give every input its outputs, and refuse two inputs with the same one (UsageError)."""
@@ -242,14 +246,8 @@ def plan(
             raise UsageError(f"{source}: its parts would overwrite each other", hint="put {part} into --name")
         first = next(iter(targets.values()))
         several = targets if parts else {}
-        jobs.append(Job(source, first, several, [entry], _job_seed(seed, relative), batch.force))
+        jobs.append(Job(source, first, several, list(entries), seed_of(relative, seed), batch.force, relative))
     return jobs
-
-
-def _job_seed(seed: int, relative: str) -> int:
-    """Derive a seed from the input's own name: the same whichever worker runs it and whatever else is in the batch."""
-    digest = hashlib.sha256(f"{seed}:{relative}".encode(errors="surrogateescape")).digest()
-    return int.from_bytes(digest[:8], "little") >> 1
 
 
 def _is_file_target(out: str, sources: Sequence[tuple[str, str]], parts: Sequence[str] | None) -> bool:
@@ -316,7 +314,7 @@ def _up_to_date(job: Job) -> bool:
             return False
     except OSError:
         return False
-    return all(_last_recipe(target) in (job.history[-1], None) for target in _targets(job))
+    return all(_made_by(target, job.history) for target in _targets(job))
 
 
 def _modified(source: str) -> int:
@@ -324,21 +322,26 @@ def _modified(source: str) -> int:
     return os.stat(manifest if manifest.exists() else source).st_mtime_ns
 
 
-def _last_recipe(target: str) -> dict[str, Any] | None:
-    """Read the newest history entry an output carries; {} if it carries none, None if its format holds none."""
+def _made_by(target: str, entries: Sequence[dict[str, Any]]) -> bool:
+    """Whether the newest entries of a target's history say what these do; formats that hold no history are believed."""
     import json
 
     from audiokit.io.audio import info
     from audiokit.io.chunkset import is_chunks, open_chunks
 
+    if Path(target).suffix == ".png":
+        return True
     try:
-        if Path(target).suffix == ".png":
-            return None
         history = open_chunks(target).head.history if is_chunks(target) else info(target).history
     except AudiokitError:
-        return {}
-    # Options pass through JSON on their way into the file: compare them as JSON does.
-    return json.loads(json.dumps(history[-1], default=str)) if history else {}
+        return False
+    # Options pass through JSON on their way into the file: compare them as JSON does. What was found out while it was
+    # made (what was drawn, a span) stands beside them and is no reason to make it anew.
+    wanted = json.loads(json.dumps(list(entries), default=str))
+    found = history[-len(wanted) :]
+    return len(found) == len(wanted) and all(
+        {key: entry.get(key) for key in want} == want for entry, want in zip(found, wanted, strict=True)
+    )
 
 
 def _execute(task: Task, jobs: Sequence[Job], batch: BatchOptions) -> Iterable[Outcome]:

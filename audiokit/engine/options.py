@@ -5,10 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+
+from audiokit.engine.parse import decibels, seconds
+from audiokit.engine.settings import BatchOptions
+
+__all__ = ["BatchOptions", "batch_options", "decibels", "seconds"]
 
 Inputs = Annotated[
     list[str], typer.Argument(metavar="INPUT...", help="Files, folders (searched through), or - for standard input.")
@@ -42,21 +46,6 @@ Subtype = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per input on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace outputs that exist.")]
-
-
-@dataclass(frozen=True)
-class BatchOptions:
-    """How a per-file command goes about its files; see `audiokit.engine.batch.run`."""
-
-    force: bool = False
-    skip_existing: bool = False
-    dry_run: bool = False
-    jobs: int = 1
-    cluster: str | None = None
-    name: str | None = None
-    fail_fast: bool = False
-    json: bool = False
-    quiet: bool = False
 
 
 _BATCH: dict[str, Any] = {
@@ -115,52 +104,3 @@ def batch_options(command: Callable[..., None]) -> Callable[..., None]:
     wrapped.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
     del wrapped.__wrapped__  # type: ignore[attr-defined]
     return wrapped
-
-
-def seconds(text: str, name: str) -> float:
-    """Read a duration such as 6s, 250ms, 1.5 or 1:30 (minutes:seconds).
-
-    Raises:
-        ParameterError: it is not a positive duration.
-
-    >>> seconds("6s", "--chunk"), seconds("250ms", "--chunk"), seconds("1:30", "--chunk")
-    (6.0, 0.25, 90.0)
-    """
-    from audiokit.errors import ParameterError
-
-    text = text.strip().lower()
-    try:
-        if ":" in text:
-            minutes, _, rest = text.partition(":")
-            value = 60 * int(minutes) + float(rest)
-        elif text.endswith("ms"):
-            value = float(text[:-2]) / 1000
-        else:
-            value = float(text.removesuffix("s"))
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1e9:
-        raise ParameterError(f"{name} {text!r}: not a duration", hint="write for example 6s, 250ms or 1:30")
-    return value
-
-
-def decibels(text: str, name: str) -> float:
-    """Read a gain such as -3dB or -3.
-
-    Raises:
-        ParameterError: it is no finite number of decibels.
-
-    >>> decibels("-3dB", "--gain"), decibels("1.5", "--gain")
-    (-3.0, 1.5)
-    """
-    import math
-
-    from audiokit.errors import ParameterError
-
-    try:
-        value = float(text.strip().lower().removesuffix("db"))
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ParameterError(f"{name} {text!r}: not a gain", hint="write for example -3dB")
-    return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -60,7 +60,7 @@ class Reader:
         if length is not None:
             length = max(0, min(length, length if stop is None else stop) - start)
         self._source_length = length
-        self.length = None if length is None else _resampled_length(length, self.info.rate, self.rate)
+        self.length = None if length is None else resampled_length(length, self.info.rate, self.rate)
 
     def __enter__(self) -> Reader:
         return self
@@ -77,21 +77,7 @@ class Reader:
         if self.rate == self.info.rate:
             yield from self._checked(size)
             return
-        import numpy as np
-        import soxr
-
-        resampler = soxr.ResampleStream(self.info.rate, self.rate, self.channels, dtype="float32", quality="HQ")
-        done = read = 0
-        for block in self._checked(size):
-            read += block.shape[1]
-            out = resampler.resample_chunk(np.ascontiguousarray(block.T)).reshape(-1, self.channels)
-            if len(out):
-                done += len(out)
-                yield np.ascontiguousarray(out.T)
-        tail = resampler.resample_chunk(np.zeros((0, self.channels), np.float32), last=True)
-        tail = tail.reshape(-1, self.channels)[: _resampled_length(read, self.info.rate, self.rate) - done]
-        if len(tail):
-            yield np.ascontiguousarray(tail.T)
+        yield from resampled(self._checked(size), self.info.rate, self.rate, self.channels)
 
     def _checked(self, size: int) -> Iterator[np.ndarray]:
         import numpy as np
@@ -117,7 +103,39 @@ class Reader:
         return np.concatenate(blocks, axis=1) if len(blocks) > 1 else np.ascontiguousarray(blocks[0])
 
 
-def _resampled_length(length: int, source_rate: int, rate: int) -> int:
+def resampled(blocks: Iterable[np.ndarray], source_rate: int, rate: int, channels: int) -> Iterator[np.ndarray]:
+    """Resample blocks (C, n) on the way (soxr HQ): the same samples as resampling the whole.
+
+    >>> import numpy as np
+    >>> [block.shape for block in resampled([np.zeros((1, 441), np.float32)], 44100, 48000, 1)]
+    [(1, 480)]
+    """
+    if source_rate == rate:
+        yield from blocks
+        return
+    import numpy as np
+    import soxr
+
+    resampler = soxr.ResampleStream(source_rate, rate, channels, dtype="float32", quality="HQ")
+    done = read = 0
+    for block in blocks:
+        read += block.shape[1]
+        out = resampler.resample_chunk(np.ascontiguousarray(block.T)).reshape(-1, channels)
+        if len(out):
+            done += len(out)
+            yield np.ascontiguousarray(out.T)
+    tail = resampler.resample_chunk(np.zeros((0, channels), np.float32), last=True)
+    tail = tail.reshape(-1, channels)[: resampled_length(read, source_rate, rate) - done]
+    if len(tail):
+        yield np.ascontiguousarray(tail.T)
+
+
+def resampled_length(length: int, source_rate: int, rate: int) -> int:
+    """Count the samples that `resampled` makes of `length`.
+
+    >>> resampled_length(441, 44100, 48000)
+    480
+    """
     return length if source_rate == rate else -(-length * rate // source_rate)
 
 

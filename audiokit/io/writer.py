@@ -74,6 +74,11 @@ class Writer:
             self.subtype = subtype or _subtype_for(self._format, self.target, like)
         self._integer = self._format != "STREAM" and self.subtype not in ("FLOAT", "DOUBLE")
 
+    @property
+    def bits(self) -> int | None:
+        """Bits of a sample in an integer format; None where samples are floating point."""
+        return {"PCM_16": 16, "PCM_24": 24, "PCM_S8": 8, "PCM_U8": 8}.get(self.subtype)
+
     def __enter__(self) -> Writer:
         if self._format == "STREAM":
             refuse_terminal(sys.stdout)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import typer
 
 from audiokit.cli import CONTEXT, LazyGroup
+from audiokit.engine.table import load
 
 #: Recipe name -> the line that `audiokit train --help` shows; the module is audiokit.commands.train.NAME.
 RECIPES: dict[str, str] = {
@@ -25,8 +28,15 @@ RECIPES: dict[str, str] = {
 class TrainGroup(LazyGroup):
     """The recipes, loaded one at a time."""
 
-    table = RECIPES
-    package = "audiokit.commands.train"
+    table: ClassVar[dict[str, tuple[str, str]]] = {
+        name: (f"audiokit.commands.train.{name.replace('-', '_')}", line) for name, line in RECIPES.items()
+    }
+    others = staticmethod(lambda: iter(()))
+
+    @classmethod
+    def find(cls, name: str) -> object:
+        """Import one recipe; None if there is none."""
+        return load(cls.table[name][0]) if name in cls.table else None
 
 
 app = typer.Typer(

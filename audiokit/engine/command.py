@@ -1,0 +1,73 @@
+"""A command that is no stage: nothing flows through it (`info`, `models`, `page`, `score`, `train`).
+
+It is declared like a stage: one function whose arguments are its options, and whose docstring is its help.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from audiokit.engine.option import Declared, bind, declared_in, schema
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Command(Generic[P, R]):
+    """A function, and everything that its declaration says.
+
+    Attributes:
+        name: as it is typed.
+        options: arguments and options, in order.
+    """
+
+    def __init__(self, function: Callable[P, R], *, name: str | None = None) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.name = name or function.__name__.rstrip("_").replace("_", "-")
+
+    @functools.cached_property
+    def options(self) -> tuple[Declared, ...]:
+        """The arguments and options, read from the signature when they are first needed."""
+        return declared_in(self.function)
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    def __call__(self, *args: P.args, **options: P.kwargs) -> R:
+        """Run it, after every option was checked (ParameterError)."""
+        given = inspect.signature(self.function).bind(*args, **options).arguments
+        return self.function(**bind(self.options, given, self.function.__name__))  # type: ignore[call-arg]
+
+    def schema(self) -> dict[str, Any]:
+        """Everything a front-end needs to offer the command, as JSON Schema in plain objects."""
+        return {
+            "name": self.name,
+            "description": self.summary,
+            "reads": [],
+            "writes": [],
+            "options": schema(self.options),
+        }
+
+
+def command(*, name: str | None = None) -> Callable[[Callable[P, R]], Command[P, R]]:
+    """Declare a command.
+
+    Args:
+        name: as it is typed, where the function's name will not do (`import`).
+
+    >>> from typing import Annotated
+    >>> from audiokit.engine.option import Option
+    >>> @command()
+    ... def double(*, times: Annotated[int, Option("How often.", max=3)] = 1) -> int:
+    ...     '''Double it.'''
+    ...     return 2**times
+    >>> double(times=3), double.schema()["options"]["times"]["maximum"]
+    (8, 3)
+    """
+    return lambda function: Command(function, name=name)

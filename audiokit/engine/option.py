@@ -1,0 +1,253 @@
+"""An option, said once: name, type, default, range and help stand in a signature, and everything else is read there.
+
+    def gain(sound: Sound, *, by: Annotated[float, Option("Gain in dB.", min=-60, max=60)] = 0.0) -> Sound: ...
+
+The same declaration serves the shell (`audiokit.engine.shell`), Python callers, chains, the recipe in the history and
+`--schema`. The fields of a dataclass are declared in the same way, for options that travel together.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from audiokit.errors import ParameterError
+
+#: Reads the text of an option; the second argument is the option's flag, for errors.
+Parser = Callable[[str, str], Any]
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a signature says about one option beside its name, type and default.
+
+    Attributes:
+        help: one sentence for the manual and `--help`.
+        flag: what is typed, where it is not the name ("--range"), or a pair ("--limiter/--no-limiter").
+        short: one letter for it ("-j").
+        metavar: what stands for the value in help; choices and files need none.
+        min, max: the range of a number.
+        parse: reads text such as "6s"; values of other types pass through.
+        recorded: whether the option decides what the result is, so that it belongs into the recipe.
+        when: option and value that must be chosen for this one to matter, such as ("engine", "optimize").
+        hidden: set by the program, not by users.
+    """
+
+    help: str
+    flag: str | None = None
+    short: str | None = None
+    metavar: str | None = None
+    min: float | None = None
+    max: float | None = None
+    parse: Parser | None = None
+    recorded: bool = True
+    when: tuple[str, str] | None = None
+    hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What a signature says about something that is given by its place, not by a flag."""
+
+    help: str
+    metavar: str
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One option as a signature declares it.
+
+    Attributes:
+        name: of the keyword argument; `plain` is it without the underscore that avoids a builtin.
+        annotation: its type, without Annotated.
+        default: `inspect.Parameter.empty` where it must be given.
+        about: the Option or Argument.
+    """
+
+    name: str
+    annotation: Any
+    default: Any
+    about: Option | Argument
+
+    @property
+    def plain(self) -> str:
+        """The name as recipes and schemas write it."""
+        return self.name.rstrip("_")
+
+    @property
+    def flag(self) -> str:
+        """What is typed in the shell."""
+        flag = self.about.flag if isinstance(self.about, Option) else None
+        return (flag or "--" + self.plain.replace("_", "-")).split("/")[0]
+
+    @property
+    def kinds(self) -> tuple[Any, ...]:
+        """The types that a value may have, None left out."""
+        if get_origin(self.annotation) in (Union, types.UnionType):
+            return tuple(kind for kind in get_args(self.annotation) if kind is not type(None))
+        return (self.annotation,)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that are allowed, () for any."""
+        kinds = [item for kind in self.kinds for item in (get_args(kind) if get_origin(kind) is list else (kind,))]
+        return tuple(str(word) for kind in kinds if get_origin(kind) is Literal for word in get_args(kind))
+
+    @property
+    def is_source(self) -> bool:
+        """Whether the value is a sound or a set of chunks, in the shell the name of its file."""
+        return any(getattr(kind, "is_flow", False) for kind in self.kinds)
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it is said by being there."""
+        return self.kinds == (bool,)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it may be given several times."""
+        return any(get_origin(kind) in (list,) for kind in self.kinds)
+
+    def value(self, given: Any) -> Any:
+        """Check one value and bring it into the form that the function expects.
+
+        Raises:
+            ParameterError: outside the range, no such choice, or text that cannot be read.
+        """
+        if given is None or isinstance(self.about, Argument):
+            return given
+        if self.repeats:
+            items = [given] if isinstance(given, str | int | float) else given
+            return [self._one(item, self.about) for item in items]
+        return self._one(given, self.about)
+
+    def _one(self, given: Any, about: Option) -> Any:
+        if self.choices and given not in self.choices:
+            raise ParameterError(f"{self.flag} {given}: not one of {', '.join(self.choices)}")
+        if isinstance(given, str) and about.parse is not None:
+            given = about.parse(given, self.flag)
+        if isinstance(given, int | float) and not isinstance(given, bool):
+            low, high = about.min, about.max
+            if (low is not None and not given >= low) or (high is not None and not given <= high):
+                raise ParameterError(f"{self.flag} {given}: {_range(low, high)}")
+        return given
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return f"must be at least {low:g}" if high is None else f"must be at most {high:g}"
+    return f"must be within {low:g} to {high:g}"
+
+
+@cache
+def declared_in(holder: Callable[..., Any]) -> tuple[Declared, ...]:
+    """Read the options that a function's keyword arguments, or a dataclass' fields, declare.
+
+    >>> from typing import Annotated
+    >>> def gain(y, *, by: Annotated[float, Option("Gain in dB.", max=60)] = 0.0): ...
+    >>> [(option.name, option.flag, option.default) for option in declared_in(gain)]
+    [('by', '--by', 0.0)]
+    """
+    hints = get_type_hints(holder, include_extras=True)
+    found = []
+    for parameter in inspect.signature(holder).parameters.values():
+        hint = hints.get(parameter.name)
+        for about in getattr(hint, "__metadata__", ()):
+            if isinstance(about, Option | Argument):
+                found.append(Declared(parameter.name, get_args(hint)[0], parameter.default, about))
+    return tuple(found)
+
+
+def bind(declared: Iterable[Declared], given: Mapping[str, Any], owner: str) -> dict[str, Any]:
+    """Complete options by their defaults, and check every one.
+
+    Args:
+        declared: the options there are.
+        given: values by name.
+        owner: whose options they are, for errors.
+
+    Returns:
+        A value for every option, in the order of the declaration.
+
+    Raises:
+        TypeError: a name that is not declared, or a required option that is missing (as Python says it).
+        ParameterError: see `Declared.value`.
+
+    >>> from typing import Annotated
+    >>> def gain(y, *, by: Annotated[float, Option("Gain in dB.", max=60)] = 0.0): ...
+    >>> bind(declared_in(gain), {"by": 61}, "gain")
+    Traceback (most recent call last):
+    audiokit.errors.ParameterError: --by 61: must be at most 60
+    """
+    left = dict(given)
+    values = {}
+    for option in declared:
+        value = left.pop(option.name, option.default)
+        if value is inspect.Parameter.empty:
+            raise TypeError(f"{owner}() needs {option.name}")
+        values[option.name] = option.value(value)
+    if left:
+        raise TypeError(f"{owner}() got an unexpected keyword argument {next(iter(left))!r}")
+    return values
+
+
+def recipe(declared: Iterable[Declared], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Name what makes a result what it is, as the history records it: every option that is set and that matters.
+
+    >>> from typing import Annotated
+    >>> def gain(y, *, by: Annotated[float, Option("In dB.")] = 0.0, fast: Annotated[bool, Option("")] = False): ...
+    >>> recipe(declared_in(gain), {"by": -3.0})
+    {'by': -3.0}
+    """
+    all_of_them = tuple(declared)
+    values = {option.name: given.get(option.name, option.default) for option in all_of_them}
+    made = {}
+    for option in all_of_them:
+        value, about = values[option.name], option.about
+        if isinstance(about, Argument) or not about.recorded or value is None or value is False or value in ([], ()):
+            continue
+        if about.when is not None and values.get(about.when[0]) != about.when[1]:
+            continue
+        made[option.plain] = _plain(value)
+    return made
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, bool | int | float | str | dict) else str(value)
+
+
+def schema(declared: Iterable[Declared]) -> dict[str, Any]:
+    """Describe options in the words of JSON Schema, for front-ends.
+
+    >>> from typing import Annotated
+    >>> def gain(y, *, by: Annotated[float, Option("Gain in dB.", max=60)] = 0.0): ...
+    >>> schema(declared_in(gain))["by"]
+    {'type': 'number', 'flag': '--by', 'description': 'Gain in dB.', 'default': 0.0, 'maximum': 60}
+    """
+    return {option.plain: _described(option) for option in declared if not getattr(option.about, "hidden", False)}
+
+
+_JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
+
+
+def _described(option: Declared) -> dict[str, Any]:
+    about = option.about
+    names = [_JSON_TYPES.get(kind, "string") for kind in option.kinds]
+    made: dict[str, Any] = {"type": "array" if option.repeats else names[0] if len(set(names)) == 1 else names}
+    if isinstance(about, Argument):
+        return {**made, "description": about.help}
+    made |= {"flag": option.flag, "description": about.help}
+    if option.default is not inspect.Parameter.empty and option.default is not None:
+        made["default"] = _plain(option.default)
+    if option.choices:
+        made["enum"] = list(option.choices)
+    made |= {key: limit for key, limit in (("minimum", about.min), ("maximum", about.max)) if limit is not None}
+    if option.is_source:
+        made["format"] = "path"
+    return made

@@ -1,0 +1,50 @@
+"""Texts as people write them: durations and gains."""
+
+from __future__ import annotations
+
+import math
+
+from audiokit.errors import ParameterError
+
+
+def seconds(text: str, name: str) -> float:
+    """Read a duration such as 6s, 250ms, 1.5 or 1:30 (minutes:seconds).
+
+    Raises:
+        ParameterError: it is not a positive duration.
+
+    >>> seconds("6s", "--chunk"), seconds("250ms", "--chunk"), seconds("1:30", "--chunk")
+    (6.0, 0.25, 90.0)
+    """
+    text = text.strip().lower()
+    try:
+        if ":" in text:
+            minutes, _, rest = text.partition(":")
+            value = 60 * int(minutes) + float(rest)
+        elif text.endswith("ms"):
+            value = float(text[:-2]) / 1000
+        else:
+            value = float(text.removesuffix("s"))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e9:
+        raise ParameterError(f"{name} {text!r}: not a duration", hint="write for example 6s, 250ms or 1:30")
+    return value
+
+
+def decibels(text: str, name: str) -> float:
+    """Read a gain such as -3dB or -3.
+
+    Raises:
+        ParameterError: it is no finite number of decibels.
+
+    >>> decibels("-3dB", "--gain"), decibels("1.5", "--gain")
+    (-3.0, 1.5)
+    """
+    try:
+        value = float(text.strip().lower().removesuffix("db"))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ParameterError(f"{name} {text!r}: not a gain", hint="write for example -3dB")
+    return value

@@ -1,0 +1,77 @@
+"""Options that many stages share: their names, help and defaults, once; and those that every batch has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from audiokit.engine.option import Option
+from audiokit.engine.parse import seconds
+
+Rate = Annotated[int | None, Option("Sample rate to work at, in Hz (default: the input's).", min=1, max=768_000)]
+Mono = Annotated[bool, Option("Average the channels first.")]
+Seed = Annotated[int, Option("Same seed, same bytes.", recorded=False)]
+Model = Annotated[str | None, Option("A model by name, folder or checkpoint file.", metavar="NAME|FOLDER|FILE")]
+Device = Annotated[str, Option("Where the network runs.", metavar="auto|cpu|cuda|mps", recorded=False)]
+Segment = Annotated[
+    float | str,
+    Option(
+        "How much the network sees at once; for memory, not for the sound.",
+        metavar="TIME",
+        parse=seconds,
+        recorded=False,
+    ),
+]
+Force = Annotated[bool, Option("Replace outputs that exist.", recorded=False)]
+Json = Annotated[bool, Option("Print one JSON object per input on standard output.", recorded=False)]
+Quiet = Annotated[bool, Option("Say nothing but errors.", short="-q", recorded=False)]
+Clip = Annotated[
+    Literal["rescale", "limit", "allow"],
+    Option("When a result exceeds full scale in an integer format: turn the file down, limit its peaks, or cut them."),
+]
+Subtype = Annotated[
+    str | None,
+    Option("Encoding of audio outputs (default: the input's bit depth).", metavar="PCM_16|PCM_24|FLOAT|..."),
+]
+
+
+@dataclass(frozen=True)
+class SaveOptions:
+    """How sounds are written; what every command that writes audio offers."""
+
+    clip: Clip = "rescale"
+    subtype: Subtype = None
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How a command goes about its files; what every command with inputs and outputs offers."""
+
+    force: Force = False
+    skip_existing: Annotated[
+        bool, Option("Skip outputs newer than their input that were made with the same options.", recorded=False)
+    ] = False
+    dry_run: Annotated[bool, Option("Only print what would become what.", recorded=False)] = False
+    jobs: Annotated[int, Option("Local processes to use.", short="-j", min=1, recorded=False)] = 1
+    cluster: Annotated[str | None, Option("Send the files to a Dask scheduler.", metavar="ADDRESS", recorded=False)] = (
+        None
+    )
+    name: Annotated[
+        str | None,
+        Option("Name outputs in a folder, such as '{stem}_{part}.{ext}'.", metavar="TEMPLATE", recorded=False),
+    ] = None
+    fail_fast: Annotated[
+        bool,
+        Option("Stop at the first file that fails, or go on.", flag="--fail-fast/--keep-going", recorded=False),
+    ] = False
+    json: Json = False
+    quiet: Quiet = False
+
+
+@dataclass(frozen=True)
+class OneOutput:
+    """What a command offers that makes one output of everything it is given."""
+
+    force: Force = False
+    json: Json = False
+    quiet: Quiet = False

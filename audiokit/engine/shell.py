@@ -1,0 +1,205 @@
+"""Commands for the shell, built from declarations: nothing about an option is said here again."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, get_origin
+
+import typer
+
+from audiokit.engine.command import Command
+from audiokit.engine.option import Argument, Declared, Option, declared_in
+from audiokit.engine.settings import BatchOptions, OneOutput, SaveOptions
+from audiokit.engine.stage import Call, Stage
+from audiokit.errors import UsageError
+
+_EMPTY = inspect.Parameter.empty
+_FOR_PYTHON = ("Args:", "Returns:", "Raises:", "References:", "Yields:", "Attributes:")
+INPUTS = Declared(
+    "inputs", list[str], _EMPTY, Argument("Files, folders (searched through), or - for standard input.", "INPUT...")
+)
+TRACKS = Declared("inputs", list[str], _EMPTY, Argument("Files, or - for standard input.", "TRACK..."))
+OUT = Declared(
+    "out",
+    str | None,
+    None,
+    Option("A file, a folder (existing, or ending in /), or - for standard output.", short="-o", metavar="PATH"),
+)
+
+
+def shell_command(found: Stage[..., Any, Any] | Command[..., Any]) -> Callable[..., None]:
+    """Make the function that Typer runs for a declaration."""
+    schema = schema_option(found.schema)
+    if isinstance(found, Command):
+        return command(found, found.options, extra=[schema], doc=found.__doc__, name=found.name)
+    from audiokit.engine.work import run_many, run_stage
+
+    stage = found
+    shared: list[type] = [SaveOptions] if stage.saves else []
+    shared.append(OneOutput if stage.many else BatchOptions)
+
+    def run(inputs: list[str], out: str | None, **values: Any) -> None:
+        save = taken(SaveOptions, values) if stage.saves else SaveOptions()
+        if stage.many:
+            run_many(stage, inputs, out, values, save, taken(OneOutput, values))
+        else:
+            run_stage(stage, Call(inputs, out, values, save, taken(BatchOptions, values)))
+
+    declared = [TRACKS if stage.many else INPUTS, OUT, *stage.options]
+    return command(run, declared, *shared, extra=[schema], doc=stage.__doc__, name=stage.name)
+
+
+def schema_option(schema: Callable[[], dict[str, Any]]) -> inspect.Parameter:
+    """`--schema`, which prints a declaration as JSON and leaves, whatever else is missing."""
+
+    def show(wanted: bool) -> None:
+        if wanted:
+            print(json.dumps(schema(), indent=1))
+            raise typer.Exit
+
+    said = typer.Option("--schema", help="Print these options as JSON, and leave.", callback=show, is_eager=True)
+    return inspect.Parameter("schema", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, said])
+
+
+def taken(holder: type, values: dict[str, Any]) -> Any:
+    """Take the values of shared options out of a command's values."""
+    return holder(**{option.name: values.pop(option.name) for option in declared_in(holder)})
+
+
+def command(
+    run: Callable[..., None],
+    declared: Iterable[Declared],
+    *shared: type,
+    extra: Iterable[inspect.Parameter] = (),
+    doc: str | None = None,
+    name: str | None = None,
+) -> Callable[..., None]:
+    """Give a function the signature that Typer reads.
+
+    Args:
+        run: takes a value for every option, by name.
+        declared: arguments and options.
+        shared: dataclasses whose fields are further options.
+        extra: parameters that Typer handles by itself.
+        doc: help text; by default that of `run`.
+        name: of the command; by default that of `run`.
+    """
+    options = [*declared, *(option for holder in shared for option in declared_in(holder))]
+    alone = [p.name for p in extra]
+
+    def wrapped(**values: Any) -> None:
+        run(**{name: value for name, value in values.items() if name not in alone})
+
+    visible = [option for option in options if not getattr(option.about, "hidden", False)]
+    parameters = [*(parameter(option) for option in visible), *extra]
+    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
+    wrapped.__doc__ = shell_help(doc or run.__doc__ or "")
+    wrapped.__name__ = (name or run.__name__).replace("-", "_")
+    return wrapped
+
+
+def shell_help(doc: str) -> str:
+    """The part of a docstring that the shell shows: up to the sections for Python, with examples kept as typed.
+
+    >>> shell_help("Turn it up.\\n\\nMore.\\n\\nExamples:\\n    audiokit gain x.wav\\n\\nReturns:\\n    Sound.")
+    'Turn it up.\\n\\nMore.\\n\\n\\x08\\nExamples:\\n  audiokit gain x.wav'
+    """
+    blocks = inspect.cleandoc(doc).split("\n\n")
+    kept = []
+    for block in blocks:
+        first = block.partition("\n")[0]
+        if first in ("Args:", "Returns:", "Raises:", "References:", "Yields:", "Attributes:") or block.startswith(
+            ">>>"
+        ):
+            break
+        if first == "Examples:":
+            lines = [line[2:] if line.startswith("    ") else line for line in block.split("\n")]
+            block = "\b\n" + "\n".join(lines)
+        kept.append(block)
+    return "\n\n".join(kept)
+
+
+def parameter(option: Declared) -> inspect.Parameter:
+    """One option as Typer wants it: an annotated parameter."""
+    about = option.about
+    if isinstance(about, Argument):
+        said: Any = typer.Argument(metavar=about.metavar, help=about.help)
+        kind: Any = option.annotation
+    else:
+        flags = [about.flag or option.flag, *([about.short] if about.short else [])]
+        said = typer.Option(
+            *flags, help=about.help, metavar=_metavar(option), min=_limit(option, "min"), max=_limit(option, "max")
+        )
+        kind = _shell_type(option)
+    default = option.default
+    if isinstance(about, Option) and kind in (str, str | None) and default not in (_EMPTY, None):
+        default = str(default)
+    return inspect.Parameter(
+        option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, said]
+    )
+
+
+def _metavar(option: Declared) -> str | None:
+    assert isinstance(option.about, Option)
+    if option.about.metavar:
+        return option.about.metavar
+    if option.choices:
+        return "|".join(option.choices)
+    return "FILE" if option.is_source else None
+
+
+def _limit(option: Declared, which: str) -> float | None:
+    """Ranges are checked by Typer too where it reads the number; texts are checked when they are bound."""
+    return getattr(option.about, which) if _shell_type(option) not in (str, str | None) else None
+
+
+def _shell_type(option: Declared) -> Any:
+    assert isinstance(option.about, Option)
+    optional = option.default is None
+    if option.is_flag:
+        return bool | None if optional else bool
+    if option.repeats:
+        return list[str] | None if optional else list[str]
+    if any(get_origin(kind) is tuple for kind in option.kinds):
+        return option.annotation
+    if option.choices or option.is_source or option.about.parse is not None or str in option.kinds:
+        return str | None if optional else str
+    kind = float if float in option.kinds else int
+    return kind | None if optional else kind
+
+
+def parse_words(stage: Stage[..., Any, Any], words: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """Read the words of one stage of a chain, by the same parser as the shell's.
+
+    Returns:
+        The options that were given, and further inputs.
+
+    Raises:
+        UsageError: an unknown option, a missing value, or one that cannot be read.
+
+    >>> from audiokit.stages.normalize import normalize
+    >>> parse_words(normalize, ["--to", "-16"])
+    ({'to': -16.0}, [])
+    """
+    others = Declared("others", list[str] | None, None, Argument("Further inputs.", "FILE..."))
+    found: dict[str, Any] = {}
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    declared = [*([others] if stage.many else []), *stage.options]
+    app.command()(command(lambda **values: found.update(values), declared, name=stage.name))
+    click_error: Any = typer.BadParameter.__mro__[2]
+    try:
+        parser = typer.main.get_command(app)
+        with parser.make_context(stage.name, list(words)) as context:
+            parser.invoke(context)
+            given = {name for name in found if str(context.get_parameter_source(name)).endswith("COMMANDLINE")}
+    except click_error as error:
+        text = error.format_message()
+        hint = f"see 'audiokit {stage.name} --help'"
+        raise UsageError(text[:1].lower() + text[1:].rstrip("."), hint=hint) from None
+    except typer.Exit:
+        raise UsageError("help is not for chains", hint=f"audiokit {stage.name} --help") from None
+    rest = found.pop("others", None) or []
+    return {name: value for name, value in found.items() if name in given}, rest

@@ -1,0 +1,352 @@
+"""Audio on its way: rate, channels, length, where it came from, and blocks that are made when they are asked for."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from audiokit.engine.flow import Flow, Notes
+from audiokit.engine.spool import Spool
+from audiokit.errors import ParameterError
+from audiokit.io.about import BLOCK, AudioInfo
+from audiokit.io.reader import Reader, resampled, resampled_length
+from audiokit.io.writer import Writer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[np.float32]
+
+#: More channels than this in fewer samples: the array lies the wrong way round.
+_MOST_CHANNELS = 64
+#: For `Sound.derive`: as long as before.
+SAME = -1
+
+
+class Sound(Flow):
+    """Audio of any length, in blocks (C, n) of float32.
+
+    Make one with `Sound.open`, or of an array with `Sound.of`; stages make theirs with `derive`.
+
+    Attributes:
+        rate: Hz.
+        channels: how many.
+        length: samples per channel; None while a stream does not know.
+        info: what its source said about itself: encoding, tags, history (an AudioInfo).
+        within_full_scale: no sample lies outside -1..1, as far as is known before it is read.
+        if_over: what to say when a floating point file holds more than full scale; {db} is how much.
+
+    >>> import numpy as np
+    >>> sound = Sound.of(np.ones((2, 8), np.float32), 8000)
+    >>> half = sound.derive(lambda: (block / 2 for block in sound.blocks()))
+    >>> half.rate, half.length, float(half.samples.max())
+    (8000, 8, 0.5)
+    """
+
+    kind = "audio"
+    found_as = "audio"
+
+    def __init__(
+        self,
+        rate: int,
+        channels: int,
+        blocks: Callable[[], Iterator[Array]],
+        *,
+        length: int | None = None,
+        info: AudioInfo | None = None,
+        replays: bool = False,
+    ) -> None:
+        super().__init__()
+        self.rate, self.channels, self.length = rate, channels, length
+        self.info = info or AudioInfo("", rate, channels, length, "FLOAT", "")
+        self.within_full_scale = False
+        self.if_over: str | None = None
+        self._blocks, self._replays = blocks, replays
+
+    @classmethod
+    def open(cls, source: Source | Array, rate: int | None = None, *, mono: bool = False) -> Sound:
+        """Open a file, or standard input for "-"; or take an array, or a sound as it is.
+
+        Args:
+            source: path, "-", array (C, T) or (T,), or Sound.
+            rate: of an array, its rate in Hz; of anything else, the rate to resample to.
+            mono: average the channels.
+
+        Returns:
+            The sound; nothing of it has been decoded yet.
+
+        Raises:
+            InputError: missing, unreadable, or no audio.
+            DamagedError: cut short, or it holds NaN or infinity (raised while reading).
+            ParameterError: an array whose rate, shape or type is wrong.
+        """
+        if isinstance(source, Sound):
+            return source.at(rate, mono=mono)
+        if hasattr(source, "__array__"):
+            sound = cls.of(source, rate)
+            return sound.at(mono=mono)
+        reader = Reader(source, rate=rate, mono=mono)
+        return cls._reading(reader, lambda: Reader(source, rate=rate, mono=mono), once=str(source) == "-")
+
+    @classmethod
+    def _reading(cls, first: Reader, again: Callable[[], Reader], *, once: bool) -> Sound:
+        """The sound of a reader that is open already; later passes open the file again."""
+        waiting = [first]
+
+        def blocks() -> Iterator[Array]:
+            with waiting.pop() if waiting else again() as reader:
+                yield from reader.blocks(BLOCK)
+
+        return cls(first.rate, first.channels, blocks, length=first.length, info=first.info, replays=not once)
+
+    @classmethod
+    def of(cls, y: Any, rate: int | None) -> Sound:
+        """Take an array for a sound.
+
+        Args:
+            y: (C, T) or (T,), floating point; float64 becomes float32.
+            rate: Hz.
+
+        Raises:
+            ParameterError: another shape or type, or no rate.
+
+        >>> import numpy as np
+        >>> Sound.of(np.zeros((44100, 2), np.int16), 44100)
+        Traceback (most recent call last):
+        audiokit.errors.ParameterError: audio is float32 between -1 and 1, not int16
+        """
+        array = checked(y, rate)
+        assert rate is not None
+        return cls(int(rate), array.shape[0], lambda: iter([array]), length=array.shape[1], replays=True)
+
+    @property
+    def name(self) -> str:
+        """The path it came from, or "-"."""
+        return self.info.path or "audio"
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """One entry per command that made it."""
+        return self.info.history
+
+    def recorded(self, entry: dict[str, Any]) -> None:
+        """Append an entry to the history."""
+        self.info = replace(self.info, history=[*self.info.history, {**entry, **self.notes.details}])
+
+    def blocks(self) -> Iterator[Array]:
+        """Yield arrays (C, n), float32, in order, until the end."""
+        return self._blocks()
+
+    @property
+    def samples(self) -> Array:
+        """Everything as one array (C, T), float32, C-contiguous."""
+        import numpy as np
+
+        blocks = list(self.blocks())
+        if len(blocks) == 1:
+            return np.ascontiguousarray(blocks[0], np.float32)
+        return np.concatenate([np.zeros((self.channels, 0), np.float32), *blocks], axis=1)
+
+    def plain(self) -> Array:
+        """The samples, for callers who handed over an array."""
+        return self.samples
+
+    def derive(
+        self,
+        blocks: Callable[[], Iterator[Array]],
+        *,
+        rate: int | None = None,
+        channels: int | None = None,
+        length: int | None = SAME,
+        notes: Notes | None = None,
+    ) -> Sound:
+        """Make the sound that a stage gives: of the same source, with other blocks.
+
+        Args:
+            blocks: yields its audio; called anew for every pass.
+            rate, channels: where they differ.
+            length: where it differs; None for unknown.
+            notes: reports and warnings that the stage fills while it works.
+        """
+        made = Sound(
+            rate or self.rate,
+            channels or self.channels,
+            blocks,
+            length=self.length if length == SAME else length,
+            info=self.info,
+        )
+        made.notes, made.key = notes or Notes(), self.key
+        return made
+
+    def replay(self) -> Sound:
+        """The same sound, cheap to read again: files are opened anew, all else is kept in a temporary file once."""
+        if self._replays:
+            return self
+        kept: list[Spool] = []
+
+        def blocks() -> Iterator[Array]:
+            if not kept:
+                kept.append(Spool.of(self.blocks(), channels=self.channels))
+                sound.length = kept[0].length
+            yield from kept[0].blocks()
+
+        sound = self.derive(blocks, notes=self.notes)
+        sound.within_full_scale, sound._replays = self.within_full_scale, True
+        return sound
+
+    def at(self, rate: int | None = None, *, mono: bool = False) -> Sound:
+        """The same sound at another rate (soxr HQ), or with its channels averaged."""
+        import numpy as np
+
+        rate = rate or self.rate
+        if rate < 1:
+            raise ParameterError(f"--rate {rate}: must be positive")
+        averaged = mono and self.channels > 1
+        if rate == self.rate and not averaged:
+            return self
+
+        def blocks() -> Iterator[Array]:
+            source = self.blocks()
+            if averaged:
+                source = (block.mean(axis=0, keepdims=True, dtype=np.float32) for block in source)
+            yield from resampled(source, self.rate, rate, 1 if averaged else self.channels)
+
+        length = None if self.length is None else resampled_length(self.length, self.rate, rate)
+        made = self.derive(blocks, rate=rate, channels=1 if averaged else None, length=length, notes=self.notes)
+        made._replays = self._replays
+        return made
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        subtype: str | None = None,
+        clip: str = "rescale",
+        force: bool = False,
+    ) -> list[str]:
+        """Write everything to a file, or to standard output for "-"; whole or not at all.
+
+        Args:
+            path: its suffix names the format.
+            subtype: encoding, instead of the source's own (PCM_16, PCM_24, FLOAT ...).
+            clip: what happens when an integer format cannot hold the result: "rescale", "limit" or "allow".
+            force: replace an existing file.
+
+        Returns:
+            Warnings: what had to be done to fit the format.
+
+        Raises:
+            UsageError: the suffix names no format that can be written.
+            InputError: the file exists, or cannot be written.
+
+        >>> import numpy as np
+        >>> path = getfixture("tmp_path") / "a.flac"
+        >>> Sound.of(np.zeros((2, 8), np.float32), 8000).save(path)
+        []
+        >>> Sound.open(path).length
+        8
+        """
+        clip = "allow" if self.within_full_scale and clip == "rescale" else clip
+        writer = Writer(path, self.rate, self.channels, like=self.info, subtype=subtype, clip=clip, force=force)
+        with writer:
+            for block in self.blocks():
+                writer.write(block)
+        self.length = writer.length
+        if self.if_over and writer.peak > 1 and not writer.warnings:
+            writer.warnings.append(self.if_over.format(db=20 * math.log10(writer.peak)))
+        return writer.warnings
+
+
+#: What stands for a sound wherever one is wanted.
+Source: TypeAlias = Sound | str | os.PathLike[str]
+
+
+def checked(y: Any, rate: int | None) -> Array:
+    """Check an array at the door and give it the form of the house: (C, T), float32, C-contiguous.
+
+    Raises:
+        ParameterError: it is not floating point, not (C, T) or (T,), or the rate is none.
+    """
+    import numpy as np
+
+    array = np.asarray(y)
+    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or rate < 1:
+        raise ParameterError(
+            f"the rate of the audio is {_shown(rate)}, not a whole number of Hz", hint="such as f(y, 44100)"
+        )
+    if array.dtype.kind != "f":
+        hint = "divide 16-bit integers by 32768" if array.dtype.kind in "iu" else "give floating point samples"
+        raise ParameterError(f"audio is float32 between -1 and 1, not {array.dtype}", hint=hint)
+    if array.ndim == 1:
+        array = array[None]
+    if array.ndim != 2:
+        raise ParameterError(f"audio is (channels, samples), not an array of shape {array.shape}")
+    if array.shape[0] > max(_MOST_CHANNELS, 2 * array.shape[1]):
+        raise ParameterError(f"audio is (channels, samples), but this array is {array.shape}", hint="transpose it: y.T")
+    return np.ascontiguousarray(array, np.float32)
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, int | float | str | bool | None) else f"a {type(value).__name__}"
+
+
+def read(path: str | os.PathLike[str], *, rate: int | None = None, mono: bool = False) -> tuple[Array, int]:
+    """Read a whole file, or standard input for "-".
+
+    Args:
+        path: file or "-".
+        rate: resample to this rate (Hz).
+        mono: average the channels.
+
+    Returns:
+        Audio (C, T), float32, and its rate in Hz. `Sound.open` has the rest: encoding, tags, history.
+
+    Raises:
+        InputError, DamagedError, MissingExtraError: as for `Sound.open`.
+
+    >>> import numpy as np
+    >>> path = getfixture("tmp_path") / "a.wav"
+    >>> _ = write(path, np.zeros((2, 8), np.float32), 8000)
+    >>> y, rate = read(path)
+    >>> y.shape, rate
+    ((2, 8), 8000)
+    """
+    sound = Sound.open(path, rate, mono=mono)
+    return sound.samples, sound.rate
+
+
+def write(
+    path: str | os.PathLike[str],
+    y: Array,
+    rate: int,
+    *,
+    subtype: str | None = None,
+    clip: str = "rescale",
+    force: bool = False,
+    tags: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Write a whole array.
+
+    Args:
+        path: its suffix names the format.
+        y: audio (C, T) or (T,), floating point.
+        rate: Hz.
+        subtype: encoding (PCM_16, PCM_24, FLOAT ...); float32 by default where the format holds it.
+        clip: what happens when an integer format cannot hold it: "rescale", "limit" or "allow".
+        force: replace an existing file.
+        tags: title, artist and the like.
+
+    Returns:
+        Warnings: what had to be done to fit the format.
+
+    Raises:
+        ParameterError: the array's shape or type, or the rate, is wrong.
+        UsageError, InputError: as for `Sound.save`.
+    """
+    sound = Sound.of(y, rate)
+    sound.info = replace(sound.info, tags=dict(tags or {}))
+    return sound.save(path, subtype=subtype, clip=clip, force=force)

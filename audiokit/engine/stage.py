@@ -1,0 +1,252 @@
+"""A stage: a function from what flows to what flows, whose keyword arguments are its options.
+
+    @stage(reads=Sound, writes=Sound)
+    def gain(sound: Sound, *, by: Annotated[float, Option("Gain in dB.", min=-60, max=60)] = 0.0) -> Sound:
+        \"\"\"Turn a sound up or down. ...\"\"\"
+
+The decorated function is what Python callers use (on paths, arrays or flows), the command of the same name
+(`audiokit.engine.shell`), and a step of a chain. It never opens, names or writes files: flows are opened and saved by
+`audiokit.engine.work`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+from audiokit.engine.chunks import Chunks
+from audiokit.engine.flow import Flow
+from audiokit.engine.option import Declared, bind, declared_in, recipe, schema
+from audiokit.engine.parts import Parts
+from audiokit.engine.settings import BatchOptions, SaveOptions
+from audiokit.engine.sound import Sound
+from audiokit.errors import UsageError
+from audiokit.io.about import history_entry
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+
+P = ParamSpec("P")
+#: What a stage gives for a path or a flow, and for an array.
+Made = TypeVar("Made")
+Plain = TypeVar("Plain")
+
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One command line as a stage's hooks see it, everything checked.
+
+    Attributes:
+        inputs: as given.
+        out: `--out` as given.
+        options: the stage's own, as given (bound values come from `Stage.bind`).
+        save: how sounds are written.
+        batch: the shared options.
+    """
+
+    inputs: Sequence[str]
+    out: str | None
+    options: dict[str, Any]
+    save: SaveOptions
+    batch: BatchOptions
+
+
+class Stage(Generic[P, Made, Plain]):
+    """A function between flows, and everything that its declaration says.
+
+    Attributes:
+        name: as it is typed ("align-beats").
+        reads: types of flow it takes; () for none.
+        writes: types of flow it gives.
+        many: whether it takes several flows at once, such as the tracks of a mix.
+        options: the keyword arguments.
+        saves: whether the shell offers how audio is written (`--subtype`, `--clip`).
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        reads: type[Flow] | tuple[type[Flow], ...],
+        writes: type[Flow] | tuple[type[Flow], ...],
+        many: bool = False,
+        saves: bool | None = None,
+        check: Callable[[Options], None] | None = None,
+        names: Callable[[Options], Sequence[str] | None] | None = None,
+        across: Callable[[Call], Mapping[str, Any]] | None = None,
+        instead: Callable[[Call], bool] | None = None,
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.name = function.__name__.rstrip("_").replace("_", "-")
+        self.reads = reads if isinstance(reads, tuple) else (reads,)
+        self.writes = writes if isinstance(writes, tuple) else (writes,)
+        self.many = many
+        self.saves = bool({Sound, Parts} & set(self.writes)) if saves is None else saves
+        self.check, self.names, self.across, self.instead = check, names, across, instead
+
+    @functools.cached_property
+    def options(self) -> tuple[Declared, ...]:
+        """The options, read from the signature when they are first needed."""
+        return declared_in(self.function)
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to other processes as a name."""
+        return load_stage, (f"{self.function.__module__}:{self.function.__qualname__}",)
+
+    def __repr__(self) -> str:
+        return f"<stage {self.name}>"
+
+    @overload
+    def __call__(
+        self, source: Flow | str | os.PathLike[str] | Sequence[Any], /, *args: P.args, **options: P.kwargs
+    ) -> Made: ...
+    @overload
+    def __call__(self, y: Array, rate: Any, /, *args: P.args, **options: P.kwargs) -> Plain: ...
+    def __call__(self, source: Any, /, *rest: Any, **options: Any) -> Any:
+        """Run the stage on a path, a flow, or an array with its rate (or, for spectra, with their Transform)."""
+        if len(rest) > 1:
+            raise TypeError(f"{self.function.__name__}() takes options by name only")
+        about = rest[0] if rest else options.pop("rate", None) if "rate" not in self._own else None
+        given = list(source) if self.many else [source]
+        arrays = [hasattr(one, "__array__") for one in given]
+        flows = [self.take(one, about) for one in given]
+        made = self.apply(flows if self.many else flows[0], options)
+        return made.plain() if any(arrays) else made
+
+    @functools.cached_property
+    def _own(self) -> frozenset[str]:
+        return frozenset(option.name for option in self.options)
+
+    def take(self, source: Any, about: Any = None) -> Flow:
+        """Open what a caller gave: a path, "-", an array, or a flow as it is.
+
+        Raises:
+            UsageError: a flow of a kind that this stage does not read.
+            InputError, DamagedError, ParameterError: see `Sound.open` and `Chunks.open`.
+        """
+        if isinstance(source, Flow):
+            if not isinstance(source, self.reads):
+                wanted = " or ".join(kind.kind for kind in self.reads)
+                raise UsageError(f"{self.name} reads {wanted}, not {source.kind}")
+            return source
+        if hasattr(source, "__array__"):
+            if Chunks in self.reads and not isinstance(about, int | None):
+                return Chunks.of(source, about)
+            return Sound.of(source, about)
+        if Chunks in self.reads and (Sound not in self.reads or holds_chunks(str(source))):
+            return Chunks.open(source)
+        return Sound.open(source, about)
+
+    def bind(self, options: Options) -> dict[str, Any]:
+        """Complete and check options, before anything is read.
+
+        Raises:
+            ParameterError, UsageError, ModelError: a value, or a combination, that makes no sense.
+        """
+        values = bind(self.options, options, self.function.__name__)
+        if self.check is not None:
+            self.check(values)
+        return values
+
+    def apply(self, flow: Any, options: Options, *, save: Mapping[str, Any] | None = None) -> Any:
+        """Run the stage on an open flow (a list of them where `many`), and record it in the history."""
+        values = self.bind(options)
+        for option in self.options:
+            if option.is_source and values[option.name] is not None:
+                values[option.name] = Sound.open(values[option.name])
+        made = self.function(flow, **values)
+        made.recorded(self.entry(options, save=save))
+        return made
+
+    def entry(self, options: Options, *, save: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """This stage's entry in the history: name, recipe, seed and version."""
+        seed = next((options.get(o.name, o.default) for o in self.options if o.name == "seed"), None)
+        return history_entry(self.name, {**recipe(self.options, options), **(save or {})}, seed)
+
+    def schema(self) -> dict[str, Any]:
+        """Everything a front-end needs to offer the stage, as JSON Schema in plain objects."""
+        reads = [kind.kind for kind in self.reads]
+        return {
+            "name": self.name,
+            "description": self.summary,
+            "reads": reads,
+            "writes": [kind.kind for kind in self.writes],
+            "options": schema(self.options),
+        }
+
+
+def holds_chunks(source: str) -> bool:
+    """Tell whether a source is a chunk set; standard input is looked at without taking anything from it."""
+    import sys
+
+    from audiokit.io.chunkset import is_chunks
+
+    if source != "-":
+        return is_chunks(source)
+    beginning = sys.stdin.buffer.peek(512)  # type: ignore[union-attr]
+    return bool(beginning[257:262] == b"ustar")
+
+
+def load_stage(where: str) -> Any:
+    """Import a stage by "module:name"."""
+    module, _, name = where.partition(":")
+    return getattr(import_module(module), name)
+
+
+@overload
+def stage(
+    *, reads: type[Flow] | tuple[type[Flow], ...], writes: type[Sound], many: bool = ..., **hooks: Any
+) -> Callable[[Callable[Concatenate[Any, P], Any]], Stage[P, Sound, Array]]: ...
+@overload
+def stage(
+    *, reads: type[Flow] | tuple[type[Flow], ...], writes: type[Chunks], many: bool = ..., **hooks: Any
+) -> Callable[[Callable[Concatenate[Any, P], Any]], Stage[P, Chunks, tuple[NDArray[Any], Any]]]: ...
+@overload
+def stage(
+    *, reads: type[Flow] | tuple[type[Flow], ...], writes: type[Parts], many: bool = ..., **hooks: Any
+) -> Callable[[Callable[Concatenate[Any, P], Any]], Stage[P, Parts, dict[str, Array]]]: ...
+@overload
+def stage(
+    *, reads: type[Flow] | tuple[type[Flow], ...], writes: tuple[type[Flow], ...], many: bool = ..., **hooks: Any
+) -> Callable[[Callable[Concatenate[Any, P], Any]], Stage[P, Any, Any]]: ...
+def stage(*, reads: Any, writes: Any, many: bool = False, **hooks: Any) -> Any:
+    """Declare a stage.
+
+    Args:
+        reads: types of flow that it takes: Sound, Chunks, or a tuple of both.
+        writes: types of flow that it gives: Sound, Chunks, Parts, or a tuple.
+        many: it takes a list of flows, such as the tracks of a mix.
+        hooks: what a signature cannot say; all optional:
+            `saves` (bool): offer --subtype and --clip; by default where a sound is written.
+            `check(options)`: refuse combinations of options before anything is read (options are bound).
+            `names(options)`: names of several outputs per input, such as stems.
+            `across(call)`: look at all inputs of a batch first, and return options to change.
+            `instead(call)`: do the whole call in another way, and return True; for modes that write nothing.
+
+    >>> from audiokit.engine.option import Option
+    >>> from typing import Annotated
+    >>> @stage(reads=Sound, writes=Sound)
+    ... def gain(sound: Sound, *, by: Annotated[float, Option("Gain in dB.", max=60)] = 0.0) -> Sound:
+    ...     '''Turn a sound up or down.'''
+    ...     return sound.derive(lambda: (block * 10 ** (by / 20) for block in sound.blocks()))
+    >>> import numpy as np
+    >>> gain(np.ones((1, 2), np.float32), 8000, by=-20.0).round(3).tolist()
+    [[0.10000000149011612, 0.10000000149011612]]
+    """
+    return lambda function: Stage(function, reads=reads, writes=writes, many=many, **hooks)

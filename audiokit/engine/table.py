@@ -1,0 +1,122 @@
+"""The table of commands: names, where they are, and the line that `audiokit --help` shows; strings only.
+
+Nothing is imported to list commands, so help and start-up stay instant. Packages add stages of their own through the
+entry points `audiokit.stages`; they are looked for only where a name is not ours, or where all are listed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from audiokit.errors import UsageError
+
+GROUP = "audiokit.stages"
+
+#: Command name -> (where it is, the line that help shows: the first of its docstring).
+COMMANDS: dict[str, tuple[str, str]] = {
+    "split": ("audiokit.commands.split", "Separate a mix into stems."),
+    "info": ("audiokit.commands.info", "Describe any file audiokit reads or writes, and verify it."),
+    "spectro": ("audiokit.commands.spectro", "Turn audio into spectrogram chunks or a picture."),
+    "invert": ("audiokit.commands.invert", "Turn spectrogram chunks back into audio."),
+    "stylize": ("audiokit.commands.stylize", "Transfer a style with a trained generator."),
+    "align-beats": (
+        "audiokit.commands.align_beats",
+        "Warp a track onto the beats of another, or onto a tempo; or find its beats.",
+    ),
+    "chunk": ("audiokit.commands.chunk", "Cut audio into pieces: of one length, at beats, or at silences."),
+    "morph": ("audiokit.commands.morph", "Blend one clip into another, at one point or along time."),
+    "augment": ("audiokit.commands.augment", "Make random, recorded variations for training."),
+    "normalize": ("audiokit.stages.normalize:normalize", "Bring audio to a loudness, or only measure it."),
+    "denoise": ("audiokit.commands.denoise", "Remove noise without making anything worse."),
+    "generate": (
+        "audiokit.commands.generate",
+        "Make instrument notes with the pitch, family and qualities you ask for.",
+    ),
+    "mix": ("audiokit.stages.mix:mix", "Sum tracks with gains and without clipping."),
+    "sing": ("audiokit.commands.sing", "Turn plain speech into a sung vocal that fits a backing track."),
+    "train": ("audiokit.commands.train", "Train the models behind the commands."),
+    "models": ("audiokit.commands.models", "List, describe, pull, import, export and verify models."),
+    "score": ("audiokit.commands.score", "Score audio against references, or check it by itself."),
+    "page": ("audiokit.commands.page", "Build one self-contained listening page for a folder or a training run."),
+}
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A stage that another package offers: its name, where it is, and the package."""
+
+    name: str
+    where: str
+    package: str
+
+
+def plugins() -> Iterator[Plugin]:
+    """Find the stages that installed packages offer, in the order of their names.
+
+    Only packages whose entry points name our group are looked into: listing every package's metadata would cost more
+    than everything else that help does.
+    """
+    found: dict[str, Plugin] = {}
+    for folder in sys.path:
+        for points in Path(folder or ".").glob("*.dist-info/entry_points.txt"):
+            text = points.read_text(encoding="utf-8", errors="replace")
+            if f"[{GROUP}]" in text:
+                for name, where in _section(text):
+                    found.setdefault(name, Plugin(name, where, points.parent.name.split("-")[0]))
+    yield from (found[name] for name in sorted(found))
+
+
+def _section(text: str) -> Iterator[tuple[str, str]]:
+    inside = False
+    for line in text.splitlines():
+        if line.startswith("["):
+            inside = line.strip() == f"[{GROUP}]"
+        elif inside and "=" in line:
+            name, _, where = line.partition("=")
+            yield name.strip(), where.strip()
+
+
+def find(name: str) -> Any:
+    """Import a command by name; None if there is none.
+
+    Raises:
+        UsageError: a plugin that cannot be loaded; it is named, and nothing else breaks.
+    """
+    if name in COMMANDS:
+        return load(COMMANDS[name][0])
+    for plugin in plugins():
+        if plugin.name == name:
+            return _load_plugin(plugin)
+    return None
+
+
+def _load_plugin(plugin: Plugin) -> Any:
+    try:
+        return load(plugin.where)
+    except Exception as error:  # another project's code may fail in any way
+        reason = f"{type(error).__name__}: {error}"
+        raise UsageError(
+            f"{plugin.name}: the plugin {plugin.package} cannot be loaded ({reason})",
+            hint=f"update it, or remove it: pip uninstall {plugin.package}",
+        ) from error
+
+
+def load(where: str) -> Any:
+    """Import "module:name", or a module.
+
+    >>> load("audiokit.errors:AudiokitError").status
+    1
+    """
+    module, _, name = where.partition(":")
+    found = import_module(module)
+    return getattr(found, name) if name else found
+
+
+def stage_names() -> list[str]:
+    """Name the stages that chains can be made of."""
+    return [name for name in COMMANDS if name not in ("info", "train", "models", "score", "page", "run", "config")]
