@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from audiokit import __version__
-from audiokit.engine.batch import Job, Outcome, Task, run_job
+from audiokit.engine.execute import run_job
+from audiokit.engine.job import Job, Outcome, Task
 from audiokit.engine.remote import is_remote
 from audiokit.errors import AudiokitError, InputError, MissingExtraError, UsageError
 
@@ -39,7 +41,7 @@ def run_on_cluster(task: Task, jobs: Sequence[Job], address: str) -> Iterator[Ou
         raise MissingExtraError.of("cluster", "--cluster") from None
     where = {"scheduler_file": address} if os.path.isfile(address) else {"address": address}
     try:
-        client = Client(**where, timeout="10s", set_as_default=False)
+        client: Any = Client(**where, timeout="10s", set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
@@ -53,11 +55,11 @@ def run_on_cluster(task: Task, jobs: Sequence[Job], address: str) -> Iterator[Ou
             # Targets were checked before; a job that Dask repeats may find its own output there.
             sent = _absolute(replace(job, force=True))
             futures[client.submit(run_job, task, sent, pure=False, retries=RETRIES)] = job
-        for future in as_completed(futures, loop=client.loop):
+        for future in as_completed(futures, loop=client.loop):  # type: ignore[no-untyped-call]
             yield _outcome(future, futures[future])
 
 
-def _check_workers(client, address: str) -> None:
+def _check_workers(client: Any, address: str) -> None:
     from packaging.version import Version
 
     def version() -> str:  # nested, so that it travels by value and runs where audiokit is absent
@@ -94,11 +96,12 @@ def _absolute(job: Job) -> Job:
     return replace(job, source=absolute(job.source), target=absolute(job.target), targets=targets)
 
 
-def _outcome(future, job: Job) -> Outcome:
+def _outcome(future: Any, job: Job) -> Outcome:
     """Translate what Dask says of one future; the job is the caller's, with the paths as given."""
     error = future.exception()
     if error is None:
-        return replace(future.result(), job=job)
+        outcome: Outcome = future.result()
+        return replace(outcome, job=job)
     if isinstance(error, AudiokitError):
         return Outcome(job, error=error)
     reason = (

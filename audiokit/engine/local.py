@@ -5,12 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
-from audiokit.engine.batch import Job, Outcome, Task, run_job
+from audiokit.engine.execute import run_job
+from audiokit.engine.job import Job, Outcome, Task
 from audiokit.engine.memory import reuse_freed_memory
 from audiokit.errors import InputError
 
@@ -35,7 +36,7 @@ def run_in_processes(task: Task, jobs: Sequence[Job], count: int) -> Iterator[Ou
             yield Outcome(job, error=InputError(message, hint="probably out of memory: use fewer --jobs"))
 
 
-def _drain(task: Task, waiting: list[Job], count: int):
+def _drain(task: Task, waiting: list[Job], count: int) -> Generator[Outcome, None, list[Job]]:
     """Work `waiting` off (it is emptied); return the jobs that were under way when a worker died."""
     pool = _pool(min(count, len(waiting)))
     under_way: dict[Future[Outcome], Job] = {}

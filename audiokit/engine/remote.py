@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from audiokit.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
-    from audiokit.engine.batch import Job
+    from audiokit.engine.job import Job
 
 
 def is_remote(path: str) -> bool:
@@ -37,7 +37,8 @@ def _open(url: str) -> tuple[Any, str]:
     except ImportError:
         raise MissingExtraError.of("remote", url) from None
     try:
-        return fsspec.core.url_to_fs(url)
+        system, path = fsspec.core.url_to_fs(url)
+        return system, str(path)
     except (ImportError, ValueError) as error:
         raise InputError(f"{url}: cannot be reached ({error})", hint="install the file system's own package") from None
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from audiokit.errors import DamagedError, InputError, MissingExtraError, ParameterError, UsageError
 from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, AudioInfo, parse_software_tag
@@ -139,6 +139,15 @@ def resampled_length(length: int, source_rate: int, rate: int) -> int:
     return length if source_rate == rate else -(-length * rate // source_rate)
 
 
+class Backend(Protocol):
+    """What reads one kind of source: what it says about itself, and its samples at its own rate."""
+
+    info: AudioInfo
+
+    def blocks(self, size: int, start: int, stop: int | None) -> Iterator[np.ndarray]:
+        """Yield the samples from start to stop (C, about `size`), float32."""
+
+
 class _SoundfileBackend:
     def __init__(self, path: str, stack: ExitStack) -> None:
         import soundfile as sf
@@ -250,7 +259,7 @@ class _StreamBackend:
         yield from self._wav.blocks(size)
 
 
-def _spool(stream, stack: ExitStack) -> _SoundfileBackend:
+def _spool(stream: BinaryIO, stack: ExitStack) -> _SoundfileBackend:
     import shutil
     import tempfile
 
@@ -309,7 +318,7 @@ class _MediaBackend:
             raise DamagedError(f"{self.info.path}: damaged at {position / self.info.rate:.3f} s ({error})") from None
 
 
-def _open_backend(source: str, stack: ExitStack):
+def _open_backend(source: str, stack: ExitStack) -> Backend:
     if source == "-":
         return _StreamBackend(stack)
     if Path(source).suffix.lower() in MEDIA_SUFFIXES:

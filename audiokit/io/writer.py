@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from audiokit.errors import DamagedError, ParameterError, UsageError
 from audiokit.io.about import BLOCK, AudioInfo, software_tag
@@ -22,6 +23,16 @@ _WRITABLE = {
     ".wav": "WAV", ".wave": "WAV", ".rf64": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".oga": "OGG",
     ".opus": "OGG", ".mp3": "MP3", ".aiff": "AIFF", ".aif": "AIFF", ".w64": "W64", ".caf": "CAF", ".au": "AU",
 }  # fmt: skip
+
+
+class Sink(Protocol):
+    """What takes finished blocks (C, n) and writes a file of one format."""
+
+    def write(self, y: np.ndarray) -> None:
+        """Append a block."""
+
+    def close(self) -> None:
+        """Finish the file."""
 
 
 class Writer:
@@ -94,7 +105,7 @@ class Writer:
             self._sink = self._open_sink()
         return self
 
-    def _open_sink(self):
+    def _open_sink(self) -> Sink:
         if self._format == "WAV":
             stream = self._stack.enter_context(open(self._path, "wb"))  # noqa: SIM115
             tags = {**self._tags, "software": software_tag(self._history)}
@@ -123,7 +134,9 @@ class Writer:
         else:
             self._sink.write(y)
 
-    def __exit__(self, kind, error, trace) -> bool | None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
         try:
             if kind is None:
                 self._finish()
@@ -176,7 +189,7 @@ def _decibels(amplitude: float) -> float:
 
 
 class _WavSink:
-    def __init__(self, stream, rate: int, channels: int, subtype: str, tags: dict[str, str]) -> None:
+    def __init__(self, stream: BinaryIO, rate: int, channels: int, subtype: str, tags: dict[str, str]) -> None:
         self._subtype = subtype
         self._file = WavFileWriter(stream, rate, channels, subtype, tags)
 

@@ -1,0 +1,34 @@
+"""Run one job, wherever that is, and turn whatever happens into an Outcome."""
+
+from __future__ import annotations
+
+import time
+import traceback
+
+from audiokit.engine.job import Job, Outcome, Task
+from audiokit.engine.remote import is_remote, run_local
+from audiokit.errors import AudiokitError, InputError
+
+
+def run_job(task: Task, job: Job) -> Outcome:
+    """Run one job and turn whatever happens into an Outcome (Ctrl-C and a closed pipe aside)."""
+    started = time.perf_counter()
+    try:
+        local = not any(map(is_remote, [job.source, *job.outputs]))
+        report = task(job) if local else run_local(task, job)
+        return Outcome(job, {**report, "elapsed_s": round(time.perf_counter() - started, 3)})
+    except AudiokitError as error:
+        return Outcome(job, error=error)
+    except (BrokenPipeError, KeyboardInterrupt):
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else f"{job.source}: "
+        hint = "free some space or write elsewhere" if error.errno in (27, 28, 122) else None
+        failure = InputError(f"{where}{(error.strerror or str(error)).lower()}", hint=hint)
+        return Outcome(job, error=failure, trace="" if error.strerror else traceback.format_exc())
+    except MemoryError:
+        hint = "use shorter chunks, fewer --jobs, or a smaller model"
+        return Outcome(job, error=InputError(f"{job.source}: out of memory", hint=hint))
+    except Exception as error:
+        trace = traceback.format_exc()
+        return Outcome(job, error=AudiokitError(f"{job.source}: {type(error).__name__}: {error}"), trace=trace)
