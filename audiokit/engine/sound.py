@@ -291,7 +291,7 @@ def checked(y: Any, rate: int | None) -> Array:
 
 
 def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, int | float | str | bool | None) else f"a {type(value).__name__}"
+    return repr(value) if isinstance(value, int | float | str | bool | None) else f"of type {type(value).__name__}"
 
 
 def read(path: str | os.PathLike[str], *, rate: int | None = None, mono: bool = False) -> tuple[Array, int]:

@@ -123,6 +123,7 @@ class Stage(Generic[P, Made, Plain]):
         if len(rest) > 1:
             raise TypeError(f"{self.function.__name__}() takes options by name only")
         about = rest[0] if rest else options.pop("rate", None) if "rate" not in self._own else None
+        self.bind(options)
         given = list(source) if self.many else [source]
         arrays = [hasattr(one, "__array__") for one in given]
         flows = [self.take(one, about) for one in given]
