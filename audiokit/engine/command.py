@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from audiokit.engine.option import Declared, bind, declared_in, schema
+from audiokit.engine.option import Declared, bind, declared_in, groups_in, schema
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,6 +34,11 @@ class Command(Generic[P, R]):
         """The arguments and options, read from the signature when they are first needed."""
         return declared_in(self.function)
 
+    @functools.cached_property
+    def groups(self) -> dict[str, type]:
+        """The arguments that take options together, such as those of every batch, and the dataclass of each."""
+        return groups_in(self.function)
+
     @property
     def summary(self) -> str:
         """The first line of the docstring."""
@@ -41,8 +46,10 @@ class Command(Generic[P, R]):
 
     def __call__(self, *args: P.args, **options: P.kwargs) -> R:
         """Run it, after every option was checked (ParameterError)."""
-        given = inspect.signature(self.function).bind(*args, **options).arguments
-        return self.function(**bind(self.options, given, self.function.__name__))  # type: ignore[call-arg]
+        given = dict(inspect.signature(self.function).bind(*args, **options).arguments)
+        together = {name: given.pop(name) if name in given else holder() for name, holder in self.groups.items()}
+        values = bind(self.options, given, self.function.__name__)
+        return self.function(**values, **together)  # type: ignore[call-arg]
 
     def schema(self) -> dict[str, Any]:
         """Everything a front-end needs to offer the command, as JSON Schema in plain objects."""
@@ -51,7 +58,7 @@ class Command(Generic[P, R]):
             "description": self.summary,
             "reads": [],
             "writes": [],
-            "options": schema(self.options),
+            "options": schema([*self.options, *(o for holder in self.groups.values() for o in declared_in(holder))]),
         }
 
 

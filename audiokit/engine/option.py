@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -160,6 +160,23 @@ def declared_in(holder: Callable[..., Any]) -> tuple[Declared, ...]:
             if isinstance(about, Option | Argument):
                 found.append(Declared(parameter.name, get_args(hint)[0], parameter.default, about))
     return tuple(found)
+
+
+@cache
+def groups_in(holder: Callable[..., Any]) -> dict[str, type]:
+    """Find the arguments of a function that take options together: those whose type is a dataclass of options.
+
+    >>> from dataclasses import dataclass, is_dataclass
+    >>> from typing import Annotated
+    >>> @dataclass
+    ... class Talk:
+    ...     quiet: Annotated[bool, Option("Say nothing.")] = False
+    >>> def work(*, times: Annotated[int, Option("How often.")] = 1, talk: Talk): ...
+    >>> groups_in(work)["talk"].__name__
+    'Talk'
+    """
+    hints = get_type_hints(holder, include_extras=True)
+    return {name: hint for name, hint in hints.items() if is_dataclass(hint) and declared_in(hint)}  # type: ignore[misc]
 
 
 def bind(declared: Iterable[Declared], given: Mapping[str, Any], owner: str) -> dict[str, Any]:

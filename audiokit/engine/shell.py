@@ -33,7 +33,13 @@ def shell_command(found: Stage[..., Any, Any] | Command[..., Any]) -> Callable[.
     """Make the function that Typer runs for a declaration."""
     schema = schema_option(found.schema)
     if isinstance(found, Command):
-        return command(found, found.options, extra=[schema], doc=found.__doc__, name=found.name)
+
+        def call(**values: Any) -> None:
+            together = {name: taken(holder, values) for name, holder in found.groups.items()}
+            found(**values, **together)
+
+        groups = found.groups.values()
+        return command(call, found.options, *groups, extra=[schema], doc=found.__doc__, name=found.name)
     from audiokit.engine.work import run_many, run_stage
 
     stage = found
