@@ -166,17 +166,14 @@ def declared_in(holder: Callable[..., Any]) -> tuple[Declared, ...]:
 def groups_in(holder: Callable[..., Any]) -> dict[str, type]:
     """Find the arguments of a function that take options together: those whose type is a dataclass of options.
 
-    >>> from dataclasses import dataclass, is_dataclass
     >>> from typing import Annotated
-    >>> @dataclass
-    ... class Talk:
-    ...     quiet: Annotated[bool, Option("Say nothing.")] = False
-    >>> def work(*, times: Annotated[int, Option("How often.")] = 1, talk: Talk): ...
+    >>> from audiokit.engine.settings import OneOutput
+    >>> def work(*, times: Annotated[int, Option("How often.")] = 1, talk: OneOutput): ...
     >>> groups_in(work)["talk"].__name__
-    'Talk'
+    'OneOutput'
     """
     hints = get_type_hints(holder, include_extras=True)
-    return {name: hint for name, hint in hints.items() if is_dataclass(hint) and declared_in(hint)}  # type: ignore[misc]
+    return {name: hint for name, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)}
 
 
 def bind(declared: Iterable[Declared], given: Mapping[str, Any], owner: str) -> dict[str, Any]:
