@@ -222,7 +222,9 @@ def recipe(declared: Iterable[Declared], given: Mapping[str, Any]) -> dict[str, 
     made = {}
     for option in all_of_them:
         value, about = values[option.name], option.about
-        if isinstance(about, Argument) or not about.recorded or value is None or value is False or value in ([], ()):
+        if isinstance(about, Argument) or not about.recorded or value is None or value is False:
+            continue
+        if isinstance(value, list | tuple) and not value:
             continue
         if about.when is not None and values.get(about.when[0]) != about.when[1]:
             continue
@@ -233,6 +235,10 @@ def recipe(declared: Iterable[Declared], given: Mapping[str, Any]) -> dict[str, 
 def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if getattr(value, "is_flow", False):
+        return value.name
+    if hasattr(value, "__array__"):
+        return f"an array of {getattr(value, 'shape', ())}"
     return value if isinstance(value, bool | int | float | str | dict) else str(value)
 
 

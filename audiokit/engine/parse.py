@@ -32,6 +32,15 @@ def seconds(text: str, name: str) -> float:
     return value
 
 
+def words(text: str, name: str) -> tuple[str, ...]:
+    """Read names with commas between them.
+
+    >>> words("vocals, drums", "--stems")
+    ('vocals', 'drums')
+    """
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
 def decibels(text: str, name: str) -> float:
     """Read a gain such as -3dB or -3.
 

@@ -101,7 +101,9 @@ class Sound(Flow):
             with waiting.pop() if waiting else again() as reader:
                 yield from reader.blocks(BLOCK)
 
-        return cls(first.rate, first.channels, blocks, length=first.length, info=first.info, replays=not once)
+        sound = cls(first.rate, first.channels, blocks, length=first.length, info=first.info, replays=not once)
+        sound.key = sound.key if once else os.path.basename(first.info.path)
+        return sound
 
     @classmethod
     def of(cls, y: Any, rate: int | None) -> Sound:
@@ -196,6 +198,12 @@ class Sound(Flow):
 
         sound = self.derive(blocks, notes=self.notes)
         sound.within_full_scale, sound._replays = self.within_full_scale, True
+        return sound
+
+    def kept(self) -> Sound:
+        """The same sound, made now and not when it is saved: what was drawn on the way is known afterwards."""
+        sound = self.replay()
+        next(sound.blocks(), None)
         return sound
 
     def at(self, rate: int | None = None, *, mono: bool = False) -> Sound:

@@ -85,6 +85,7 @@ class Stage(Generic[P, Made, Plain]):
         names: Callable[[Options], Sequence[str] | None] | None = None,
         across: Callable[[Call], Mapping[str, Any]] | None = None,
         instead: Callable[[Call], bool] | None = None,
+        naming: str | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
@@ -94,6 +95,7 @@ class Stage(Generic[P, Made, Plain]):
         self.many = many
         self.saves = bool({Sound, Parts} & set(self.writes)) if saves is None else saves
         self.check, self.names, self.across, self.instead = check, names, across, instead
+        self.naming = naming
 
     @functools.cached_property
     def options(self) -> tuple[Declared, ...]:
@@ -170,7 +172,7 @@ class Stage(Generic[P, Made, Plain]):
         values = self.bind(options)
         for option in self.options:
             if option.is_source and values[option.name] is not None:
-                values[option.name] = Sound.open(values[option.name])
+                values[option.name] = _source(values[option.name], flow)
         made = self.function(flow, **values)
         made.recorded(self.entry(options, save=save))
         return made
@@ -190,6 +192,11 @@ class Stage(Generic[P, Made, Plain]):
             "writes": [kind.kind for kind in self.writes],
             "options": schema(self.options),
         }
+
+
+def _source(value: Any, flow: Any) -> Sound:
+    """Open a sound that an option names; an array is taken to have the rate of what flows."""
+    return Sound.open(value, getattr(flow, "rate", None) if hasattr(value, "__array__") else None)
 
 
 def holds_chunks(source: str) -> bool:
@@ -237,6 +244,7 @@ def stage(*, reads: Any, writes: Any, many: bool = False, **hooks: Any) -> Any:
             `saves` (bool): offer --subtype and --clip; by default where a sound is written.
             `check(options)`: refuse combinations of options before anything is read (options are bound).
             `names(options)`: names of several outputs per input, such as stems.
+            `naming` (str): what `--name` is for these where it is not given; "{stem}/{part}.{ext}" by default.
             `across(call)`: look at all inputs of a batch first, and return options to change.
             `instead(call)`: do the whole call in another way, and return True; for modes that write nothing.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,9 @@ class Work:
 def save(flow: Flow, job: Job, how: SaveOptions, ext: str = ".wav") -> list[str]:
     """Write a flow where a job wants it; returns warnings."""
     if isinstance(flow, Sound):
-        return flow.save(job.target, subtype=how.subtype, clip=how.clip, force=job.force)
+        warnings = flow.save(job.target, subtype=how.subtype, clip=how.clip, force=job.force)
+        # The only part that was asked for is a sound, but is spoken of as a part.
+        return [f"{part}: {text}" for part in job.targets for text in warnings] if job.targets else warnings
     if isinstance(flow, Chunks):
         return flow.save(job.target, force=job.force)
     assert isinstance(flow, Parts)
@@ -115,15 +117,19 @@ def run_stage(stage: Stage[..., Any, Any], call: Call) -> list[dict[str, Any]]:
     if stage.across is not None and not call.batch.dry_run:
         options |= stage.across(call)
     ext = suffix_of(stage, values, call.inputs)
+    parts = stage.names(values) if stage.names is not None else None
+    batch = call.batch
+    if parts and stage.naming is not None and batch.name is None:
+        batch = replace(batch, name=stage.naming)
     work = Work((Step(stage, options),), call.save, ext)
     return run(
         work,
         call.inputs,
         call.out,
-        batch=call.batch,
+        batch=batch,
         entries=work.entries(),
         ext=ext,
-        parts=stage.names(values) if stage.names is not None else None,
+        parts=parts,
         accept=found_as(stage),
         seed=options.get("seed", 0),
     )

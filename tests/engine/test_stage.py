@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import audiokit
+from audiokit.engine.flow import seed_of
 from audiokit.engine.option import Option, bind, declared_in, recipe
 from audiokit.engine.parse import seconds
 from audiokit.engine.sound import Sound, Source
@@ -184,3 +185,34 @@ def test_skip_existing_knows_the_recipe(cli, tmp_path, rng):
     assert b"1 of 1 up to date" in cli("normalize", "x.wav", "-o", "y.wav", "--to", "-20", "--skip-existing").stderr
     done = cli("normalize", "x.wav", "-o", "y.wav", "--to", "-21", "--skip-existing")
     assert b"up to date" not in done.stderr
+
+
+def test_arrays_and_sounds_stand_for_files_in_options(rng):
+    @stage(reads=Sound, writes=Sound)
+    def less(sound: Sound, *, other: Annotated[Source | None, Option("What to take away.")] = None) -> Sound:
+        """Take one sound away from another."""
+        assert isinstance(other, Sound) and other.rate == sound.rate
+        return sound.derive(lambda: iter([sound.samples - other.samples]))
+
+    y = rng.standard_normal((1, 9)).astype(np.float32)
+    assert not less(y, 8000, other=y).any()
+    made = less(Sound.of(y, 8000), other=Sound.of(y, 8000))
+    assert made.history[-1]["options"] == {"other": "audio"}
+    assert less.entry({"other": y})["options"] == {"other": "an array of (1, 9)"}
+
+
+def test_a_sound_kept_is_made_once_and_known_at_once():
+    made = []
+
+    def blocks():
+        made.append(1)
+        yield np.ones((1, 3), np.float32)
+
+    sound = Sound.of(np.zeros((1, 3), np.float32), 8000).derive(blocks, length=None).kept()
+    assert made == [1] and sound.length == 3
+    assert sound.samples.tolist() == [[1, 1, 1]] and made == [1]
+
+
+def test_sounds_are_seeded_by_the_name_of_their_file(tmp_path):
+    audiokit.write(tmp_path / "a.wav", np.zeros((1, 3), np.float32), 8000)
+    assert Sound.open(tmp_path / "a.wav").seed(3) == seed_of("a.wav", 3)
