@@ -14,7 +14,7 @@ _LAZY: dict[str, str] = {
     "Chunks": "audiokit.engine.chunks:Chunks",
     "Parts": "audiokit.engine.parts:Parts",
     "Sound": "audiokit.engine.sound:Sound",
-    "chain": "audiokit.engine.chain:chain",
+    "chain": "audiokit.engine.grammar:chain",
     "stage": "audiokit.engine.stage:stage",
     "Option": "audiokit.engine.option:Option",
     "describe": "audiokit.describe:describe",

@@ -38,6 +38,7 @@ def run(
     accept: str = "audio",
     seed: int = 0,
     place: Callable[[str], str] | None = None,
+    needs: Callable[[Job], Sequence[str]] | None = None,
 ) -> list[dict[str, Any]]:
     """Run a task over inputs, whole outputs only, and report.
 
@@ -54,6 +55,7 @@ def run(
         accept: what folders are searched for: "audio", "chunks" or "either".
         seed: `--seed`.
         place: where an input goes below the output folder, from its relative name (default: the same place).
+        needs: names the files that a job reads beside its input; where one is newer, the output is not up to date.
 
     Returns:
         The reports of the jobs that succeeded, in input order.
@@ -77,7 +79,7 @@ def run(
         return []
     kept = jobs
     if batch.skip_existing:
-        kept = [replace(job, force=True) for job in jobs if not up_to_date(job)]
+        kept = [replace(job, force=True) for job in jobs if not up_to_date(job, needs(job) if needs else ())]
         if not batch.quiet and len(kept) < len(jobs):
             print(f"{len(jobs) - len(kept)} of {len(jobs)} up to date", file=sys.stderr)
     check_targets(kept, batch)

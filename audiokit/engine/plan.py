@@ -163,15 +163,15 @@ def _exists(target: str) -> bool:
     return remote_exists(target) if is_remote(target) else os.path.lexists(target)
 
 
-def up_to_date(job: Job) -> bool:
-    """Whether all outputs are complete, newer than the input, and carry this very recipe."""
+def up_to_date(job: Job, needs: Sequence[str] = ()) -> bool:
+    """Whether all outputs are complete, newer than the input and what else is read, and carry this very recipe."""
     if "-" in (job.source, job.target):
         return False
     if any(map(is_remote, [job.source, *job.outputs])):  # their times and recipes are not to be had cheaply
         return all(map(_exists, job.outputs))
     try:
         made = min(os.stat(target).st_mtime_ns for target in job.outputs)
-        if _modified(job.source) > made:
+        if max(map(_modified, [job.source, *needs])) > made:
             return False
     except OSError:
         return False

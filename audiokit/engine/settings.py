@@ -8,6 +8,15 @@ from typing import Annotated, Literal
 from audiokit.engine.option import Option
 from audiokit.engine.parse import seconds
 
+Out = Annotated[
+    str | None,
+    Option(
+        "A file, a folder (existing, or ending in /), or - for standard output.",
+        short="-o",
+        metavar="PATH",
+        recorded=False,
+    ),
+]
 Rate = Annotated[int | None, Option("Sample rate to work at, in Hz (default: the input's).", min=1, max=768_000)]
 Mono = Annotated[bool, Option("Average the channels first.")]
 Seed = Annotated[int, Option("Same seed, same bytes.", recorded=False)]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
 from audiokit.engine.command import Command
 from audiokit.engine.option import Argument, Declared, Option, declared_in
-from audiokit.engine.settings import BatchOptions, OneOutput, SaveOptions
+from audiokit.engine.settings import BatchOptions, OneOutput, Out, SaveOptions
 from audiokit.engine.stage import Call, Stage
 from audiokit.errors import UsageError
 
@@ -21,12 +21,7 @@ INPUTS = Declared(
     "inputs", list[str], _EMPTY, Argument("Files, folders (searched through), or - for standard input.", "INPUT...")
 )
 TRACKS = Declared("inputs", list[str], _EMPTY, Argument("Files, or - for standard input.", "TRACK..."))
-OUT = Declared(
-    "out",
-    str | None,
-    None,
-    Option("A file, a folder (existing, or ending in /), or - for standard output.", short="-o", metavar="PATH"),
-)
+OUT = Declared("out", str | None, None, get_args(Out)[1])
 
 
 def shell_command(found: Stage[..., Any, Any] | Command[..., Any]) -> Callable[..., None]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
+from audiokit.engine.chain import Step
 from audiokit.engine.chunks import Chunks
 from audiokit.engine.flow import Flow
 from audiokit.engine.option import Declared, bind, declared_in, recipe, schema
@@ -86,6 +87,8 @@ class Stage(Generic[P, Made, Plain]):
         across: Callable[[Call], Mapping[str, Any]] | None = None,
         instead: Callable[[Call], bool] | None = None,
         naming: str | None = None,
+        twice: bool | Callable[[Options], bool] = False,
+        models: Callable[[Options], Sequence[str]] | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
@@ -96,6 +99,7 @@ class Stage(Generic[P, Made, Plain]):
         self.saves = bool({Sound, Parts} & set(self.writes)) if saves is None else saves
         self.check, self.names, self.across, self.instead = check, names, across, instead
         self.naming = naming
+        self._twice, self._models = twice, models
 
     @functools.cached_property
     def options(self) -> tuple[Declared, ...]:
@@ -182,6 +186,19 @@ class Stage(Generic[P, Made, Plain]):
         seed = next((options.get(o.name, o.default) for o in self.options if o.name == "seed"), None)
         return history_entry(self.name, {**recipe(self.options, options), **(save or {})}, seed)
 
+    def reads_twice(self, options: Options) -> bool:
+        """Whether the input is read more than once, so that a pipe is kept in a temporary file."""
+        return self._twice(options) if callable(self._twice) else self._twice
+
+    def loads(self, options: Options) -> Sequence[str]:
+        """Name the models that these options load."""
+        return self._models(options) if self._models is not None else ()
+
+    def step(self, *args: P.args, **options: P.kwargs) -> Step:
+        """This stage with its options, to be chained with others: `split.step(stem="vocals") | denoise.step()`."""
+        self.bind(options)
+        return Step(self, dict(options))
+
     def schema(self) -> dict[str, Any]:
         """Everything a front-end needs to offer the stage, as JSON Schema in plain objects."""
         reads = [kind.kind for kind in self.reads]
@@ -247,6 +264,8 @@ def stage(*, reads: Any, writes: Any, many: bool = False, **hooks: Any) -> Any:
             `naming` (str): what `--name` is for these where it is not given; "{stem}/{part}.{ext}" by default.
             `across(call)`: look at all inputs of a batch first, and return options to change.
             `instead(call)`: do the whole call in another way, and return True; for modes that write nothing.
+            `twice` (bool, or of options): the input is read more than once.
+            `models(options)`: names of the models that are loaded.
 
     >>> from audiokit.engine.option import Option
     >>> from typing import Annotated

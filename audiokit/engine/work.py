@@ -8,28 +8,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from audiokit.engine.batch import Job, expand, run
+from audiokit.engine.chain import Chain, Step
 from audiokit.engine.chunks import Chunks
 from audiokit.engine.flow import Flow
 from audiokit.engine.parts import Parts
+from audiokit.engine.piped import blamed, naming, piped
 from audiokit.engine.progress import print_report
-from audiokit.engine.settings import OneOutput, SaveOptions
+from audiokit.engine.settings import BatchOptions, OneOutput, SaveOptions
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Call, Stage, holds_chunks
 from audiokit.errors import InputError, UsageError
 from audiokit.io.files import atomic_file, check_free
-
-
-@dataclass(frozen=True)
-class Step:
-    """A stage with its options, as given."""
-
-    stage: Stage[..., Any, Any]
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,13 +42,14 @@ class Work:
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """Do one job and report what `--json` prints."""
-        flow: Flow = self.steps[0].stage.take(job.source)
+        flow: Any = self.steps[0].stage.take(job.source)
         flow.key = job.relative or Path(job.source).name
         notes = []
-        for number, step in enumerate(self.steps):
-            last = number == len(self.steps) - 1
-            flow = step.stage.apply(flow, step.options, save=self.recorded() if last else None)
+        for number, step in enumerate(self.filled_in(job)):
+            with naming(step.stage.name if len(self.steps) > 1 else ""):
+                flow = step.apply(self.handed_on(flow, number), save=self.recorded(number))
             notes.append(flow.notes)
+        flow = self.handed_on(flow, len(self.steps))
         beside = {path: write for note in notes for path, write in note.beside.items()}
         for path in beside:
             check_free(path, force=job.force)
@@ -66,19 +61,36 @@ class Work:
         report["warnings"] = [*(text for note in notes for text in note.warnings), *warnings]
         return report
 
-    def recorded(self) -> dict[str, Any]:
-        """The part of the recipe that is about writing."""
-        if not self.steps[-1].stage.saves:
+    def handed_on(self, flow: Any, number: int) -> Any:
+        """A flow as step `number` gets it: in a chain, as it leaves a pipe, and with errors that name their stage."""
+        if len(self.steps) == 1:
+            return flow
+        name = self.steps[number - 1].stage.name if number else ""
+        named = blamed(flow, name)
+        return piped(named) if 0 < number < len(self.steps) else named
+
+    def filled_in(self, job: Job) -> tuple[Step, ...]:
+        """The steps with the names of a job's files filled in; a single stage takes names as they are."""
+        if len(self.steps) == 1:
+            return self.steps
+        path = Path(job.relative or job.source)
+        fields = {"stem": path.stem, "parent": str(path.parent), "ext": self.ext.removeprefix(".")}
+        return tuple(step.filled_in(fields) for step in self.steps)
+
+    def needs(self, job: Job) -> list[str]:
+        """Name the files that a job reads beside its source."""
+        return [path for step in self.filled_in(job) for path in step.files()]
+
+    def recorded(self, number: int) -> dict[str, Any]:
+        """The part of a step's recipe that is about writing; only the last is written in another way than a pipe is."""
+        if not self.steps[number].stage.saves:
             return {}
-        return {key: value for key, value in asdict(self.save).items() if value is not None}
+        how = self.save if number == len(self.steps) - 1 else SaveOptions()
+        return {key: value for key, value in asdict(how).items() if value is not None}
 
     def entries(self) -> list[dict[str, Any]]:
         """What this work appends to a history."""
-        last = len(self.steps) - 1
-        return [
-            step.stage.entry(step.options, save=self.recorded() if k == last else None)
-            for k, step in enumerate(self.steps)
-        ]
+        return [step.stage.entry(step.options, save=self.recorded(number)) for number, step in enumerate(self.steps)]
 
 
 def save(flow: Flow, job: Job, how: SaveOptions, ext: str = ".wav") -> list[str]:
@@ -110,29 +122,54 @@ def run_stage(stage: Stage[..., Any, Any], call: Call) -> list[dict[str, Any]]:
     Raises:
         AudiokitError: see `audiokit.engine.batch.run`, and what the stage itself refuses.
     """
-    values = stage.bind(call.options)
+    stage.bind(call.options)
     if stage.instead is not None and stage.instead(call):
         return []
-    options = dict(call.options)
-    if stage.across is not None and not call.batch.dry_run:
-        options |= stage.across(call)
-    ext = suffix_of(stage, values, call.inputs)
-    parts = stage.names(values) if stage.names is not None else None
-    batch = call.batch
-    if parts and stage.naming is not None and batch.name is None:
-        batch = replace(batch, name=stage.naming)
-    work = Work((Step(stage, options),), call.save, ext)
+    chain = Chain((Step(stage, dict(call.options)),))
+    return run_chain(chain, call.inputs, call.out, save=call.save, batch=call.batch)
+
+
+def run_chain(
+    chain: Chain, inputs: Sequence[str], out: str | None, *, save: SaveOptions, batch: BatchOptions
+) -> list[dict[str, Any]]:
+    """Run a chain over inputs, as a command line of a stage would be run.
+
+    Raises:
+        AudiokitError: see `audiokit.engine.batch.run`.
+    """
+    first, last = chain.steps[0], chain.steps[-1]
+    options = [step.stage.bind(step.options) for step in chain.steps]
+    steps = list(chain.steps)
+    if first.stage.across is not None and not batch.dry_run:
+        call = Call(inputs, out, first.options, save, batch)
+        steps[0] = replace(first, options={**first.options, **first.stage.across(call)})
+    ext = suffix_of(last.stage, options[-1], inputs if len(steps) == 1 else ["-"])
+    work = Work(tuple(steps), save, ext)
+    parts, batch = _parts(steps, options, batch)
     return run(
         work,
-        call.inputs,
-        call.out,
+        inputs,
+        out,
         batch=batch,
         entries=work.entries(),
+        needs=work.needs,
         ext=ext,
         parts=parts,
-        accept=found_as(stage),
-        seed=options.get("seed", 0),
+        accept=found_as(first.stage),
+        seed=first.options.get("seed", 0),
     )
+
+
+def _parts(
+    steps: Sequence[Step], options: Sequence[dict[str, Any]], batch: BatchOptions
+) -> tuple[Sequence[str] | None, BatchOptions]:
+    """Names of the outputs per input, and how they are named; a single part that goes on is a sound like any other."""
+    for step, values in zip(reversed(steps), reversed(options), strict=True):
+        parts = step.stage.names(values) if step.stage.names is not None else None
+        if parts and (len(parts) > 1 or len(steps) == 1):
+            name = batch.name or step.stage.naming
+            return parts, replace(batch, name=name)
+    return None, batch
 
 
 def run_many(

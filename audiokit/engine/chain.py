@@ -1,0 +1,140 @@
+"""Chains: stages written as in the shell, checked whole before anything runs, and run in one process.
+
+    split --stem vocals | denoise | normalize --to -16     # comments and line breaks are allowed
+
+A chain gives byte for byte what the same stages joined by pipes give: between two stages a flow is brought into the
+form in which it leaves a pipe (`piped`), and the last stage alone decides how the result is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from audiokit.engine.flow import Flow
+from audiokit.engine.option import Option
+from audiokit.engine.parts import Parts
+from audiokit.engine.piped import piped
+from audiokit.engine.sound import Sound
+from audiokit.engine.words import Word, misplaced
+from audiokit.errors import UsageError
+
+if TYPE_CHECKING:
+    from audiokit.engine.stage import Stage
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage with its options, as given, and its further inputs.
+
+    Attributes:
+        stage: what is done.
+        options: as given.
+        others: paths of further inputs, for stages that take several; {stem} and the like are filled in per input.
+    """
+
+    stage: Stage[..., Any, Any]
+    options: dict[str, Any] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+
+    def __or__(self, other: Step | Chain) -> Chain:
+        """Chain with what comes next, as with a bar in the shell."""
+        return Chain((self,)) | other
+
+    def apply(self, flow: Any, *, save: Mapping[str, Any] | None = None) -> Any:
+        """Run the stage on a flow; parts go through it one by one, unless it takes them as they are."""
+        if isinstance(flow, Parts) and Parts not in self.stage.reads:
+            return _each_part(self, flow, save)
+        if not self.stage.many:
+            return self.stage.apply(self.stage.take(flow), self.options, save=save)
+        tracks = [self.stage.take(flow), *(self.stage.take(path) for path in self.others)]
+        inputs = {"inputs": [track.name for track in tracks]}
+        return self.stage.apply(tracks, self.options, save={**inputs, **(save or {})})
+
+    def filled_in(self, fields: Mapping[str, str]) -> Step:
+        """Fill {stem}, {part}, {ext} and {parent} into the names of files: of options, and of further inputs."""
+
+        def fill(value: Any) -> Any:
+            for name, text in fields.items() if isinstance(value, str) else ():
+                value = value.replace("{" + name + "}", text)
+            return value
+
+        files = {
+            option.name
+            for option in self.stage.options
+            if option.is_source or (isinstance(option.about, Option) and "FILE" in (option.about.metavar or ""))
+        }
+        options = {name: fill(value) if name in files else value for name, value in self.options.items()}
+        return replace(self, options=options, others=tuple(fill(path) for path in self.others))
+
+    def files(self) -> list[str]:
+        """Name the files that this step reads beside what flows through it."""
+        sources = [self.options.get(option.name) for option in self.stage.options if option.is_source]
+        return [str(path) for path in (*sources, *self.others) if isinstance(path, str)]
+
+
+def _each_part(step: Step, parts: Parts, save: Mapping[str, Any] | None) -> Parts:
+    def items() -> Iterator[tuple[str, Sound]]:
+        for name, sound in parts:
+            yield name, step.filled_in({"part": name}).apply(piped(sound), save=save)
+
+    made = Parts.in_turn(items, names=parts.names, source=parts.name)
+    made.notes = parts.notes
+    return made
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Stages in a row: a function like each of them.
+
+    >>> import numpy as np
+    >>> from audiokit.stages.normalize import normalize
+    >>> quieter = normalize.step(to=-20) | normalize.step(to=-30)
+    >>> quieter(np.zeros((1, 4410), np.float32), 44100).shape
+    (1, 4410)
+    """
+
+    steps: tuple[Step, ...]
+
+    def __or__(self, other: Chain | Step) -> Chain:
+        """Chain with another chain, as with a bar in the shell."""
+        return fitting(Chain((*self.steps, *(other.steps if isinstance(other, Chain) else (other,)))))
+
+    def __call__(self, source: Any, /, *rest: Any) -> Any:
+        """Run on a path, a flow, or an array with its rate; give a flow, or an array for an array."""
+        flow: Any = self.first.take(source, *rest)
+        for number, step in enumerate(self.steps):
+            flow = step.apply(piped(flow) if number else flow)
+        return flow.plain() if hasattr(source, "__array__") else flow
+
+    @property
+    def first(self) -> Stage[..., Any, Any]:
+        """The stage that reads the input."""
+        return self.steps[0].stage
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return " | ".join(step.stage.name for step in self.steps)
+
+
+def fitting(chain: Chain, text: str = "", places: Sequence[Word] = ()) -> Chain:
+    """Check that every stage reads what the one before writes (UsageError that shows the place)."""
+    for number, (before, step) in enumerate(zip(chain.steps, chain.steps[1:], strict=False), 1):
+        gives, takes = before.stage.writes, step.stage.reads
+        if set(gives) & set(takes) or (Parts in gives and Sound in takes):
+            continue
+        reason = (
+            f"{step.stage.name} reads {_named(takes)}, but {before.stage.name} writes {_named(gives)}"
+            if takes
+            else f"{step.stage.name} reads nothing, so it can only begin a chain"
+        )
+        if places:
+            raise misplaced(text, places[number].start, places[number].stop, reason)
+        raise UsageError(reason)
+    return chain
+
+
+def _named(kinds: Iterable[type[Flow]]) -> str:
+    return " or ".join(kind.kind for kind in kinds) or "nothing"
