@@ -22,7 +22,7 @@ _LAZY: dict[str, str] = {
     "spectro": "audiokit.spectra:spectro",
     "invert": "audiokit.inversion:invert",
     "denoise": "audiokit.denoising:denoise",
-    "stylize": "audiokit.stylizing:stylize",
+    "stylize": "audiokit.stages.stylize.stage:stylize",
     "sing": "audiokit.singing:sing",
     "normalize": "audiokit.stages.normalize:normalize",
     "measure": "audiokit.dsp.loudness.loudness:measure",

@@ -172,8 +172,11 @@ class Stage(Generic[P, Made, Plain]):
         return values
 
     def apply(self, flow: Any, options: Options, *, save: Mapping[str, Any] | None = None) -> Any:
-        """Run the stage on an open flow (a list of them where `many`), and record it in the history."""
-        values = self.bind(options)
+        """Run the stage on an open flow (a list of them where `many`), and record it in the history.
+
+        What options say together was checked before (`bind`); here they are only completed.
+        """
+        values = bind(self.options, options, self.function.__name__)
         for option in self.options:
             if option.is_source and values[option.name] is not None:
                 values[option.name] = _source(values[option.name], flow)

@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "info": ("audiokit.commands.info", "Describe any file audiokit reads or writes, and verify it."),
     "spectro": ("audiokit.commands.spectro", "Turn audio into spectrogram chunks or a picture."),
     "invert": ("audiokit.commands.invert", "Turn spectrogram chunks back into audio."),
-    "stylize": ("audiokit.commands.stylize", "Transfer a style with a trained generator."),
+    "stylize": ("audiokit.stages.stylize.stage:stylize", "Transfer a style with a trained generator."),
     "align-beats": (
         "audiokit.commands.align_beats",
         "Warp a track onto the beats of another, or onto a tempo; or find its beats.",

@@ -22,6 +22,7 @@ from audiokit.engine.progress import print_report
 from audiokit.engine.settings import BatchOptions, OneOutput, SaveOptions
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Call, Stage, holds_chunks
+from audiokit.engine.talk import be_quiet
 from audiokit.errors import InputError, UsageError
 from audiokit.io.files import atomic_file, check_free
 
@@ -34,14 +35,17 @@ class Work:
         steps: at least one.
         save: how sounds are written.
         ext: suffix of files whose names are made here.
+        quiet: nothing is said while it works.
     """
 
     steps: tuple[Step, ...]
     save: SaveOptions
     ext: str = ".wav"
+    quiet: bool = True
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """Do one job and report what `--json` prints."""
+        be_quiet(self.quiet)
         flow: Any = self.steps[0].stage.take(job.source)
         flow.key = job.relative or Path(job.source).name
         notes = []
@@ -144,7 +148,7 @@ def run_chain(
         call = Call(inputs, out, first.options, save, batch)
         steps[0] = replace(first, options={**first.options, **first.stage.across(call)})
     ext = suffix_of(last.stage, options[-1], inputs if len(steps) == 1 else ["-"])
-    work = Work(tuple(steps), save, ext)
+    work = Work(tuple(steps), save, ext, batch.quiet)
     parts, batch = _parts(steps, options, batch)
     return run(
         work,

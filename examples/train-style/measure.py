@@ -20,7 +20,7 @@ from audiokit.dsp.spectrum.mel import mel_filterbank
 from audiokit.dsp.spectrum.stft import istft, stft
 from audiokit.dsp.spectrum.style import apply_gain, average_spectrum, envelope_gain
 from audiokit.io.audio import read
-from audiokit.stylizing import StylizeOptions, make_stylizer
+from audiokit.stages.stylize.stage import make_stylizer, stylize
 
 RATE = 22050
 MEL = mel_filterbank(RATE, 2048, 128)
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--phase", default="input")
     parser.add_argument("--card", action="store_true")
     options = parser.parse_args()
-    models = {m: make_stylizer(StylizeOptions(m, phase=options.phase))[0] for m in options.models}
+    models = {m: make_stylizer(stylize.bind({"model": m, "phase": options.phase}))[0] for m in options.models}
     held_out = []
     for pairs in options.pairs:
         rows = compare(pairs, options.train, models)

@@ -41,7 +41,7 @@ def main() -> None:
     from audiokit.io.audio import read
     from audiokit.models.style.features import RandomFeatures
     from audiokit.models.style.optimizer import measure_style
-    from audiokit.stylizing import stylize
+    from audiokit.stages.stylize.stage import stylize
 
     given = [Path(name) for name in sys.argv[1:]] or [SHARED / name for name in PAIRS]
     missing = [str(path) for path in given if not path.exists()]

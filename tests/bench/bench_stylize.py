@@ -9,6 +9,7 @@ tests/bench/results/stylize.md.
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import librosa
@@ -24,7 +25,7 @@ from audiokit.dsp.spectrum.mel import mel_filterbank  # noqa: E402
 from audiokit.dsp.spectrum.metrics import log_spectral_distance  # noqa: E402
 from audiokit.dsp.spectrum.stft import stft  # noqa: E402
 from audiokit.dsp.spectrum.style import average_spectrum, envelope_gain  # noqa: E402
-from audiokit.stylizing import DEFAULT_MODEL, StylizeOptions, make_stylizer  # noqa: E402
+from audiokit.stages.stylize.stage import DEFAULT_MODEL, make_stylizer, stylize  # noqa: E402
 
 SETS = {
     "The soundfont of the training": ("tunes", "pieces"),
@@ -147,8 +148,8 @@ def main():
     models, cards = {}, {}
     for spec in [DEFAULT_MODEL, *given]:
         name = spec if spec == DEFAULT_MODEL else Path(spec).name
-        model, cards[name] = make_stylizer(StylizeOptions(spec))
-        models[name] = (model, make_stylizer(StylizeOptions(spec, overlap=7 / 8))[0])
+        model, cards[name] = make_stylizer(stylize.bind({"model": spec}))
+        models[name] = (model, replace(model, overlap=7 / 8))
     parts, pace = [], {}
     for label, sets in SETS.items():
         found = [work / name for name in sets if (work / name).exists()]

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audiokit.dsp.loudness.loudness import ABSOLUTE_GATE_LUFS, Loudness, Meter, integrate, loudness_range, sliding_mean
+from audiokit.dsp.loudness.loudness import (
+    ABSOLUTE_GATE_LUFS,
+    LOWEST_RATE,
+    Loudness,
+    Meter,
+    integrate,
+    loudness_range,
+    sliding_mean,
+)
 from audiokit.errors import ParameterError
 
 _N_FFT = 4096
@@ -278,3 +286,17 @@ def _bell_smooth(x: np.ndarray, width: int) -> np.ndarray:
     bell = np.hanning(width + 2)[1:-1]
     padded = np.pad(x, width // 2, mode="edge")
     return np.convolve(padded, bell / bell.sum(), mode="valid")
+
+
+def loudness_gain(before: Iterable[np.ndarray], after: Iterable[np.ndarray], rate: int, channels: int) -> float:
+    """Compute the factor that gives one sound the loudness of another: integrated, or RMS where that is undefined."""
+    readings = []
+    for blocks in (before, after):
+        meter = Meter(max(rate, LOWEST_RATE), channels)
+        for block in blocks:
+            meter.process(block)
+        readings.append(meter.result())
+    a, b = (reading.integrated_lufs for reading in readings)
+    if rate < LOWEST_RATE or not np.isfinite([a, b]).all():
+        a, b = (reading.rms_dbfs for reading in readings)
+    return float(10 ** ((a - b) / 20)) if np.isfinite([a, b]).all() else 1.0

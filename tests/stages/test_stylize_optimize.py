@@ -7,7 +7,7 @@ import pytest
 
 from audiokit import cli as program
 from audiokit.io.audio import read, write
-from audiokit.stylizing import stylize
+from audiokit.stages.stylize.stage import stylize
 from tests.signals import plucks
 
 

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from audiokit.errors import InputError, UsageError
+from audiokit.engine import talk
+from audiokit.engine.sound import Sound
+from audiokit.engine.stage import Options
 
 if TYPE_CHECKING:
     from audiokit.models.style.features import Features
     from audiokit.models.style.optimizer import StyleOptimizer
-    from audiokit.stylizing import StylizeOptions
-
-ENGINES = ("model", "optimize")
 #: Share of a window in common with the next; windows are long, and each costs an optimisation.
 OVERLAP = 0.25
 
 
-def check_engine(options: StylizeOptions) -> None:
-    """Refuse an unknown engine, or one without what it needs (UsageError)."""
-    if options.engine not in ENGINES:
-        raise UsageError(f"--engine {options.engine}: not one of {', '.join(ENGINES)}")
-    if (options.engine == "optimize") != (options.style is not None):
-        missing = "--engine optimize needs --style" if options.style is None else "--style is for --engine optimize"
-        raise UsageError(missing, hint="audiokit stylize CONTENT --engine optimize --style STYLE -o OUT")
-
-
-def make_optimizer(options: StylizeOptions) -> tuple[StyleOptimizer, dict[str, Any]]:
+def make_optimizer(options: Options, device: str) -> tuple[StyleOptimizer, dict[str, Any]]:
     """Measure the style and get ready to optimise.
 
     Returns:
@@ -43,30 +32,34 @@ def make_optimizer(options: StylizeOptions) -> tuple[StyleOptimizer, dict[str, A
     """
     from audiokit.models.style.optimizer import StyleOptimizer
 
-    path = Path(str(options.style))
-    if not path.is_file():
-        raise InputError(f"{path}: no such file", hint="--style takes one recording")
-    features, grams = _measured(str(path), path.stat().st_mtime_ns, options.features, options.seed, options.device)
-    say = _show if options.say else None
-    made = StyleOptimizer(features, grams, iterations=options.iterations, content=options.content, say=say)
-    return made, {"labels": {"from": "anything", "to": path.stem}}
+    style = Sound.open(options["style"])
+    changed = os.stat(style.name).st_mtime_ns if os.path.isfile(style.name) else id(style)
+    _waiting[style.name] = style
+    features, grams = _measured(style.name, changed, options["features"], options["seed"], device)
+    say = None if talk.quiet() else _show
+    made = StyleOptimizer(features, grams, iterations=options["iterations"], content=options["content"], say=say)
+    return made, {"labels": {"from": "anything", "to": Path(style.name).stem}}
+
+
+#: Sounds whose style is about to be measured, by name.
+_waiting: dict[str, Sound] = {}
 
 
 @lru_cache(maxsize=2)
 def _measured(style: str, _changed: int, spec: str, seed: int, device: str) -> tuple[Features, list[Any]]:
-    from audiokit.io.audio import Reader
+    import numpy as np
+
     from audiokit.models.style.features import load_features
     from audiokit.models.style.optimizer import STYLE_SECONDS, measure_style
 
     features = load_features(spec, seed=seed, device=device)
     rate = features.frontend.transform.rate
     parts, count = [np.zeros((1, 0), np.float32)], 0
-    with Reader(style, rate=rate, mono=True) as reader:
-        for block in reader.blocks(rate):
-            parts.append(block)
-            count += block.shape[1]
-            if count >= STYLE_SECONDS * rate:
-                break
+    for block in _waiting.pop(style).at(rate, mono=True).blocks():
+        parts.append(block)
+        count += block.shape[1]
+        if count >= STYLE_SECONDS * rate:
+            break
     y = np.concatenate(parts, axis=1)
     return features, measure_style(y, features, name=style)
 

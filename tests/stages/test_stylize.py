@@ -12,13 +12,16 @@ from audiokit.dsp.loudness.loudness import measure
 from audiokit.dsp.spectrum.stft import stft
 from audiokit.dsp.spectrum.style import standard_frontend
 from audiokit.engine.batch import Job
+from audiokit.engine.chain import Step
+from audiokit.engine.settings import SaveOptions
+from audiokit.engine.work import Work
 from audiokit.inversion import InvertOptions, invert_file
 from audiokit.io.audio import read, write
 from audiokit.io.chunkset import open_chunks
 from audiokit.models.folder.checkpoint import load, save
 from audiokit.models.style.resnet_generator import ResnetGenerator
 from audiokit.spectra import SpectroOptions, spectro_file
-from audiokit.stylizing import DEFAULT_MODEL, StylizeOptions, stylize, stylize_file
+from audiokit.stages.stylize.stage import DEFAULT_MODEL, stylize
 from tests.signals import plucks, sine
 
 
@@ -64,7 +67,9 @@ def do(tmp_path, model):
     """Run one task on files of the test's folder."""
     tasks = {
         "spectro": lambda **o: partial(spectro_file, options=SpectroOptions(**o)),
-        "stylize": lambda **o: partial(stylize_file, options=StylizeOptions(model=str(model), **o)),
+        "stylize": lambda subtype=None, **o: Work(
+            (Step(stylize, {"model": str(model), **o}),), SaveOptions(subtype=subtype)
+        ),
         "invert": lambda **o: partial(invert_file, options=InvertOptions(**o), bare=SpectroOptions()),
     }
 
