@@ -27,7 +27,7 @@ _LAZY: dict[str, str] = {
     "normalize": "audiokit.stages.normalize:normalize",
     "measure": "audiokit.dsp.loudness.loudness:measure",
     "mix": "audiokit.stages.mix:mix",
-    "morph": "audiokit.dsp.effects.morph:morph",
+    "morph": "audiokit.stages.morph:morph",
     "score": "audiokit.scoring:score",
     "Transform": "audiokit.dsp.spectrum.transform:Transform",
     "generate": "audiokit.generation:generate",

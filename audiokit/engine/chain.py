@@ -48,6 +48,7 @@ class Step:
             return _each_part(self, flow, save)
         if not self.stage.many:
             return self.stage.apply(self.stage.take(flow), self.options, save=save)
+        self.stage.check_count(1 + len(self.others))
         tracks = [self.stage.take(flow), *(self.stage.take(path) for path in self.others)]
         inputs = {"inputs": [track.name for track in tracks]}
         return self.stage.apply(tracks, self.options, save={**inputs, **(save or {})})

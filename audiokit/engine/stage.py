@@ -70,6 +70,7 @@ class Stage(Generic[P, Made, Plain]):
         reads: types of flow it takes; () for none.
         writes: types of flow it gives.
         many: whether it takes several flows at once, such as the tracks of a mix.
+        count: how many it takes at once, where that is not left open.
         options: the keyword arguments.
         saves: whether the shell offers how audio is written (`--subtype`, `--clip`).
     """
@@ -81,6 +82,7 @@ class Stage(Generic[P, Made, Plain]):
         reads: type[Flow] | tuple[type[Flow], ...],
         writes: type[Flow] | tuple[type[Flow], ...],
         many: bool = False,
+        count: int | None = None,
         saves: bool | None = None,
         check: Callable[[Options], None] | None = None,
         names: Callable[[Options], Sequence[str] | None] | None = None,
@@ -95,7 +97,7 @@ class Stage(Generic[P, Made, Plain]):
         self.name = function.__name__.rstrip("_").replace("_", "-")
         self.reads = reads if isinstance(reads, tuple) else (reads,)
         self.writes = writes if isinstance(writes, tuple) else (writes,)
-        self.many = many
+        self.many, self.count = many, count
         self.saves = bool({Sound, Parts} & set(self.writes)) if saves is None else saves
         self.check, self.names, self.across, self.instead = check, names, across, instead
         self.naming = naming
@@ -131,6 +133,7 @@ class Stage(Generic[P, Made, Plain]):
         about = rest[0] if rest else options.pop("rate", None) if "rate" not in self._own else None
         self.bind(options)
         given = list(source) if self.many else [source]
+        self.check_count(len(given))
         arrays = [hasattr(one, "__array__") for one in given]
         flows = [self.take(one, about) for one in given]
         made = self.apply(flows if self.many else flows[0], options)
@@ -139,6 +142,11 @@ class Stage(Generic[P, Made, Plain]):
     @functools.cached_property
     def _own(self) -> frozenset[str]:
         return frozenset(option.name for option in self.options)
+
+    def check_count(self, given: int) -> None:
+        """Refuse another number of inputs than the stage takes (UsageError)."""
+        if self.count is not None and given != self.count:
+            raise UsageError(f"{self.name} takes {self.count} inputs, not {given}")
 
     def take(self, source: Any, about: Any = None) -> Flow:
         """Open what a caller gave: a path, "-", an array, or a flow as it is.
@@ -261,6 +269,7 @@ def stage(*, reads: Any, writes: Any, many: bool = False, **hooks: Any) -> Any:
         writes: types of flow that it gives: Sound, Chunks, Parts, or a tuple.
         many: it takes a list of flows, such as the tracks of a mix.
         hooks: what a signature cannot say; all optional:
+            `count` (int): how many flows it takes, where `many` does not mean any number.
             `saves` (bool): offer --subtype and --clip; by default where a sound is written.
             `check(options)`: refuse combinations of options before anything is read (options are bound).
             `names(options)`: names of several outputs per input, such as stems.

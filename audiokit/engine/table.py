@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Warp a track onto the beats of another, or onto a tempo; or find its beats.",
     ),
     "chunk": ("audiokit.commands.chunk", "Cut audio into pieces: of one length, at beats, or at silences."),
-    "morph": ("audiokit.commands.morph", "Blend one clip into another, at one point or along time."),
+    "morph": ("audiokit.stages.morph:morph", "Blend one clip into another, at one point or along time."),
     "augment": ("audiokit.commands.augment", "Make random, recorded variations for training."),
     "normalize": ("audiokit.stages.normalize:normalize", "Bring audio to a loudness, or only measure it."),
     "denoise": ("audiokit.commands.denoise", "Remove noise without making anything worse."),

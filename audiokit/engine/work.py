@@ -194,12 +194,15 @@ def run_many(
         raise UsageError("there is no output", hint=f"add -o {stage.name}.wav, or -o - for standard output")
     if list(inputs).count("-") > 1:
         raise UsageError("standard input can be one input only")
-    if out.endswith("/") or os.path.isdir(out):
+    if out != "-" and (out.endswith("/") or os.path.isdir(out)):
         raise UsageError(
             f"{out}: what {stage.name} makes is one file, not a folder",
             hint=f"write {out.rstrip('/')}/{stage.name}.wav",
         )
     stage.bind(options)
+    stage.check_count(len(inputs))
+    if out != "-":
+        check_free(out, force=talk.force)
     folders = [path for path in inputs if os.path.isdir(path)]
     if folders:
         raise InputError(f"{folders[0]}: is a folder", hint="name the files, for example with a shell pattern")
@@ -208,7 +211,7 @@ def run_many(
     warnings = save(flow, Job(inputs[0], out, force=talk.force), how)
     report = {"inputs": list(inputs), "output": out, **facts(flow), **flow.notes.report}
     report["warnings"] = [*flow.notes.warnings, *warnings]
-    made = f"{' + '.join(inputs)} -> {out}"
+    made = f"{' + '.join(inputs)} -> {out}" + (f" ({report['engine']})" if "engine" in report else "")
     print_report(report, made, as_json=talk.json and out != "-", quiet=talk.quiet)
 
 

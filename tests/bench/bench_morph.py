@@ -25,7 +25,7 @@ from audiokit.dsp.spectrum.stft import istft, stft
 from audiokit.dsp.voice.world import analyse_voice
 from audiokit.errors import InputError
 from audiokit.io.audio import SUFFIXES, read
-from audiokit.latent_morphing import morph_latent
+from audiokit.models.notes.morphing import morph_latent
 from tests.bench.measure import publish, table
 
 RATE = 22_050

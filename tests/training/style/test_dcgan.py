@@ -9,8 +9,8 @@ import torch
 from audiokit.dsp.spectrum.style import standard_frontend
 from audiokit.errors import InputError, ModelError, ParameterError, UsageError
 from audiokit.io.audio import read, write
-from audiokit.latent_morphing import between_pictures, morph_latent
 from audiokit.models.folder.checkpoint import load
+from audiokit.models.notes.morphing import between_pictures, morph_latent
 from audiokit.models.style.dcgan import Dcgan
 from audiokit.training.engine.loop import fit
 from audiokit.training.engine.options import RunOptions
