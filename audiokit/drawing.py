@@ -62,7 +62,7 @@ def draw(model: str, *, count: int = 1, seed: int = 0, device: str = "cpu") -> t
 
 def to_audio(picture: np.ndarray, frontend: StyleFrontend) -> np.ndarray:
     """Turn a drawn picture (bins, N) into audio (1, T) with a peak of 0.9; a picture says nothing about level."""
-    from audiokit.inversion import invert
+    from audiokit.models.vocoders.engines import to_audio as invert
 
     t = resolved(frontend, 1.0)
     silent = np.full((t.bins - len(picture), picture.shape[1]), t.silence, np.float32)

@@ -204,15 +204,14 @@ def test_input_deleted_before_its_turn(tmp_path, cli):
     """A file that vanishes during a batch is one failure among the others."""
     code = """
 import os, sys
-from audiokit import spectra
-from audiokit.engine import batch
 from audiokit.cli import run
-real = spectra.spectro_file
-def task(job, **options):
+from audiokit.engine.work import Work
+real = Work.__call__
+def task(work, job):
     if job.source.endswith("a.wav"):
         os.unlink("songs/b.wav")
-    return real(job, **options)
-spectra.spectro_file = task
+    return real(work, job)
+Work.__call__ = task
 sys.exit(run(["spectro", "songs", "-o", "out/"]))
 """
     for name in "abc":

@@ -13,6 +13,7 @@ from audiokit.io.audio import Reader
 from audiokit.io.chunkset import FolderReader, Head, create_chunks, decode_npy, encode_npy
 from audiokit.io.stream import TarReader, TarWriter
 from audiokit.io.wav import WavStreamReader, encode, header
+from tests.models.folder.test_tfbundle import write_bundle
 
 BOUNDED = settings(
     max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -149,8 +150,6 @@ def test_midi(tmp_path_factory, data):
 
 
 def _bundle(folder):
-    from tests.models.folder.test_tfbundle import write_bundle
-
     write_bundle(folder / "model", {"conv/bias": np.ones(3, np.float32), "conv/kernel": np.ones((2, 2), np.float32)})
     return (folder / "model.index").read_bytes()
 

@@ -104,7 +104,7 @@ class Chain:
 
     def __call__(self, source: Any, /, *rest: Any) -> Any:
         """Run on a path, a flow, or an array with its rate; give a flow, or an array for an array."""
-        flow: Any = self.first.take(source, *rest)
+        flow: Any = self.first.take(source, *rest, options=self.first.bind(self.steps[0].options))
         for number, step in enumerate(self.steps):
             flow = step.apply(piped(flow) if number else flow)
         return flow.plain() if hasattr(source, "__array__") else flow

@@ -137,9 +137,12 @@ class Chunks(Flow):
         if self.draw is not None and str(path).lower().endswith(".png"):
             self.draw(path, force)
             return []
+        count = 0
         with create_chunks(str(path), self.head, force=force) as writer:
             for item, values in self:
                 writer.write(values, item.start, item.stop)
+                count += 1
+        self.notes.report["chunks"] = 1 if str(path).endswith(".npy") else count
         return []
 
 

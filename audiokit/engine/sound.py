@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -138,6 +139,16 @@ class Sound(Flow):
     def recorded(self, entry: dict[str, Any]) -> None:
         """Append an entry to the history."""
         self.info = replace(self.info, history=[*self.info.history, {**entry, **self.notes.details}])
+
+    def described(self) -> dict[str, Any]:
+        """What chunk sets say about the file that they come from: name, encoding, tags, and its checksum."""
+        info = self.info
+        about: dict[str, Any] = {"name": os.path.basename(info.path), "subtype": info.subtype}
+        about.update(rate=info.rate, format=info.format, tags=info.tags)
+        if os.path.isfile(info.path):
+            with open(info.path, "rb") as file:
+                about["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+        return about
 
     def blocks(self) -> Iterator[Array]:
         """Yield arrays (C, n), float32, in order, until the end."""

@@ -91,6 +91,7 @@ class Stage(Generic[P, Made, Plain]):
         naming: str | None = None,
         twice: bool | Callable[[Options], bool] = False,
         models: Callable[[Options], Sequence[str]] | None = None,
+        opens: Callable[[str, Options], Flow | None] | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
@@ -101,7 +102,7 @@ class Stage(Generic[P, Made, Plain]):
         self.saves = bool({Sound, Parts} & set(self.writes)) if saves is None else saves
         self.check, self.names, self.across, self.instead = check, names, across, instead
         self.naming = naming
-        self._twice, self._models = twice, models
+        self._twice, self._models, self._opens = twice, models, opens
 
     @functools.cached_property
     def options(self) -> tuple[Declared, ...]:
@@ -131,11 +132,11 @@ class Stage(Generic[P, Made, Plain]):
         if len(rest) > 1:
             raise TypeError(f"{self.function.__name__}() takes options by name only")
         about = rest[0] if rest else options.pop("rate", None) if "rate" not in self._own else None
-        self.bind(options)
+        values = self.bind(options)
         given = list(source) if self.many else [source]
         self.check_count(len(given))
         arrays = [hasattr(one, "__array__") for one in given]
-        flows = [self.take(one, about) for one in given]
+        flows = [self.take(one, about, options=values) for one in given]
         made = self.apply(flows if self.many else flows[0], options)
         return made.plain() if any(arrays) else made
 
@@ -148,7 +149,7 @@ class Stage(Generic[P, Made, Plain]):
         if self.count is not None and given != self.count:
             raise UsageError(f"{self.name} takes {self.count} inputs, not {given}")
 
-    def take(self, source: Any, about: Any = None) -> Flow:
+    def take(self, source: Any, about: Any = None, *, options: Options | None = None) -> Flow:
         """Open what a caller gave: a path, "-", an array, or a flow as it is.
 
         Raises:
@@ -164,6 +165,8 @@ class Stage(Generic[P, Made, Plain]):
             if Chunks in self.reads and not isinstance(about, int | None):
                 return Chunks.of(source, about)
             return Sound.of(source, about)
+        if self._opens is not None and (opened := self._opens(str(source), options or bind(self.options, {}, ""))):
+            return opened
         if Chunks in self.reads and (Sound not in self.reads or holds_chunks(str(source))):
             return Chunks.open(source)
         return Sound.open(source, about)
@@ -278,6 +281,7 @@ def stage(*, reads: Any, writes: Any, many: bool = False, **hooks: Any) -> Any:
             `instead(call)`: do the whole call in another way, and return True; for modes that write nothing.
             `twice` (bool, or of options): the input is read more than once.
             `models(options)`: names of the models that are loaded.
+            `opens(source, options)`: open a source that only the options explain; None for any other.
 
     >>> from audiokit.engine.option import Option
     >>> from typing import Annotated

@@ -21,8 +21,8 @@ GROUP = "audiokit.stages"
 COMMANDS: dict[str, tuple[str, str]] = {
     "split": ("audiokit.commands.split", "Separate a mix into stems."),
     "info": ("audiokit.commands.info", "Describe any file audiokit reads or writes, and verify it."),
-    "spectro": ("audiokit.commands.spectro", "Turn audio into spectrogram chunks or a picture."),
-    "invert": ("audiokit.commands.invert", "Turn spectrogram chunks back into audio."),
+    "spectro": ("audiokit.stages.spectro.stage:spectro", "Turn audio into spectrogram chunks or a picture."),
+    "invert": ("audiokit.stages.invert.stage:invert", "Turn spectrogram chunks back into audio."),
     "stylize": ("audiokit.stages.stylize.stage:stylize", "Transfer a style with a trained generator."),
     "align-beats": (
         "audiokit.commands.align_beats",

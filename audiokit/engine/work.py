@@ -46,7 +46,8 @@ class Work:
     def __call__(self, job: Job) -> dict[str, Any]:
         """Do one job and report what `--json` prints."""
         be_quiet(self.quiet)
-        flow: Any = self.steps[0].stage.take(job.source)
+        first = self.steps[0].stage
+        flow: Any = first.take(job.source, options=first.bind(self.steps[0].options))
         flow.key = job.relative or Path(job.source).name
         notes = []
         for number, step in enumerate(self.filled_in(job)):

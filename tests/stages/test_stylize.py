@@ -1,7 +1,6 @@
 """`audiokit stylize`: audio and chunk sets in, the same out; and the shipped model does what its name says."""
 
 import json
-from functools import partial
 
 import numpy as np
 import pytest
@@ -15,12 +14,12 @@ from audiokit.engine.batch import Job
 from audiokit.engine.chain import Step
 from audiokit.engine.settings import SaveOptions
 from audiokit.engine.work import Work
-from audiokit.inversion import InvertOptions, invert_file
 from audiokit.io.audio import read, write
 from audiokit.io.chunkset import open_chunks
 from audiokit.models.folder.checkpoint import load, save
 from audiokit.models.style.resnet_generator import ResnetGenerator
-from audiokit.spectra import SpectroOptions, spectro_file
+from audiokit.stages.invert.stage import invert
+from audiokit.stages.spectro.stage import spectro
 from audiokit.stages.stylize.stage import DEFAULT_MODEL, stylize
 from tests.signals import plucks, sine
 
@@ -64,18 +63,13 @@ def sound(path):
 
 @pytest.fixture
 def do(tmp_path, model):
-    """Run one task on files of the test's folder."""
-    tasks = {
-        "spectro": lambda **o: partial(spectro_file, options=SpectroOptions(**o)),
-        "stylize": lambda subtype=None, **o: Work(
-            (Step(stylize, {"model": str(model), **o}),), SaveOptions(subtype=subtype)
-        ),
-        "invert": lambda **o: partial(invert_file, options=InvertOptions(**o), bare=SpectroOptions()),
-    }
+    """Run one stage on files of the test's folder."""
+    stages = {"spectro": spectro, "stylize": stylize, "invert": invert}
 
-    def run(name, source, target, **options):
-        history = [{"name": name, "options": options, "seed": 0, "version": "0"}]
-        return tasks[name](**options)(Job(str(tmp_path / source), str(tmp_path / target), history=history))
+    def run(name, source, target, subtype=None, **options):
+        options |= {"model": str(model)} if name == "stylize" else {}
+        work = Work((Step(stages[name], options),), SaveOptions(subtype=subtype))
+        return work(Job(str(tmp_path / source), str(tmp_path / target)))
 
     return run
 

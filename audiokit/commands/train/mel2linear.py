@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from audiokit.commands.spectro import Fmax, Fmin, Hop, NFft, NMels
 from audiokit.engine.options import Inputs
 from audiokit.training.engine.options import RunOptions, run_options
+
+NFft = Annotated[int | None, typer.Option("--n-fft", min=2, help="Frame length in samples (default: 2048).")]
+Hop = Annotated[int | None, typer.Option(min=1, help="Step between frames in samples.")]
+NMels = Annotated[int | None, typer.Option("--n-mels", min=1, help="Number of mel bands (default: 128).")]
+Fmin = Annotated[float | None, typer.Option(min=0, help="Lowest mel frequency in Hz (default: 0).")]
+Fmax = Annotated[float | None, typer.Option(min=0, help="Highest mel frequency in Hz (default: half the rate).")]
 
 
 @run_options
@@ -47,13 +52,11 @@ def mel2linear(
       audiokit train mel2linear speech/ songs/ --held-out test/ --preset melgan -o runs/mel --minutes 30
       audiokit invert talk.chunks --model runs/mel/model -o talk.wav
     """
-    from audiokit.spectra import SpectroOptions, make_transform
+    from audiokit.dsp.spectrum.choice import make_transform
     from audiokit.training.sound.mel2linear import Mel2LinearSettings, train_mel2linear
 
-    wanted = SpectroOptions(kind="mel", n_fft=n_fft, hop=hop, n_mels=n_mels, fmin=fmin, fmax=fmax, rate=rate)
-    if preset is not None:
-        given = {"preset": preset, "n_fft": n_fft, "hop": hop, "n_mels": n_mels, "fmin": fmin, "fmax": fmax}
-        wanted = SpectroOptions(**given, rate=rate)  # type: ignore[arg-type]
+    wanted: dict[str, Any] = {"n_fft": n_fft, "hop": hop, "n_mels": n_mels, "fmin": fmin, "fmax": fmax, "rate": rate}
+    wanted |= {"kind": "mel"} if preset is None else {"preset": preset}
     transform = make_transform(wanted, rate or 22_050)
     settings = Mel2LinearSettings(width, depth, batch, frames, learning_rate)
     train_mel2linear(inputs, held_out or [], transform, settings, run=run)

@@ -88,8 +88,8 @@ def _through_chunks(a: np.ndarray, b: np.ndarray, rate: int, points: Curve, mode
 
     from audiokit.dsp.spectrum.stft import stft
     from audiokit.dsp.spectrum.style import StyleFrontend, peak_of, picture, resolved
-    from audiokit.inversion import invert
     from audiokit.models.folder.checkpoint import load
+    from audiokit.models.vocoders.engines import to_audio
 
     network, card = load(model, kind="morph")
     frontend = StyleFrontend.from_dict(card["frontend"])
@@ -110,7 +110,7 @@ def _through_chunks(a: np.ndarray, b: np.ndarray, rate: int, points: Curve, mode
     middle = float(np.exp((1 - x.mean()) * np.log(peaks[0]) + x.mean() * np.log(peaks[1])))
     if t.bins > frontend.bins:
         raise ModelError(f"{model}: sees only some of its bands, so its chunks cannot be inverted")
-    inner = invert(painted[None], resolved(frontend, middle), length=len(own))[0]
+    inner = to_audio(painted[None], resolved(frontend, middle), length=len(own))[0]
     y = np.asarray(soxr.resample(inner, t.rate, rate, quality="HQ"))[:length]
     y = np.pad(y, (0, length - len(y))).astype(np.float32)
     wanted, now = (1 - x.mean()) * levels[0] + x.mean() * levels[1], _rms(y)

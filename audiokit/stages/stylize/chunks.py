@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from audiokit.dsp.spectrum.stft import IstftStream, StftStream
 from audiokit.dsp.spectrum.style import StyleFrontend, gain_db, peak_of, picture, resolved, same_picture, spread_gain
 from audiokit.dsp.spectrum.transform import Transform, encode, scale_values
+from audiokit.dsp.spectrum.windows import join_chunks, windows
 from audiokit.engine.chunks import Chunks, piece
 from audiokit.engine.flow import Notes
 from audiokit.engine.sound import Sound
 from audiokit.engine.spool import Spool
 from audiokit.errors import InputError
-from audiokit.inversion import join_chunks
 from audiokit.models.style.stylizer import Stylizer
-from audiokit.spectra import windows
 from audiokit.stages.stylize.audio import change_sound
 
 if TYPE_CHECKING:
@@ -76,14 +75,11 @@ class _Complex:
 
     def run(self) -> Transform:
         """Make the changed sound; returns the transform of what `values` yields."""
-
         head = self.chunks.head
         self.changed = change_sound(Sound(head.rate, head.channels, self._sound), self.stylizer, Notes())
         return self.transform
 
     def _sound(self) -> Iterator[Array]:
-        from audiokit.inversion import join_chunks
-
         back = IstftStream(channels=self.chunks.head.channels, **self.transform.synthesis)
         for frames in join_chunks(self.chunks, self.transform, self.chunks.name):
             yield back.push(frames)
@@ -91,7 +87,6 @@ class _Complex:
 
     def values(self) -> Iterator[Array]:
         """Yield the spectrum of the changed sound, as stored values."""
-
         stream = StftStream(channels=self.chunks.head.channels, **self.transform.framing)
         for block in self.changed.blocks():
             yield encode(stream.push(block), self.transform)

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 import torch
 
+from audiokit.dsp.spectrum.choice import make_transform
 from audiokit.dsp.spectrum.mel import mel_to_linear
 from audiokit.dsp.spectrum.presets import find_preset
 from audiokit.dsp.spectrum.stft import stft
 from audiokit.errors import ModelError
-from audiokit.inversion import InvertOptions, choose_engine, fitting_model
 from audiokit.io.audio import read, write
 from audiokit.models.folder.checkpoint import load, save
+from audiokit.models.vocoders.engines import Inversion, choose_engine, fitting_model
 from audiokit.models.vocoders.mel2linear import Mel2Linear, NetworkLinear, linear_magnitude
-from audiokit.spectra import SpectroOptions, make_transform
 from audiokit.training.engine.options import RunOptions
 from audiokit.training.sound.mel2linear import Mel2LinearRecipe, Mel2LinearSettings, load_sounds, train_mel2linear
 from tests.signals import plucks
 
-FRONT_END = SpectroOptions(kind="mel", n_fft=512, hop=128, n_mels=40)
+FRONT_END = {"kind": "mel", "n_fft": 512, "hop": 128, "n_mels": 40}
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_training_learns_and_the_model_loads(tmp_path, transform, rng):
     assert values["held_out_log_distance"] < 0.85 * before
     card = json.loads((tmp_path / "run" / "model" / "model.json").read_text())
     assert card["frontend"] == transform.front_end
-    engine = choose_engine(transform, 1, InvertOptions(model=str(tmp_path / "run" / "model"), iterations=1))
+    engine = choose_engine(transform, 1, Inversion(model=str(tmp_path / "run" / "model"), iterations=1))
     y = held[0][None].astype(np.float32) / 32768
     truth, mel = bands(transform, y)
     found = np.concatenate([engine.push(mel), engine.finish(y.shape[1])], axis=1)
@@ -98,9 +98,9 @@ def test_a_model_of_other_bands_is_refused(tmp_path, transform):
     network, settings = network_of(transform)
     card = {"architecture": "mel2linear", "settings": settings, "kind": "mel2linear", "frontend": transform.front_end}
     save(tmp_path / "model", network, card)
-    other = make_transform(SpectroOptions(kind="mel", n_fft=512, hop=128, n_mels=64), 16_000)
+    other = make_transform({"kind": "mel", "n_fft": 512, "hop": 128, "n_mels": 64}, 16_000)
     with pytest.raises(ModelError, match="n_mels 40"):
-        choose_engine(other, 1, InvertOptions(model=str(tmp_path / "model")))
+        choose_engine(other, 1, Inversion(model=str(tmp_path / "model")))
     assert fitting_model(other) is None
 
 

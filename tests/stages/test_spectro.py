@@ -9,9 +9,10 @@ import pytest
 import soundfile as sf
 
 import audiokit
+from audiokit.dsp.spectrum.choice import make_transform
+from audiokit.dsp.spectrum.windows import windows
 from audiokit.errors import ParameterError
 from audiokit.io.chunkset import open_chunks
-from audiokit.spectra import SpectroOptions, make_transform, windows
 from tests.signals import noise, plucks
 
 
@@ -96,7 +97,7 @@ def test_the_peak_of_the_whole_file_sets_the_reference(cli, tmp_path, rng):
 @pytest.mark.parametrize("length", [0, 1, 300, 5000])
 @pytest.mark.parametrize("preset", ["melgan", "nsynth-ri", "cyclegan-music"])
 def test_short_sounds_have_a_spectrum(length, preset):
-    rate = make_transform(SpectroOptions(preset=preset), 0).rate
+    rate = make_transform({"preset": preset}, 0).rate
     X, transform = audiokit.spectro(np.ones((1, length), np.float32), rate, preset=preset)
     assert np.isfinite(X).all()
     back = audiokit.invert(X, transform, length=length, iterations=1, model="none")
@@ -126,7 +127,7 @@ def test_windows_cover_everything_once_and_overlap():
 )
 def test_wrong_options_are_refused(options, message):
     with pytest.raises(ParameterError, match=message):
-        make_transform(SpectroOptions(**options), 22_050)
+        make_transform(options, 22_050)
 
 
 def test_statuses(cli, song, tmp_path):

@@ -6,13 +6,15 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from audiokit.engine.batch import Task, expand, run
-from audiokit.engine.options import BatchOptions
+from audiokit.engine.batch import expand, run
+from audiokit.engine.chain import Step
+from audiokit.engine.settings import BatchOptions
+from audiokit.engine.stage import Call, Stage
+from audiokit.engine.work import Work
 from audiokit.errors import BatchError, InputError, UsageError
 from audiokit.io.files import PREFIX
 from audiokit.io.shards import pack, parse_bytes, parse_split, part_of
@@ -35,92 +37,53 @@ def place_by_recording(relative: str, *, shares: dict[str, float], seed: int, fo
     return f"{part_of(str(recording), shares, seed)}/{relative}"
 
 
-@dataclass(frozen=True)
-class Division:
-    """How a data set is divided and stored, as the options say it.
-
-    Attributes:
-        split: such as "train:0.9,valid:0.1".
-        split_by: what stays together, "recording" or "folder".
-        shards: largest size of a WebDataset shard, such as "500MB"; None keeps folders.
-        seed: of the division.
-    """
-
-    split: str | None = None
-    split_by: str = "recording"
-    shards: str | None = None
-    seed: int = 0
-
-
-def write_dataset(
-    task: Task,
-    inputs: Sequence[str],
-    out: str | None,
-    *,
-    batch: BatchOptions,
-    recipe: dict[str, Any],
-    division: Division,
-) -> None:
-    """Turn recordings into spectra, divided into parts and, with `shards`, packed for WebDataset.
+def write_dataset(stage: Stage[..., Any, Any], call: Call) -> None:
+    """Turn recordings into spectra, divided into parts and, with --shards, packed for WebDataset.
 
     Args:
-        task: one recording to one chunk set.
-        inputs: recordings; with `shards` also chunk sets, which are packed as they are.
-        out: folder of the data set.
-        batch: the shared options.
-        recipe: options of the transform, for the history.
-        division: into which parts, and how they are stored.
+        stage: makes a chunk set of one recording.
+        call: inputs (with --shards also chunk sets, which are packed as they are), the folder of the data set, and
+            the options, those of the division among them.
 
     Raises:
         UsageError: a data set cannot go to a pipe.
         BatchError: some recordings failed; the data set holds the others.
     """
+    out, batch, options = call.out, call.batch, stage.bind(call.options)
     if out is None or out == "-" or Path(out).suffix:
         raise UsageError(f"-o {out}: a data set is a folder", hint="name a folder: -o dataset/")
-    split_by, shards, seed = division.split_by, division.shards, division.seed
-    if split_by not in ("recording", "folder"):
-        raise UsageError(f"--split-by {split_by}: must be recording or folder")
-    shares = parse_split(division.split) if division.split else {}
-    by_folder = split_by == "folder"
+    shards, seed = options["shards"], options["seed"]
+    shares = parse_split(options["split"]) if options["split"] else {}
+    by_folder = options["split_by"] == "folder"
     place = partial(place_by_recording, shares=shares, seed=seed, folder=by_folder) if shares else None
+    work = Work((Step(stage, call.options),), call.save, ".chunks", batch.quiet)
+    make = partial(run, work, batch=batch, entries=work.entries(), ext=".chunks", place=place)
     if not shards:
-        run(
-            task,
-            inputs,
-            f"{out}/",
-            batch=batch,
-            command="spectro",
-            options=recipe,
-            ext=".chunks",
-            place=place,
-            seed=seed,
-        )
+        make(call.inputs, f"{out}/", seed=seed)
         return
     limit = parse_bytes(shards)
     existing = sorted(Path(out).glob("*-[0-9][0-9][0-9][0-9][0-9][0-9].tar"))
     if existing and not batch.force:
         raise InputError(f"{existing[0]}: exists already", hint="add --force to replace the shards")
     failure: BatchError | None = None
-    work = Path(out) / f"{PREFIX}sets"
-    shutil.rmtree(work, ignore_errors=True)
+    sets_folder = Path(out) / f"{PREFIX}sets"
+    shutil.rmtree(sets_folder, ignore_errors=True)
     try:
-        if all(_is_chunk_folder(given) for given in inputs):
-            sets = [(path, place(name) if place else name) for path, name in expand(inputs, "chunks")]
+        if all(_is_chunk_folder(given) for given in call.inputs):
+            sets = [(path, place(name) if place else name) for path, name in expand(call.inputs, "chunks")]
         else:
             try:
-                run(
-                    task, inputs, f"{work}/", batch=batch, command="spectro", options=recipe, ext=".chunks", place=place
-                )
+                make(call.inputs, f"{sets_folder}/")
             except BatchError as error:
                 failure = error
             if batch.dry_run:
                 return
-            sets = expand([str(work)], "chunks")
+            sets = expand([str(sets_folder)], "chunks")
         for old in existing:
             old.unlink()
         _pack_parts(sets, Path(out), limit, divided=place is not None, batch=batch)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(sets_folder, ignore_errors=True)
     if failure:
         raise failure
 

@@ -9,13 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import audiokit
+from audiokit.dsp.spectrum.choice import make_transform
 from audiokit.dsp.spectrum.presets import find_preset
 from audiokit.dsp.spectrum.stft import stft
 from audiokit.dsp.spectrum.transform import encode, forward
+from audiokit.dsp.spectrum.windows import join_chunks, windows
 from audiokit.errors import DamagedError, ParameterError, UsageError
-from audiokit.inversion import InvertOptions, choose_engine, join_chunks, shape_bare
 from audiokit.io.chunkset import Item
-from audiokit.spectra import SpectroOptions, make_transform, windows
+from audiokit.models.vocoders.engines import Inversion, choose_engine
+from audiokit.stages.invert.bare import shape_bare
 from tests.signals import noise, plucks
 
 
@@ -27,7 +29,7 @@ def chunked(y, transform, chunk, overlap):
 
 
 def back(y, transform, chunk, overlap, **options):
-    engine = choose_engine(transform, y.shape[0], InvertOptions(**options))
+    engine = choose_engine(transform, y.shape[0], Inversion(**options))
     parts = [engine.push(f) for f in join_chunks(chunked(y, transform, chunk, overlap), transform, "x")]
     return np.concatenate([*parts, engine.finish(y.shape[1])], axis=1)
 
@@ -56,7 +58,7 @@ def framings(draw):
 @settings(max_examples=80, deadline=None)
 def test_complex_round_trip_is_exact(framing, length, channels, chunk, share):
     y = np.random.default_rng(length).uniform(-1, 1, (channels, length)).astype(np.float32)
-    transform = make_transform(SpectroOptions(**framing), 44_100)
+    transform = make_transform(framing, 44_100)
     found = back(y, transform, chunk, min(chunk - 1, int(share * chunk)))
     assert found.shape == y.shape
     assert error_db(found, y) < -120
@@ -113,7 +115,7 @@ def test_mel_set_gives_its_own_bands_and_level_back(preset, rng):
 
 def test_chunked_equals_whole_for_mel_sets(rng):
     y = plucks(rng, 2.0, 22_050)
-    transform = make_transform(SpectroOptions(kind="mel", n_fft=512, n_mels=40), 22_050)
+    transform = make_transform({"kind": "mel", "n_fft": 512, "n_mels": 40}, 22_050)
     one = back(y, transform, None, 0, iterations=4)
     many = back(y, transform, 37, 11, iterations=4)
     np.testing.assert_allclose(many, one, atol=1e-3)
@@ -121,7 +123,7 @@ def test_chunked_equals_whole_for_mel_sets(rng):
 
 def test_changed_overlaps_are_cross_faded():
     """Chunks that a model changed differ where they overlap; the level glides from one to the next."""
-    transform = make_transform(SpectroOptions(kind="magnitude", n_fft=256, hop=64, scale="linear"), 8000)
+    transform = make_transform({"kind": "magnitude", "n_fft": 256, "hop": 64, "scale": "linear"}, 8000)
     chunks = [
         (Item("a", 0, 20, (1, 129, 20), ""), np.full((1, 129, 20), 1.0, np.float32)),
         (Item("b", 10, 30, (1, 129, 20), ""), np.full((1, 129, 20), 2.0, np.float32)),
@@ -182,7 +184,7 @@ def test_cropped_note_keeps_its_pitch(tmp_path):
 
 
 def test_gaps_and_wrong_items_are_damage():
-    transform = make_transform(SpectroOptions(n_fft=256, hop=64), 8000)
+    transform = make_transform({"n_fft": 256, "hop": 64}, 8000)
     values = np.zeros((1, 129, 10), np.complex64)
     gap = [(Item("a", 0, 10, values.shape, ""), values), (Item("b", 12, 22, values.shape, ""), values)]
     with pytest.raises(DamagedError, match="starts at frame 12"):
@@ -194,15 +196,15 @@ def test_gaps_and_wrong_items_are_damage():
 
 
 def test_wrong_options_are_refused():
-    transform = make_transform(SpectroOptions(kind="magnitude"), 8000)
+    transform = make_transform({"kind": "magnitude"}, 8000)
     with pytest.raises(UsageError, match="no phase"):
-        choose_engine(transform, 1, InvertOptions(method="istft"))
+        choose_engine(transform, 1, Inversion(method="istft"))
     with pytest.raises(ParameterError, match="unknown method"):
-        InvertOptions(method="magic")
+        Inversion(method="magic")
     with pytest.raises(ParameterError, match="unknown start"):
-        choose_engine(transform, 1, InvertOptions(init="zero"))
+        choose_engine(transform, 1, Inversion(init="zero"))
     with pytest.raises(UsageError, match="source"):
-        choose_engine(transform, 1, InvertOptions(init="source"))
+        choose_engine(transform, 1, Inversion(init="source"))
 
 
 def test_a_stream_that_dies_leaves_nothing(cli, tmp_path, rng):

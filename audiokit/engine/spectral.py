@@ -1,0 +1,27 @@
+"""Options that say what a spectrogram's numbers are; stages that make or read spectrograms share them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from audiokit.engine.option import Option
+
+Preset = Annotated[
+    str | None,
+    Option(
+        "A known system's front-end: cyclegan-music, linear-music, vocal-cyclegan, melgan, hifigan,"
+        " parallel-wavegan, vocos, nsynth-ri, gansynth. Other options change single numbers of it.",
+        metavar="NAME",
+    ),
+]
+Kind = Annotated[str | None, Option("What to keep (default: stft).", metavar="stft|magnitude|mel")]
+NFft = Annotated[int | None, Option("Frame length in samples (default: 2048).", min=2)]
+Hop = Annotated[int | None, Option("Step between frames in samples (default: a quarter of the frame).", min=1)]
+Window = Annotated[str | None, Option("Window (default: hann).", metavar="hann|hamming|blackman|sqrt-hann|rect")]
+NMels = Annotated[int | None, Option("Number of mel bands (default: 128).", min=1)]
+Fmin = Annotated[float | None, Option("Lowest mel frequency in Hz (default: 0).", min=0)]
+Fmax = Annotated[float | None, Option("Highest mel frequency in Hz (default: half the rate).", min=0)]
+Scale = Annotated[
+    Literal["linear", "log", "log10", "db"] | None,
+    Option("Scale of magnitudes (default: log, the natural logarithm)."),
+]

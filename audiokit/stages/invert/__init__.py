@@ -1,0 +1,1 @@
+"""`invert`: the declaration (stage), and arrays of other projects (bare)."""

@@ -1,0 +1,1 @@
+"""`spectro`: the declaration (stage), and data sets of spectra (dataset)."""
