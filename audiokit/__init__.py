@@ -35,7 +35,7 @@ _LAZY: dict[str, str] = {
     "create_chunks": "audiokit.io.chunkset:create_chunks",
     "align_beats": "audiokit.dsp.rhythm.warp:align_beats",
     "augment": "audiokit.dsp.effects.augment:augment",
-    "chunk": "audiokit.chunking:chunk",
+    "chunk": "audiokit.stages.chunk.stage:chunk",
     "track_beats": "audiokit.dsp.rhythm.beats:track_beats",
     "read": "audiokit.engine.sound:read",
     "write": "audiokit.engine.sound:write",

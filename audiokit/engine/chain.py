@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from audiokit.engine.chunks import Chunks
 from audiokit.engine.flow import Flow
 from audiokit.engine.option import Option
 from audiokit.engine.parts import Parts
@@ -44,6 +45,10 @@ class Step:
 
     def apply(self, flow: Any, *, save: Mapping[str, Any] | None = None) -> Any:
         """Run the stage on a flow; parts go through it one by one, unless it takes them as they are."""
+        if isinstance(flow, Parts) and flow.as_chunks is not None and Chunks in self.stage.reads:
+            chunks = flow.as_chunks()
+            chunks.head.history = [*chunks.head.history, *flow.history]
+            flow = piped(chunks)
         if isinstance(flow, Parts) and Parts not in self.stage.reads:
             return _each_part(self, flow, save)
         if not self.stage.many:

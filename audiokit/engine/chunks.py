@@ -40,6 +40,8 @@ class Chunks(Flow):
         super().__init__()
         self.head, self._pieces, self._name = head, pieces, name
         self.notes = notes or Notes()
+        #: Its pieces are files of their own, not arrays of a set.
+        self.of_files = False
         #: Draws the set as a picture into a file (path, force); None where there is nothing to draw.
         self.draw: Callable[[str | os.PathLike[str], bool], None] | None = None
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audiokit.engine.chunks import Chunks
 from audiokit.engine.flow import Flow, Notes
 from audiokit.engine.sound import Sound
 from audiokit.engine.spool import Spool
@@ -50,8 +51,12 @@ class Parts(Flow):
         self._entries: list[dict[str, Any]] = []
         #: Told the bits of the integer format that the parts are saved in, before the first block; None for floats.
         self.tell_bits: Callable[[int | None], None] | None = None
-        #: Writes what belongs beside the sounds of a folder (folder, [(name, sound)], history).
-        self.index: Callable[[Path, list[tuple[str, Sound]], list[dict[str, Any]]], None] | None = None
+        #: Writes what belongs beside the sounds of a folder (folder, name and notes of each sound, history).
+        self.index: Callable[[Path, list[tuple[str, Notes]], list[dict[str, Any]]], None] | None = None
+        #: Gives the same sounds as a chunk set, for targets that are one (.chunks, .tar, .npy, a pipe).
+        self.as_chunks: Callable[[], Chunks] | None = None
+        #: Suffix of the files in a folder; None for that of the command.
+        self.suffix: str | None = None
 
     @classmethod
     def together(
@@ -211,11 +216,12 @@ class Parts(Flow):
         self, target: str | os.PathLike[str], subtype: str | None, clip: str, force: bool, suffix: str
     ) -> list[str]:
         warnings, made = [], []
+        suffix = self.suffix or suffix
         with atomic_folder(target, force=force) as folder:
             for name, sound in self:
                 found = sound.save(folder / (name + suffix), subtype=subtype, clip=clip)
                 warnings += [f"{name}: {text}" for text in found]
-                made.append((name, sound))
+                made.append((name, sound.notes))
             if self.index is not None:
                 self.index(folder, made, self._entries)
         return warnings

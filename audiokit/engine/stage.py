@@ -88,7 +88,8 @@ class Stage(Generic[P, Made, Plain]):
         names: Callable[[Options], Sequence[str] | None] | None = None,
         across: Callable[[Call], Mapping[str, Any]] | None = None,
         instead: Callable[[Call], bool] | None = None,
-        naming: str | None = None,
+        naming: str | Callable[[Options], str | None] | None = None,
+        suffix: Callable[[Options], str] | None = None,
         twice: bool | Callable[[Options], bool] = False,
         models: Callable[[Options], Sequence[str]] | None = None,
         opens: Callable[[str, Options], Flow | None] | None = None,
@@ -101,7 +102,7 @@ class Stage(Generic[P, Made, Plain]):
         self.many, self.count = many, count
         self.saves = bool({Sound, Parts} & set(self.writes)) if saves is None else saves
         self.check, self.names, self.across, self.instead = check, names, across, instead
-        self.naming = naming
+        self.naming, self.suffix = naming, suffix
         self._twice, self._models, self._opens = twice, models, opens
 
     @functools.cached_property
@@ -276,7 +277,8 @@ def stage(*, reads: Any, writes: Any, many: bool = False, **hooks: Any) -> Any:
             `saves` (bool): offer --subtype and --clip; by default where a sound is written.
             `check(options)`: refuse combinations of options before anything is read (options are bound).
             `names(options)`: names of several outputs per input, such as stems.
-            `naming` (str): what `--name` is for these where it is not given; "{stem}/{part}.{ext}" by default.
+            `suffix(options)`: that of outputs named here, where neither `format` nor what is written decides.
+            `naming` (str, or of options): what `--name` is where it is not given; "{stem}/{part}.{ext}" for names.
             `across(call)`: look at all inputs of a batch first, and return options to change.
             `instead(call)`: do the whole call in another way, and return True; for modes that write nothing.
             `twice` (bool, or of options): the input is read more than once.

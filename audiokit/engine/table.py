@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "audiokit.commands.align_beats",
         "Warp a track onto the beats of another, or onto a tempo; or find its beats.",
     ),
-    "chunk": ("audiokit.commands.chunk", "Cut audio into pieces: of one length, at beats, or at silences."),
+    "chunk": ("audiokit.stages.chunk.stage:chunk", "Cut audio into pieces: of one length, at beats, or at silences."),
     "morph": ("audiokit.stages.morph:morph", "Blend one clip into another, at one point or along time."),
     "augment": ("audiokit.commands.augment", "Make random, recorded variations for training."),
     "normalize": ("audiokit.stages.normalize:normalize", "Bring audio to a loudness, or only measure it."),

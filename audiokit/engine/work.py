@@ -107,6 +107,10 @@ def save(flow: Flow, job: Job, how: SaveOptions, ext: str = ".wav") -> list[str]
     if isinstance(flow, Chunks):
         return flow.save(job.target, force=job.force)
     assert isinstance(flow, Parts)
+    if flow.as_chunks is not None and (job.target == "-" or job.target.endswith((".chunks", ".tar", ".npy"))):
+        chunks = flow.as_chunks()
+        chunks.head.history = [*chunks.head.history, *flow.history]
+        return chunks.save(job.target, force=job.force)
     target: str | Mapping[str, str] = job.targets or job.target
     return flow.save(target, subtype=how.subtype, clip=how.clip, force=job.force, suffix=ext)
 
@@ -172,9 +176,14 @@ def _parts(
     for step, values in zip(reversed(steps), reversed(options), strict=True):
         parts = step.stage.names(values) if step.stage.names is not None else None
         if parts and (len(parts) > 1 or len(steps) == 1):
-            name = batch.name or step.stage.naming
-            return parts, replace(batch, name=name)
-    return None, batch
+            return parts, _named(step, values, batch)
+    return None, _named(steps[-1], options[-1], batch) if steps[-1].stage.names is None else batch
+
+
+def _named(step: Step, options: dict[str, Any], batch: BatchOptions) -> BatchOptions:
+    """The batch with the stage's own way to name outputs, where none was typed."""
+    naming = step.stage.naming
+    return replace(batch, name=batch.name or (naming(options) if callable(naming) else naming))
 
 
 def run_many(
@@ -228,6 +237,8 @@ def suffix_of(stage: Stage[..., Any, Any], options: Mapping[str, Any], inputs: S
     Raises:
         UsageError: inputs of two kinds, which would give outputs of two kinds.
     """
+    if stage.suffix is not None:
+        return stage.suffix(options)
     if "format" in options:
         return "." + str(options["format"]).removeprefix(".")
     if Chunks not in stage.writes:

@@ -75,8 +75,8 @@ def test_training_improves_and_serves_invert(cli, tmp_path, rng):
     assert last["step"] == 21 and last["mel_l1"] < 0.9 * first["mel_l1"]
     cli("spectro", "held/b.wav", "-o", "b.chunks", "--preset", "vocos")
     cli("invert", "b.chunks", "--vocoder", "run", "-o", "b.wav")
-    y, info = audiokit.read(tmp_path / "b.wav")
-    assert info.rate == 24_000 and y.shape[1] == 24_000 and np.std(y) > 1e-4
+    y, rate = audiokit.read(tmp_path / "b.wav")
+    assert rate == 24_000 and y.shape[1] == 24_000 and np.std(y) > 1e-4
 
 
 def test_too_little_and_unknown_are_refused(rng):

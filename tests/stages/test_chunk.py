@@ -80,7 +80,7 @@ def test_at_beats(cli, tmp_path):
         (["--every", "1s", "--overlap", "100%"], 2, "not less than the piece"),
         (["--every", "1s", "--overlap", "x%"], 2, "not a percentage"),
         (["--every", "soon"], 2, "not a duration"),
-        (["--at", "noon"], 2, "must be beats, silence"),
+        (["--at", "noon"], 2, "not one of beats, silence"),
         (["--at", "silence", "--min", "9s", "--max", "3s"], 2, "--min"),
     ],
 )
