@@ -52,7 +52,9 @@ class LazyGroup(TyperGroup):
 
 def load_command(name: str, found: Any) -> Any:
     """Make the object that Typer runs of a declaration (a stage or a command), or of a module that holds an `app`."""
-    if hasattr(found, "app"):
+    if hasattr(found, "table"):
+        command = typer.main.get_command(_group(found))
+    elif hasattr(found, "app"):
         command = typer.main.get_command(found.app)
     else:
         from audiokit.engine.shell import shell_command
@@ -63,6 +65,28 @@ def load_command(name: str, found: Any) -> Any:
         command = typer.main.get_command(app)
     command.name = name
     return command
+
+
+def _group(found: Any) -> typer.Typer:
+    """Make the Typer group of a table of commands."""
+    from audiokit.engine.shell import shell_help
+
+    parts = {"table": found.table, "find": staticmethod(found.find), "others": staticmethod(lambda: iter(()))}
+    app = typer.Typer(
+        name=found.name,
+        cls=type("Group", (LazyGroup,), parts),
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+        add_completion=False,
+        context_settings=CONTEXT,
+    )
+
+    def callback() -> None: ...
+
+    callback.__doc__ = shell_help(found.__doc__)
+    app.callback()(callback)
+    return app
 
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

@@ -38,9 +38,9 @@ def command_table() -> str:
 
 def recipe_table() -> str:
     """Every training recipe with its line."""
-    from audiokit.commands.train import RECIPES
+    from audiokit.stages.train.group import train
 
-    rows = [f"| `train {name}` | {line} |" for name, line in RECIPES.items()]
+    rows = [f"| `train {name}` | {line} |" for name, (_, line) in train.table.items()]
     return "\n".join(["| recipe | trains |", "|---|---|", *rows])
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from audiokit.cli import COMMANDS
-from audiokit.commands.train import RECIPES
 from audiokit.io import audio
 from audiokit.io.wav import encode, header
+from audiokit.stages.train.group import train
 from tests import signals
 
 HEAVY = ("numpy", "scipy", "librosa", "torch", "soundfile", "soxr", "numba", "matplotlib", "rich", "pydantic", "joblib")
-LINES = [[], *[[name] for name in COMMANDS], *[["train", name] for name in RECIPES]]
+LINES = [[], *[[name] for name in COMMANDS], *[["train", name] for name in train.table]]
 
 
 def test_every_help_is_light_and_complete():

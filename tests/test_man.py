@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from audiokit.cli import COMMANDS
-from audiokit.commands.train import RECIPES
+from audiokit.stages.train.group import train
 from tests.man import main
 
 
@@ -18,7 +18,7 @@ def pages(tmp_path_factory):
 
 
 def test_every_command_has_a_page_with_options_examples_and_statuses(pages):
-    wanted = {f"audiokit-{name}.1" for name in COMMANDS} | {f"audiokit-train-{name}.1" for name in RECIPES}
+    wanted = {f"audiokit-{name}.1" for name in COMMANDS} | {f"audiokit-train-{name}.1" for name in train.table}
     assert wanted <= set(pages) and "audiokit.1" in pages
     text = pages["audiokit-normalize.1"].read_text()
     assert ".SH OPTIONS" in text and "\\-\\-to" in text and ".SH EXAMPLES" in text and ".SH EXIT STATUS" in text

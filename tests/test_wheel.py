@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from audiokit.cli import COMMANDS
-from audiokit.commands.train import RECIPES
+from audiokit.stages.train.group import train
 from tests.conftest import ROOT
 
 
@@ -57,7 +57,7 @@ def test_installed_wheel_runs_every_command_from_another_folder(wheel, tmp_path)
     subprocess.run([python, "-c", code], cwd=tmp_path, env=env, check=True)
     for name in COMMANDS:
         run(name, "--help")
-    for name in RECIPES:
+    for name in train.table:
         run("train", name, "--help")
     maker = subprocess.run(
         [python, ROOT / "examples/songs/make_songs.py", "made", "--seconds", "4"],

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from audiokit.engine.option import Declared, bind, declared_in, groups_in, schema
@@ -78,3 +79,31 @@ def command(*, name: str | None = None) -> Callable[[Callable[P, R]], Command[P,
     (8, 3)
     """
     return lambda function: Command(function, name=name)
+
+
+class Group:
+    """A command that holds others (`train`, `models`): a table of names, so that listing them imports nothing.
+
+    Args:
+        name: as it is typed.
+        table: name -> (where it is, the line that help shows: the first of its docstring).
+        doc: help, as in a docstring.
+
+    >>> Group("train", {"gan": ("package.gan:gan", "Train a GAN.")}, "Train models.").summary
+    'Train models.'
+    """
+
+    def __init__(self, name: str, table: Mapping[str, tuple[str, str]], doc: str) -> None:
+        self.name, self.table, self.__doc__ = name, dict(table), doc
+
+    @property
+    def summary(self) -> str:
+        """The first line of the help."""
+        return inspect.cleandoc(self.__doc__ or "").partition("\n")[0]
+
+    def find(self, name: str) -> Any:
+        """Import one of its commands; None if there is none."""
+        if name not in self.table:
+            return None
+        module, _, attribute = self.table[name][0].partition(":")
+        return getattr(import_module(module), attribute)

@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mix": ("audiokit.stages.mix:mix", "Sum tracks with gains and without clipping."),
     "sing": ("audiokit.commands.sing", "Turn plain speech into a sung vocal that fits a backing track."),
     "run": ("audiokit.stages.run:run", "Run a whole chain in one process; it equals the shell's pipe to the byte."),
-    "train": ("audiokit.commands.train", "Train the models behind the commands."),
+    "train": ("audiokit.stages.train.group:train", "Train the models behind the commands."),
     "models": ("audiokit.commands.models", "List, describe, pull, import, export and verify models."),
     "score": ("audiokit.commands.score", "Score audio against references, or check it by itself."),
     "page": ("audiokit.commands.page", "Build one self-contained listening page for a folder or a training run."),

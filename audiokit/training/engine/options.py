@@ -1,93 +1,114 @@
-"""Options that every `audiokit train` recipe has, defined once; see `run_options`."""
+"""Options that every `audiokit train` recipe has, said once, and what all recipes do with them."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
+from audiokit.engine.option import Option
+from audiokit.engine.settings import Device, Json, Quiet, Seed
+from audiokit.errors import InputError
 
-from audiokit.engine.options import Device, Json, Quiet, Seed
+if TYPE_CHECKING:
+    from audiokit.training.engine.loop import Recipe
+
+CHECKPOINT = "checkpoint.pt"
+
+Steps = Annotated[int | None, Option("Steps in all, those before --resume included.", min=1)]
+ValidateEvery = Annotated[int | None, Option("Steps between samples and checkpoints.", min=1, metavar="STEPS")]
+SourceNote = Annotated[
+    str | None, Option("Where the sounds come from, for the model card.", metavar="TEXT", flag="--source")
+]
 
 
 @dataclass(frozen=True)
 class RunOptions:
     """How a training run goes; see `audiokit.training.engine.loop.fit`."""
 
-    out: str
-    steps: int | None = None
-    minutes: float | None = None
-    validate_every: int | None = None
-    average: float = 0.999
-    seed: int = 0
-    device: str = "auto"
-    precision: str = "float32"
-    resume: bool = False
-    licence: str | None = None
-    source: str | None = None
-    json: bool = False
-    quiet: bool = False
+    out: Annotated[str, Option("Run folder, which becomes the model folder.", short="-o", metavar="FOLDER")]
+    steps: Steps = None
+    minutes: Annotated[float | None, Option("End after this time at the latest, resumed or not.", min=0)] = None
+    validate_every: ValidateEvery = None
+    average: Annotated[float, Option("Decay of the averaged weights, which are kept.", min=0, max=1)] = 0.999
+    seed: Seed = 0
+    device: Device = "auto"
+    precision: Annotated[Literal["float32", "bfloat16"], Option("Arithmetic; bfloat16 is mixed precision.")] = "float32"
+    resume: Annotated[bool, Option("Go on from the run in the folder.")] = False
+    licence: Annotated[str | None, Option("Licence of the weights, for the model card.", metavar="TEXT")] = None
+    source: SourceNote = None
+    json: Json = False
+    quiet: Quiet = False
 
+    @property
+    def leads(self) -> bool:
+        """Whether this process speaks for all that train together (`torchrun`)."""
+        return os.environ.get("RANK", "0") == "0"
 
-_RUN: dict[str, tuple[Any, Any]] = {
-    "steps": (Annotated[int | None, typer.Option(min=1, help="Steps in all, those before --resume included.")], None),
-    "minutes": (
-        Annotated[float | None, typer.Option(min=0, help="End after this time at the latest, resumed or not.")],
-        None,
-    ),
-    "validate_every": (
-        Annotated[int | None, typer.Option(min=1, metavar="STEPS", help="Steps between samples and checkpoints.")],
-        None,
-    ),
-    "average": (
-        Annotated[float, typer.Option(min=0, max=1, help="Decay of the averaged weights, which are kept.")],
-        0.999,
-    ),
-    "seed": (Seed, 0),
-    "device": (Device, "auto"),
-    "precision": (
-        Annotated[str, typer.Option(metavar="float32|bfloat16", help="Arithmetic; bfloat16 is mixed precision.")],
-        "float32",
-    ),
-    "resume": (Annotated[bool, typer.Option("--resume", help="Go on from the run in the folder.")], False),
-    "licence": (
-        Annotated[str | None, typer.Option(metavar="TEXT", help="Licence of the weights, for the model card.")],
-        None,
-    ),
-    "source": (
-        Annotated[str | None, typer.Option(metavar="TEXT", help="Where the sounds come from, for the model card.")],
-        None,
-    ),
-    "json": (Json, False),
-    "quiet": (Quiet, False),
-}
-_OUT = Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Run folder, which becomes the model folder.")]
+    def place(self) -> str:
+        """Name the device to train on; with several processes, this one's own."""
+        from audiokit.models.folder.checkpoint import pick_device
 
+        device = pick_device(self.device)
+        return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
 
-def run_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of a training run to a command and hand them over as its one `run` argument.
+    def check_folder(self) -> Path:
+        """Refuse, before anything is decoded, a folder that holds a run which is not to be resumed (InputError)."""
+        folder = Path(self.out)
+        if not self.resume and (folder / CHECKPOINT).exists():
+            raise InputError(
+                f"{folder}: holds a training run already", hint="add --resume, or train into another folder"
+            )
+        return folder
 
-    >>> @run_options
-    ... def teach(inputs: list[str], *, run: RunOptions) -> None: ...
-    >>> "precision" in inspect.signature(teach).parameters
-    True
-    """
-    signature = inspect.signature(command, eval_str=True)
-    own = [p for p in signature.parameters.values() if p.name != "run"]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    shared = [inspect.Parameter("out", keyword, annotation=_OUT)]
-    shared += [inspect.Parameter(n, keyword, default=d, annotation=a) for n, (a, d) in _RUN.items()]
+    def card(self, **amount: Any) -> dict[str, Any]:
+        """What the model card says of licence and training data."""
+        return {
+            "licence": self.licence or "not stated",
+            "training_data": {"source": self.source or "not stated", **amount},
+        }
 
-    @functools.wraps(command)
-    def wrapped(**values: Any) -> None:
-        run = RunOptions(**{name: values.pop(name) for name in ("out", *_RUN)})
-        command(**values, run=run)
+    def fit(
+        self,
+        recipe: Recipe,
+        *,
+        steps: int,
+        validate_every: int,
+        log_every: int = 50,
+        resume: bool | None = None,
+        schedule: Callable[[float], float] | None = None,
+        best: str | None = None,
+    ) -> dict[str, float]:
+        """Run the loop with these options; the arguments are what the recipe takes where the options are silent."""
+        from audiokit.training.engine.loop import fit
 
-    parameters = [p.replace(kind=keyword) for p in own] + shared
-    wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
-    del wrapped.__wrapped__  # type: ignore[attr-defined]
-    return wrapped
+        return fit(
+            recipe,
+            folder=self.out,
+            steps=self.steps or steps,
+            minutes=self.minutes,
+            validate_every=self.validate_every or validate_every,
+            log_every=log_every,
+            seed=self.seed,
+            resume=self.resume if resume is None else resume,
+            average=self.average,
+            precision=self.precision,
+            schedule=schedule,
+            best=best,
+            quiet=self.quiet,
+        )
+
+    def tell(self, values: Mapping[str, float], *, model: str = "", then: str = "") -> None:
+        """Say where the model is and what to try with it; as JSON if asked."""
+        if not self.leads:
+            return
+        place = f"{self.out}/{model}" if model else self.out
+        if self.json:
+            print(json.dumps({"output": place, **values}))
+        elif not self.quiet:
+            hint = f"; try: {then}" if then else ""
+            print(f"{place}: trained {values['step']} steps{hint}", file=sys.stderr)

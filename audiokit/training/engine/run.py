@@ -14,11 +14,11 @@ from torch import Tensor
 
 from audiokit.errors import DamagedError, InputError, ModelError, UsageError
 from audiokit.training.engine import processes
+from audiokit.training.engine.options import CHECKPOINT
 
 if TYPE_CHECKING:
     from audiokit.training.engine.loop import Recipe
 
-CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
 
 

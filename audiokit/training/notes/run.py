@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from audiokit.errors import InputError, ParameterError
-from audiokit.training.engine.loop import Recipe, cosine, fit
+from audiokit.errors import ParameterError
+from audiokit.training.engine.loop import Recipe, cosine
 from audiokit.training.engine.options import RunOptions
-from audiokit.training.engine.run import CHECKPOINT
 
 ARCHITECTURES = ("comb", "autoencoder", "gan", "cgan")
 _STEPS = {"comb": 10_000, "autoencoder": 10_000, "gan": 20_000, "cgan": 20_000}
@@ -37,46 +34,31 @@ def train_notes(
     """
     if architecture not in ARCHITECTURES:
         raise ParameterError(f"unknown architecture {architecture!r}", hint=f"there are: {', '.join(ARCHITECTURES)}")
-    folder = Path(run.out)
-    if not run.resume and (folder / CHECKPOINT).exists():
-        raise InputError(f"{folder}: holds a training run already", hint="add --resume, or train into another folder")
+    run.check_folder()
     recipe = make_recipe(folders, architecture=architecture, sizes=sizes, run=run)
-    values = fit(
+    values = run.fit(
         recipe,
-        folder=folder,
-        steps=run.steps or _STEPS[architecture],
-        minutes=run.minutes,
-        validate_every=run.validate_every or 500,
+        steps=_STEPS[architecture],
+        validate_every=500,
         log_every=min(50, run.validate_every or 50),
-        seed=run.seed,
         resume=True,
-        average=run.average,
-        precision=run.precision,
         schedule=None if "gan" in architecture else cosine(),
-        quiet=run.quiet,
     )
-    if run.json:
-        print(json.dumps({"output": run.out, **values}))
-    elif not run.quiet:
-        print(f"{run.out}: trained {values['step']} steps; try: audiokit generate --model {run.out}", file=sys.stderr)
+    run.tell(values, then=f"audiokit generate --model {run.out}")
     return values
 
 
 def make_recipe(folders: Sequence[str], *, architecture: str, sizes: dict[str, int | None], run: RunOptions) -> Recipe:
     """Read the notes and build what is trained on them."""
-    from audiokit.models.folder.checkpoint import pick_device
     from audiokit.training.notes.autoencoder import NoteAutoencoderRecipe, NoteAutoencoderSettings
     from audiokit.training.notes.decoder import NoteDecoderRecipe, NoteDecoderSettings
     from audiokit.training.notes.gan import NoteGanRecipe, NoteGanSettings
     from audiokit.training.notes.notes import describe_notes, find_notes, load_sounds
 
     chosen = {name: value for name, value in sizes.items() if value is not None}
-    device = pick_device(run.device)
+    device = run.place()
     files = find_notes(folders)
-    facts = {
-        "licence": run.licence or "not stated",
-        "training_data": {"source": run.source or "not stated", "notes": len(files)},
-    }
+    facts = run.card(notes=len(files))
     if architecture == "comb":
         notes = describe_notes(files, Path(run.out), seed=run.seed)
         notes.facts = facts

@@ -7,7 +7,7 @@ level, all drawn from one generator.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from audiokit.dsp.separation.denoise import Rule, denoise_rows
 from audiokit.errors import InputError, ParameterError
 from audiokit.models.voice.gtcrn import Gtcrn, StridedBlock
 from audiokit.training.engine.loop import Recipe, update
+from audiokit.training.engine.options import RunOptions
+from audiokit.training.sound.settings import DenoiserSettings
 
 Audio = NDArray[np.float32]
 Groups = Sequence[Sequence[Audio]]
@@ -416,67 +418,56 @@ def judged_pairs(speech: Groups, mixer: Mixer, *, seed: int = 7, limit: int = 12
 def train_denoiser(
     speech: Sequence[str],
     *,
-    folder: str,
     noise: Sequence[str] = (),
     music: Sequence[str] = (),
     judge: Sequence[str] = (),
-    start: str | None = None,
-    seconds: float = 2.5,
-    batch: int = 8,
-    learning_rate: float = 2e-3,
-    device: str = "cpu",
-    seed: int = 0,
-    loop: Mapping[str, Any] | None = None,
-    notes: Mapping[str, Any] | None = None,
+    settings: DenoiserSettings,
+    run: RunOptions,
 ) -> dict[str, float]:
     """Read the material and train.
 
     Args:
         speech: folders of clean speech; subfolders (speakers) are drawn evenly.
-        folder: run folder, which becomes the model folder.
         noise, music: folders of backgrounds.
         judge: folders of clean speech to measure on, never trained on.
-        start: a denoiser to go on from, instead of random weights.
-        seconds, batch: length of an example, and examples per step.
-        learning_rate: its highest value.
-        device: where to train.
-        seed: of everything random.
-        loop: more arguments of `fit`.
-        notes: licence and training_data for the model card.
+        settings: sizes, and a denoiser to go on from.
+        run: how long, where, and what goes into the model card.
 
     Returns:
         The last measurements.
 
     Raises:
         InputError: not enough material.
-        ModelError: `start` is no denoiser.
+        ModelError: `settings.start` is no denoiser.
     """
-    from audiokit.models.folder.checkpoint import pick_device
     from audiokit.models.voice.denoise import load_network
-    from audiokit.training.engine.loop import cosine, fit
+    from audiokit.training.engine.loop import cosine
 
     rate = 16_000
-    settings, weights, first_db = None, None, Mixer.first_db
-    if start is not None:
-        network, first_db = load_network(start)
-        settings, weights, rate = asdict(network.config), network.state_dict(), network.config.rate
+    config, weights, first_db = None, None, Mixer.first_db
+    if settings.start is not None:
+        network, first_db = load_network(settings.start)
+        config, weights, rate = asdict(network.config), network.state_dict(), network.config.rate
     mixer = Mixer(
         read_groups(speech, rate=rate),
         read_groups(noise, rate=rate),
         read_groups(music, rate=rate),
         rate=rate,
-        seconds=seconds,
+        seconds=float(settings.seconds),
         first_db=first_db,
     )
     recipe = DenoiserRecipe(
         mixer,
         judged_pairs(read_groups(judge, rate=rate, part="test"), mixer),
-        settings=settings,
-        batch=batch,
-        learning_rate=learning_rate,
+        settings=config,
+        batch=settings.batch,
+        learning_rate=settings.learning_rate,
         start=weights,
-        card={key: value for key, value in (notes or {}).items() if value},
-        seed=seed,
-        device=pick_device(device),
+        card={k: v for k, v in {"licence": run.licence, "training_data": run.source}.items() if v},
+        seed=run.seed,
+        device=run.place(),
     )
-    return fit(recipe, folder=folder, seed=seed, schedule=cosine(), best="loss" if judge else None, **(loop or {}))
+    best = "loss" if judge else None
+    values = run.fit(recipe, steps=20_000, validate_every=500, schedule=cosine(), best=best)
+    run.tell(values, then=f"audiokit denoise TALK --model {run.out}")
+    return values

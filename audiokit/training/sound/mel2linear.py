@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +14,12 @@ from torch import Tensor, nn
 from audiokit.dsp.spectrum.transform import Transform
 from audiokit.errors import InputError, ParameterError
 from audiokit.models.vocoders.mel2linear import FLOOR, Mel2Linear, linear_magnitude
-from audiokit.training.engine.loop import Recipe, cosine, fit, update
+from audiokit.training.engine.loop import Recipe, cosine, update
 from audiokit.training.engine.options import RunOptions
+from audiokit.training.sound.settings import Mel2LinearSettings
 
 #: Sounds are also learnt from played slower and faster: other pitches, other voices.
 SPEEDS = (1.0, 0.84, 1.19)
-
-
-@dataclass
-class Mel2LinearSettings:
-    """What decides a training run.
-
-    Attributes:
-        width, depth: of the network.
-        batch: crops per step.
-        frames: length of a crop in frames.
-        rate: learning rate at its peak.
-        gain_db: crops are made louder or softer by a random gain in this range.
-    """
-
-    width: int = 256
-    depth: int = 5
-    batch: int = 16
-    frames: int = 64
-    rate: float = 2e-3
-    gain_db: tuple[float, float] = (-24.0, 3.0)
 
 
 class Mel2LinearRecipe(Recipe):
@@ -221,7 +200,6 @@ def train_mel2linear(
         ParameterError: the front-end holds no mel bands.
         InputError: there is no audio, or too little.
     """
-    from audiokit.models.folder.checkpoint import pick_device
     from audiokit.training.engine.sources import find_files
 
     if transform.kind != "mel":
@@ -234,7 +212,7 @@ def train_mel2linear(
         load_sounds(tests, transform.rate),
         transform,
         settings,
-        device=pick_device(run.device),
+        device=run.place(),
         seed=run.seed,
         card={
             "licence": run.licence,
@@ -243,21 +221,6 @@ def train_mel2linear(
         },
     )
     steps = run.steps or 5000
-    values = fit(
-        recipe,
-        folder=run.out,
-        steps=steps,
-        minutes=run.minutes,
-        validate_every=run.validate_every or min(steps, 500),
-        seed=run.seed,
-        resume=run.resume,
-        average=run.average,
-        precision=run.precision,
-        schedule=cosine(),
-        quiet=run.quiet,
-    )
-    if run.json:
-        print(json.dumps({"output": f"{run.out}/model", **values}))
-    elif not run.quiet:
-        print(f"{run.out}/model: trained {values['step']} steps", file=sys.stderr)
+    values = run.fit(recipe, steps=steps, validate_every=min(steps, 500), schedule=cosine())
+    run.tell(values, model="model")
     return values

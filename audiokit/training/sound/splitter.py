@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from audiokit.errors import ParameterError, UsageError
 from audiokit.training.engine.loop import Recipe, update
+from audiokit.training.engine.options import RunOptions
+from audiokit.training.sound.settings import SplitterSettings
 from audiokit.training.sound.stem_mixes import (
-    REST,
     Audio,
     Part,
     StemMixer,
@@ -234,14 +235,8 @@ def train_splitter(
     parts: Sequence[str],
     judges: Sequence[str],
     *,
-    folder: str | None,
-    stems: str = f"vocals,{REST}",
-    network: str = "band",
-    settings: Sequence[str] = (),
-    mixing: Mapping[str, Any] | None = None,
-    options: Mapping[str, Any] | None = None,
-    loop: Mapping[str, Any] | None = None,
-    notes: Mapping[str, Any] | None = None,
+    settings: SplitterSettings,
+    run: RunOptions,
 ) -> dict[str, float]:
     """Read the material and train.
 
@@ -249,13 +244,8 @@ def train_splitter(
         songs: folders of songs with stems.
         parts: "STEM=FOLDER" of loose recordings; each folder is one group.
         judges: folders of songs to measure on.
-        folder: run folder.
-        stems: names, separated by commas.
-        network, settings: architecture, and its settings as "NAME=JSON".
-        mixing: more arguments of `StemMixer`.
-        options: more arguments of `SplitterRecipe`.
-        loop: arguments of `fit`.
-        notes: licence and training_data for the model card.
+        settings: stems, architecture and sizes.
+        run: how long, where, and what goes into the model card.
 
     Returns:
         The last measurements.
@@ -264,17 +254,13 @@ def train_splitter(
         UsageError: something is missing from the command line, or not of the form asked for.
         InputError: not enough material.
     """
-    from audiokit.models.folder.checkpoint import pick_device
-    from audiokit.training.engine.loop import cosine, fit
+    from audiokit.training.engine.loop import cosine
 
-    if folder is None:
-        raise UsageError("no run folder given", hint="add -o FOLDER")
-    names = [name.strip() for name in stems.split(",") if name.strip()]
+    names = [name.strip() for name in settings.stems.split(",") if name.strip()]
     if len(names) < 2 or len(set(names)) < len(names):
-        raise UsageError(f"--stems {stems}: at least two different names are needed")
-    chosen = _settings(settings)
+        raise UsageError(f"--stems {settings.stems}: at least two different names are needed")
+    chosen = _settings(settings.setting or ())
     rate = int(chosen.get("rate", 44_100))
-    begin = (options or {}).get("start")
     loose: dict[str, list[list[Part]]] = {}
     for part in parts:
         stem, found, path = part.partition("=")
@@ -282,22 +268,25 @@ def train_splitter(
             raise UsageError(f"--part {part}: must be STEM=FOLDER, STEM one of {', '.join(names)}")
         loose.setdefault(stem, []).append([read_part(file, rate) for file in find_audio(path)])
     whole = [read_song(song, names, rate) for given in songs for song in find_songs(given)]
-    chosen_options = {**(options or {}), "start": None if begin is None else _start(begin)}
-    seed = int(chosen_options.get("seed", 0))
-    chosen_options["device"] = pick_device(chosen_options.get("device", "cpu"))
-    mixer = StemMixer(names, whole, loose, rate=rate, **(mixing or {}))
-    card = {key: value for key, value in (notes or {}).items() if value}
+    begin = None if settings.start is None else _start(settings.start)
+    mixer = StemMixer(names, whole, loose, rate=rate, seconds=float(settings.seconds), from_songs=settings.from_songs)
     judged = read_judges(judges, names, rate)
-    recipe = SplitterRecipe(mixer, judged, network=network, settings=chosen, card=card, **chosen_options)
-    return fit(
-        recipe,
-        folder=folder,
-        seed=seed,
-        schedule=cosine(),
-        best="loss" if judged else None,
-        average=0.995,
-        **(loop or {}),
+    recipe = SplitterRecipe(
+        mixer,
+        judged,
+        network=settings.network,
+        settings=chosen,
+        batch=settings.batch,
+        learning_rate=settings.learning_rate,
+        card={k: v for k, v in {"licence": run.licence, "training_data": run.source}.items() if v},
+        start=begin,
+        seed=run.seed,
+        device=run.place(),
     )
+    best = "loss" if judged else None
+    values = run.fit(recipe, steps=20_000, validate_every=1000, schedule=cosine(), best=best)
+    run.tell(values, then=f"audiokit split SONG --model {run.out}")
+    return values
 
 
 def _start(model: str) -> Mapping[str, Tensor]:

@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from audiokit.dsp.voice.vocal_mel import HOP, MELS, RATE, SILENCE_DB, from_mel, 
 from audiokit.errors import InputError, ParameterError
 from audiokit.models.voice.vocal_cyclegan import RocketDiscriminator, VocalCycleGan
 from audiokit.training.engine.loop import Recipe, update
+from audiokit.training.engine.options import RunOptions
+from audiokit.training.sound.settings import VocalSettings
 from audiokit.training.style.adversarial import discriminator_loss, freeze, gan_loss
 
 Mel = NDArray[np.float32]
@@ -402,25 +404,15 @@ def train_vocal_cyclegan(
     vocals: str | Path,
     accompaniment: str | Path | None = None,
     *,
-    folder: str | Path,
-    size: str = "small",
-    preset: str = "default",
-    weights: dict[str, float | None] | None = None,
-    options: dict[str, Any] | None = None,
-    loop: dict[str, Any] | None = None,
-    notes: dict[str, Any] | None = None,
+    settings: VocalSettings,
+    run: RunOptions,
 ) -> dict[str, float]:
     """Train from folders and leave a model folder.
 
     Args:
         speech, vocals, accompaniment: folders of audio.
-        folder: run folder.
-        size: key of `SIZES`.
-        preset: key of `PRESETS`.
-        weights: fields of `Weights` that replace the preset's; None keeps the preset's.
-        options: further arguments of the recipe.
-        loop: arguments of `fit`.
-        notes: fields of the model card.
+        settings: sizes and weights.
+        run: how long, where, and what goes into the model card.
 
     Returns:
         The last validation's values.
@@ -429,23 +421,22 @@ def train_vocal_cyclegan(
         ParameterError: preset or size unknown.
         InputError: too little sound.
     """
-    from dataclasses import replace
-
-    from audiokit.models.folder.checkpoint import pick_device
-    from audiokit.training.engine.loop import fit
-
-    if preset not in PRESETS:
-        raise ParameterError(f"preset {preset!r} is unknown", hint=f"choose one of {', '.join(PRESETS)}")
-    chosen = replace(PRESETS[preset], **{k: v for k, v in (weights or {}).items() if v is not None})  # type: ignore[arg-type]
-    given = dict(options or {})
-    given["device"] = pick_device(str(given.get("device", "cpu")))
-    cache = Path(folder) / "cache"
+    if settings.preset not in PRESETS:
+        raise ParameterError(f"preset {settings.preset!r} is unknown", hint=f"choose one of {', '.join(PRESETS)}")
+    own = {name: getattr(settings, name) for name in ("cycle", "identity", "paired", "adversarial")}
+    weights = replace(PRESETS[settings.preset], **{name: value for name, value in own.items() if value is not None})
+    cache = Path(run.out) / "cache"
     recipe = VocalCycleGanRecipe(
         load_voices(speech, cache=cache, paired=False),
-        load_voices(vocals, backing=accompaniment, cache=cache, paired=chosen.paired > 0),
-        size=size,
-        weights=chosen,
-        card={k: v for k, v in (notes or {}).items() if v is not None},
-        **given,
+        load_voices(vocals, backing=accompaniment, cache=cache, paired=weights.paired > 0),
+        size=settings.size,
+        weights=weights,
+        batch=settings.batch,
+        learning_rate=settings.learning_rate,
+        card={k: v for k, v in {"licence": run.licence, "training_data": run.source}.items() if v},
+        seed=run.seed,
+        device=run.place(),
     )
-    return fit(recipe, folder=folder, seed=int(given.get("seed", 0)), **(loop or {"steps": 20_000}))
+    values = run.fit(recipe, steps=20_000, validate_every=1000)
+    run.tell(values, then=f"audiokit sing TALK --over BAND --engine gan --model {run.out}")
+    return values

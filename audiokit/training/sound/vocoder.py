@@ -8,7 +8,6 @@ References:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,8 @@ from audiokit.models.vocoders.vocoder import Vocoder
 from audiokit.models.vocoders.vocos import Vocos
 from audiokit.models.vocoders.wave_discriminators import MelganDiscriminator, PeriodResolutionDiscriminator, Verdict
 from audiokit.training.engine.loop import Recipe, update
+from audiokit.training.engine.options import RunOptions
+from audiokit.training.sound.settings import VocoderSettings
 
 ARCHITECTURES: dict[str, tuple[type[Vocoder], str]] = {"melgan": (Melgan, "melgan"), "vocos": (Vocos, "vocos")}
 LOSSES = ("original", "modern")
@@ -272,29 +273,15 @@ class VocoderRecipe(Recipe):
 
 
 def train_vocoder(
-    inputs: Sequence[str],
-    *,
-    folder: str,
-    judge: Sequence[str] = (),
-    arch: str = "vocos",
-    losses: str = "modern",
-    settings: Mapping[str, Any] | None = None,
-    samples: int = 16_384,
-    start: str | None = None,
-    loop: Mapping[str, Any] | None = None,
-    **options: Any,
+    inputs: Sequence[str], *, judge: Sequence[str] = (), settings: VocoderSettings, run: RunOptions
 ) -> dict[str, float]:
     """Read the sounds and train.
 
     Args:
         inputs: folders or files of audio.
-        folder: run folder, which becomes the model folder.
         judge: folders to measure on, never trained on.
-        arch, losses, settings: as for `VocoderRecipe`.
-        samples: length of a clip; a multiple of the hop.
-        start: a vocoder of the same architecture to go on from.
-        loop: arguments of `fit`.
-        **options: batch, learning_rate, warmup, card, seed, device.
+        settings: architecture, losses and sizes.
+        run: how long, where, and what goes into the model card.
 
     Returns:
         The last measurements.
@@ -302,33 +289,38 @@ def train_vocoder(
     Raises:
         InputError: too little audio.
         ParameterError: an unknown architecture or loss.
-        ModelError: `start` is no vocoder.
+        ModelError: `settings.start` is no vocoder of the architecture.
     """
-    from audiokit.models.folder.checkpoint import pick_device
     from audiokit.models.vocoders.vocoder import load_vocoder
-    from audiokit.training.engine.loop import fit
     from audiokit.training.sound.denoiser import read_groups
 
-    if arch not in ARCHITECTURES:
-        raise ParameterError(f"--arch {arch}: must be one of {', '.join(ARCHITECTURES)}")
+    arch = settings.arch
     rate = find_preset(ARCHITECTURES[arch][1]).transform(arch).rate
-    weights = None
-    if start is not None:
-        network, _ = load_vocoder(start)
-        if not isinstance(network, ARCHITECTURES[arch][0]):
-            raise ParameterError(f"--from {start}: not a {arch}")
-        settings, weights = network.settings, network.state_dict()
+    network, weights = dict(read_setting(text) for text in settings.setting or []), None
+    if settings.start is not None:
+        begun, _ = load_vocoder(settings.start)
+        if not isinstance(begun, ARCHITECTURES[arch][0]):
+            raise ParameterError(f"--from {settings.start}: not a {arch}")
+        network, weights = begun.settings, begun.state_dict()
     sounds = [y for group in read_groups(inputs, rate=rate) for y in group]
     judged = [y[: 10 * rate] for group in read_groups(judge, rate=rate, part="test") for y in group][:12]
-    options["device"] = pick_device(options.get("device", "cpu"))
-    if options["device"] == "cuda" and "LOCAL_RANK" in os.environ:
-        options["device"] = f"cuda:{os.environ['LOCAL_RANK']}"
     recipe = VocoderRecipe(
-        Clips(sounds, rate=rate, samples=samples), judged,
-        arch=arch, losses=losses, settings=settings, start=weights, **options,
-    )  # fmt: skip
-    best = "mel_l1" if judged else None
-    return fit(recipe, folder=folder, seed=int(options.get("seed", 0)), best=best, **(loop or {}))
+        Clips(sounds, rate=rate, samples=settings.samples),
+        judged,
+        arch=arch,
+        losses=settings.losses or ("original" if arch == "melgan" else "modern"),
+        settings=network,
+        batch=settings.batch,
+        learning_rate=settings.learning_rate,
+        warmup=settings.warmup,
+        start=weights,
+        card={k: v for k, v in {"licence": run.licence, "training_data": run.source}.items() if v},
+        seed=run.seed,
+        device=run.place(),
+    )
+    values = run.fit(recipe, steps=200_000, validate_every=1000, best="mel_l1" if judged else None)
+    run.tell(values, then=f"audiokit invert CHUNKS --vocoder {run.out}")
+    return values
 
 
 def read_setting(text: str) -> tuple[str, Any]:

@@ -11,7 +11,6 @@ References:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from audiokit.training.style.adversarial import discriminator_loss, freeze, gan_
 from audiokit.training.style.data import Crops, Track
 from audiokit.training.style.image_pool import ImagePool
 from audiokit.training.style.recipe import StyleRecipe
+from audiokit.training.style.settings import CycleGanSettings
 from audiokit.training.style.style import (
     copy_weights,
     generator_settings,
@@ -40,45 +40,6 @@ from audiokit.training.style.style import (
 
 #: Where the model of the way back is, inside the folder of the way there.
 REVERSE = "G_B"
-
-
-@dataclass(frozen=True)
-class CycleGanSettings:
-    """Options of the recipe; the defaults are the paper's.
-
-    Attributes:
-        generator: resnet or unet.
-        ngf, blocks: width and residual blocks of a resnet; width of a unet.
-        ndf, layers: width and strided layers of the discriminators.
-        norm: instance, batch or none.
-        output: tanh or residual.
-        batch: crops per side and step.
-        rate: learning rate of Adam.
-        cycle: weight of the cycle losses.
-        identity: weight of the identity losses, as a share of `cycle`.
-        gan: lsgan or vanilla.
-        pool: earlier fakes that a discriminator may see again.
-        level_db: sounds are made quieter by up to this, so that the model meets other levels.
-        start: model that G_A starts from, None for random weights.
-        seed: of the first weights.
-    """
-
-    generator: str = "resnet"
-    ngf: int = 64
-    blocks: int = 9
-    ndf: int = 64
-    layers: int = 3
-    norm: str = "instance"
-    output: str = "tanh"
-    batch: int = 1
-    rate: float = 2e-4
-    cycle: float = 10.0
-    identity: float = 0.5
-    gan: str = "lsgan"
-    pool: int = 50
-    level_db: float = 0.0
-    start: str | None = None
-    seed: int = 0
 
 
 class CycleGan(StyleRecipe):

@@ -6,10 +6,8 @@ References:
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,36 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from audiokit.dsp.spectrum.style import StyleFrontend, standard_frontend
-from audiokit.errors import InputError
 from audiokit.models.style.dcgan import Dcgan, Viewer
-from audiokit.training.engine.loop import Recipe, fit, update
+from audiokit.training.engine.loop import Recipe, update
 from audiokit.training.engine.options import RunOptions
 from audiokit.training.style.adversarial import discriminator_loss, freeze, gan_loss
 from audiokit.training.style.data import Crops, Track, open_tracks
+from audiokit.training.style.settings import DcganSettings
 
 #: Steps without --steps; minutes end a run earlier.
 STEPS = 20_000
-
-
-@dataclass
-class DcganSettings:
-    """What decides a training run.
-
-    Attributes:
-        latent, width: of the network.
-        frames: length of a chunk.
-        batch: chunks per step.
-        rate: learning rate of both sides.
-        rebuild: weight of giving real chunks back through the encoder; 0 is the paper's GAN, with an encoder that
-            never learns.
-    """
-
-    latent: int = 100
-    width: int = 32
-    frames: int = 64
-    batch: int = 32
-    rate: float = 2e-4
-    rebuild: float = 20.0
 
 
 class DcganRecipe(Recipe):
@@ -177,38 +154,15 @@ def train_dcgan(
         InputError: there is no sound, or a run is there already.
         ModelError: the preset gives no picture in dB.
     """
-    from audiokit.models.folder.checkpoint import pick_device
-    from audiokit.training.engine.run import CHECKPOINT
-
-    folder = Path(run.out)
-    if not run.resume and (folder / CHECKPOINT).exists():
-        raise InputError(f"{folder}: holds a training run already", hint="add --resume, or train into another folder")
+    folder = run.check_folder()
     frontend = standard_frontend(preset=preset, frames=settings.frames)
     cache = folder / "cache"
     tracks, held = (
         [track for path in paths for track in open_tracks(path, frontend, cache=cache)] for paths in (inputs, held_out)
     )
     minutes = sum(track.frames for track in tracks) * frontend.transform.hop / frontend.transform.rate / 60
-    card = {
-        "licence": run.licence or "not stated",
-        "training_data": {"source": run.source or "not stated", "sounds": len(tracks), "minutes": round(minutes, 1)},
-    }
-    recipe = DcganRecipe(tracks, held, frontend, settings, device=pick_device(run.device), seed=run.seed, card=card)
-    values = fit(
-        recipe,
-        folder=folder,
-        steps=run.steps or STEPS,
-        minutes=run.minutes,
-        validate_every=run.validate_every or min(500, run.steps or STEPS),
-        seed=run.seed,
-        resume=run.resume,
-        average=run.average,
-        precision=run.precision,
-        quiet=run.quiet,
-    )
-    if run.json:
-        print(json.dumps({"output": run.out, **values}))
-    elif not run.quiet:
-        hint = f"audiokit morph A B -o C --engine latent --model {run.out}"
-        print(f"{run.out}: trained {values['step']} steps; try: {hint}", file=sys.stderr)
+    card = run.card(sounds=len(tracks), minutes=round(minutes, 1))
+    recipe = DcganRecipe(tracks, held, frontend, settings, device=run.place(), seed=run.seed, card=card)
+    values = run.fit(recipe, steps=STEPS, validate_every=min(500, run.steps or STEPS))
+    run.tell(values, then=f"audiokit morph A B -o C --engine latent --model {run.out}")
     return values

@@ -9,11 +9,8 @@ References:
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,32 +21,14 @@ from torch import Tensor, nn
 from audiokit.dsp.spectrum.style import StyleFrontend
 from audiokit.errors import InputError
 from audiokit.models.style.simple_gan import SimpleDiscriminator, SimpleGenerator
-from audiokit.training.engine.loop import Recipe, fit, update
+from audiokit.training.engine.loop import Recipe, update
 from audiokit.training.engine.options import RunOptions
 from audiokit.training.style.adversarial import discriminator_loss, gan_loss
 from audiokit.training.style.data import Crops, Track, open_tracks
+from audiokit.training.style.settings import GanSettings
 
 #: Sounds written at every validation.
 _HEARD = 4
-
-
-@dataclass(frozen=True)
-class GanSettings:
-    """Options of the recipe.
-
-    Attributes:
-        noise: numbers that a sound is drawn from.
-        width: of the hidden layers.
-        batch: spectrograms per step.
-        rate: learning rate of Adam.
-        seed: of the first weights.
-    """
-
-    noise: int = 100
-    width: int = 256
-    batch: int = 32
-    rate: float = 2e-4
-    seed: int = 0
 
 
 class Gan(Recipe):
@@ -137,11 +116,7 @@ def train_gan(inputs: Sequence[str], *, settings: GanSettings, frontend: StyleFr
     Raises:
         InputError: too little sound, or the folder holds a run that is not to be resumed.
     """
-    from audiokit.models.folder.checkpoint import pick_device
-    from audiokit.training.style.run import check_run_folder
-
-    folder = Path(run.out)
-    check_run_folder(folder, resume=run.resume)
+    folder = run.check_folder()
     tracks = [track for source in inputs for track in open_tracks(source, frontend, cache=folder / "cache")]
     per_second = frontend.transform.rate / frontend.transform.hop
     found, needed = sum(track.frames for track in tracks) / per_second, frontend.frames / per_second
@@ -150,28 +125,7 @@ def train_gan(inputs: Sequence[str], *, settings: GanSettings, frontend: StyleFr
             f"{inputs[0]}: {found:.1f} s of sound, but one spectrogram is {needed:.1f} s",
             hint="give more audio, or shorter spectrograms with --frames",
         )
-    card = {
-        "licence": run.licence or "not stated",
-        "training_data": {"source": run.source or "not stated", "minutes": round(found / 60, 1)},
-    }
-    device = pick_device(run.device)
-    values = fit(
-        Gan(tracks, frontend=frontend, settings=settings, device=device, card=card),
-        folder=folder,
-        steps=run.steps or 20_000,
-        minutes=run.minutes,
-        validate_every=run.validate_every or 500,
-        log_every=min(50, run.validate_every or 50),
-        seed=run.seed,
-        resume=run.resume,
-        average=run.average,
-        precision=run.precision,
-        quiet=run.quiet,
-    )
-    if run.json:
-        print(json.dumps({"output": run.out, **values}))
-    elif not run.quiet and os.environ.get("RANK", "0") == "0":
-        text = (
-            f"{run.out}: trained {values['step']} steps; try: audiokit generate --model {run.out} --count 8 -o drawn/"
-        )
-        print(text, file=sys.stderr)
+    card = run.card(minutes=round(found / 60, 1))
+    recipe = Gan(tracks, frontend=frontend, settings=settings, device=run.place(), card=card)
+    values = run.fit(recipe, steps=20_000, validate_every=500, log_every=min(50, run.validate_every or 50))
+    run.tell(values, then=f"audiokit generate --model {run.out} --count 8 -o drawn/")

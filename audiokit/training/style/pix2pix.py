@@ -10,7 +10,6 @@ References:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from audiokit.training.engine.loop import update
 from audiokit.training.style.adversarial import discriminator_loss, freeze, gan_loss
 from audiokit.training.style.data import PairedCrops, Track
 from audiokit.training.style.recipe import StyleRecipe
+from audiokit.training.style.settings import Pix2PixSettings
 from audiokit.training.style.style import (
     as_batch,
     copy_weights,
@@ -36,45 +36,6 @@ from audiokit.training.style.style import (
     save_model,
     write_samples,
 )
-
-
-@dataclass(frozen=True)
-class Pix2PixSettings:
-    """Options of the recipe; the defaults are the paper's, the generator's width aside.
-
-    Attributes:
-        generator: resnet or unet.
-        ngf, blocks: width and residual blocks of a resnet; width of a unet.
-        ndf, layers: width and strided layers of the discriminator.
-        norm: instance, batch or none.
-        output: tanh or residual.
-        batch: pairs per step.
-        rate: learning rate of Adam.
-        l1: weight of the distance to the true output.
-        adversarial: weight of the adversarial loss; 0 leaves the discriminator out.
-        gan: vanilla or lsgan.
-        level_db: pairs are made quieter by up to this, so that the model meets other levels.
-        eq_db: inputs pass a random smooth filter of about this strength, so that the model meets other instruments.
-        start: model that the generator starts from, None for random weights.
-        seed: of the first weights.
-    """
-
-    generator: str = "unet"
-    ngf: int = 64
-    blocks: int = 9
-    ndf: int = 64
-    layers: int = 3
-    norm: str = "batch"
-    output: str = "tanh"
-    batch: int = 1
-    rate: float = 2e-4
-    l1: float = 100.0
-    adversarial: float = 1.0
-    gan: str = "vanilla"
-    level_db: float = 0.0
-    eq_db: float = 0.0
-    start: str | None = None
-    seed: int = 0
 
 
 class Pix2Pix(StyleRecipe):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -13,16 +12,14 @@ from typing import Any
 
 from audiokit.dsp.spectrum.style import StyleFrontend
 from audiokit.errors import InputError, UsageError
-from audiokit.models.folder.checkpoint import CARD, pick_device
-from audiokit.training.engine.loop import Recipe, fit, linear_decay
+from audiokit.models.folder.checkpoint import CARD
+from audiokit.training.engine.loop import Recipe, linear_decay
 from audiokit.training.engine.options import RunOptions
-from audiokit.training.engine.run import CHECKPOINT
-from audiokit.training.style.cyclegan import REVERSE, CycleGan, CycleGanSettings
+from audiokit.training.style.cyclegan import REVERSE, CycleGan
 from audiokit.training.style.data import Track, open_tracks
 from audiokit.training.style.pix2pix import Pix2Pix, Pix2PixSettings
+from audiokit.training.style.settings import CycleGanSettings, StyleSettings
 from audiokit.training.style.travel import Travel, TravelSettings
-
-StyleSettings = CycleGanSettings | Pix2PixSettings | TravelSettings
 
 #: Epochs of the paper: half at the full learning rate, half on the way to zero.
 EPOCHS = 200
@@ -96,8 +93,7 @@ def train_style(
         InputError: too little sound, no partner, or a run is there already.
         UsageError: both steps and epochs.
     """
-    folder = Path(run.out)
-    check_run_folder(folder, resume=run.resume)
+    folder = run.check_folder()
     folders = (sides.a, sides.b, sides.held_a, sides.held_b)
     a, b, held_a, held_b = ([] if f is None else open_tracks(f, frontend, cache=folder / "cache") for f in folders)
     for side, tracks in ((sides.a, a), (sides.b, b)):
@@ -106,9 +102,7 @@ def train_style(
     if run.steps and epochs:
         raise UsageError("--steps and --epochs exclude each other", hint="give one of them")
     steps = run.steps or max(1, round(epoch * (epochs or EPOCHS)))
-    device = pick_device(run.device)
-    if device == "cuda" and "LOCAL_RANK" in os.environ:
-        device = f"cuda:{os.environ['LOCAL_RANK']}"
+    device = run.place()
     held = (held_a or a[:2], held_b or b[:2])
     card = _card(sides, a, b, frontend, run)
     recipe: Recipe
@@ -120,21 +114,10 @@ def train_style(
         if isinstance(settings, TravelSettings):
             recipe = Travel(a, b, frontend=frontend, settings=settings, **rest)
         else:
+            assert isinstance(settings, CycleGanSettings)
             recipe = CycleGan(a, b, frontend=frontend, settings=settings, **rest)
-    values = fit(
-        recipe,
-        folder=folder,
-        steps=steps,
-        minutes=run.minutes,
-        validate_every=run.validate_every or min(epoch, 2000, steps),
-        seed=run.seed,
-        resume=run.resume,
-        average=run.average,
-        precision=run.precision,
-        schedule=linear_decay(0.5),
-        quiet=run.quiet,
-    )
-    if os.environ.get("RANK", "0") == "0":
+    values = run.fit(recipe, steps=steps, validate_every=min(epoch, 2000, steps), schedule=linear_decay(0.5))
+    if run.leads:
         for card_path in (folder / CARD, folder / REVERSE / CARD):
             _note_effort(card_path, values)
         # decoded samples are large; a run that goes on decodes them again
@@ -163,20 +146,7 @@ def train_and_report(
 ) -> None:
     """Train, and print where the model is (as JSON if asked)."""
     values = train_style(sides, settings=settings, frontend=frontend, run=run, epochs=epochs)
-    if os.environ.get("RANK", "0") != "0":
-        return
-    if run.json:
-        print(json.dumps({"output": run.out, **values}))
-    elif not run.quiet:
-        print(
-            f"{run.out}: trained {values['step']} steps; try: audiokit stylize SONG --model {run.out}", file=sys.stderr
-        )
-
-
-def check_run_folder(folder: Path, *, resume: bool) -> None:
-    """Refuse, before anything is decoded, a folder that holds a run which is not to be resumed (InputError)."""
-    if not resume and (folder / CHECKPOINT).exists():
-        raise InputError(f"{folder}: holds a training run already", hint="add --resume, or train into another folder")
+    run.tell(values, then=f"audiokit stylize SONG --model {run.out}")
 
 
 def _card(
@@ -184,11 +154,7 @@ def _card(
 ) -> dict[str, Any]:
     per_minute = 60 * frontend.transform.rate / frontend.transform.hop
     amount = {"from_minutes": round(_frames(a) / per_minute, 1), "to_minutes": round(_frames(b) / per_minute, 1)}
-    return {
-        "labels": {"from": sides.a.name, "to": sides.b.name},
-        "licence": run.licence or "not stated",
-        "training_data": {"source": run.source or "not stated", **amount},
-    }
+    return {"labels": {"from": sides.a.name, "to": sides.b.name}, **run.card(**amount)}
 
 
 def _frames(tracks: Sequence[Track]) -> int:

@@ -13,7 +13,6 @@ References:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,43 +28,8 @@ from audiokit.training.engine.loop import update
 from audiokit.training.style.adversarial import freeze
 from audiokit.training.style.data import Crops, Track
 from audiokit.training.style.recipe import StyleRecipe
+from audiokit.training.style.settings import TravelSettings
 from audiokit.training.style.style import copy_weights, paired_distance, save_model, write_samples
-
-
-@dataclass(frozen=True)
-class TravelSettings:
-    """Options of the recipe.
-
-    Attributes:
-        ngf, blocks: width and residual blocks of the generator.
-        ndf: width of the critic and of the siamese network.
-        norm: inside the generator: instance, batch or none.
-        output: residual or tanh.
-        batch: crops per side and step, each of three overlapping slices.
-        rate: learning rate of Adam.
-        travel: weight of the difference between transformation vectors.
-        contrast: weight of the margin by which slices must lie apart.
-        margin: that distance.
-        identity: weight of the change to sounds that are of side b already.
-        start: model that the generator starts from, None for random weights.
-        level_db: sounds are made quieter by up to this.
-        seed: of the first weights.
-    """
-
-    ngf: int = 16
-    blocks: int = 5
-    ndf: int = 32
-    norm: str = "instance"
-    output: str = "residual"
-    batch: int = 4
-    rate: float = 4e-4
-    travel: float = 10.0
-    contrast: float = 10.0
-    margin: float = 2.0
-    identity: float = 0.5
-    start: str | None = None
-    level_db: float = 0.0
-    seed: int = 0
 
 
 class Travel(StyleRecipe):

@@ -8,6 +8,7 @@ from audiokit.errors import InputError, UsageError
 from audiokit.io.audio import write
 from audiokit.models.folder import checkpoint
 from audiokit.models.separation.separator import split
+from audiokit.training.sound.settings import SplitterRun, SplitterSettings
 from audiokit.training.sound.splitter import SplitterRecipe, mid_side, train_splitter
 from audiokit.training.sound.stem_mixes import Part, StemMixer, find_songs, read_judges, read_song
 
@@ -140,12 +141,19 @@ def test_the_command_trains_resumes_and_leaves_a_model_folder(cli, tmp_path, rng
 def test_what_is_missing_is_said(tmp_path, rng):
     save_song(tmp_path / "a", rng, ["vocals"])
     with pytest.raises(InputError, match=r"0.0 s of accompaniment found"):
-        train_splitter([str(tmp_path)], [], [], folder=str(tmp_path / "run"), settings=["rate=8000"])
+        train_splitter(
+            [str(tmp_path)],
+            [],
+            [],
+            settings=SplitterSettings(setting=["rate=8000"]),
+            run=SplitterRun(str(tmp_path / "run")),
+        )
     for arguments, message in (
-        ({"folder": None}, "no run folder"),
         ({"stems": "vocals"}, "at least two"),
         ({"parts": ["bass=x"]}, "STEM one of"),
-        ({"settings": ["bands"]}, "NAME=VALUE"),
+        ({"setting": ["bands"]}, "NAME=VALUE"),
     ):
         with pytest.raises(UsageError, match=message):
-            train_splitter(**{"songs": [], "parts": [], "judges": [], "folder": str(tmp_path / "run"), **arguments})
+            parts = arguments.pop("parts", [])
+            run = SplitterRun(str(tmp_path / "run"))
+            train_splitter([], parts, [], settings=SplitterSettings(**arguments), run=run)

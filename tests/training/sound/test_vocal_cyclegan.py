@@ -14,6 +14,7 @@ from audiokit.io.audio import read, write
 from audiokit.singing import sing
 from audiokit.singing_network import speak
 from audiokit.training.sound import vocal_cyclegan
+from audiokit.training.sound.settings import VocalRun, VocalSettings
 from audiokit.training.sound.vocal_cyclegan import (
     PRESETS,
     VocalCycleGanRecipe,
@@ -114,9 +115,8 @@ def test_training_writes_a_model_that_sings_and_speaks(folders, tmp_path, monkey
     monkeypatch.setitem(vocal_cyclegan.SIZES, "mini", _recipe_sizes)
     run = tmp_path / "run"
     values = train_vocal_cyclegan(
-        folders / "speech", folders / "vocals", folders / "band", folder=run, size="mini",
-        options={"batch": 2, "device": "cpu"}, loop={"steps": 2, "validate_every": 2, "quiet": True},
-        notes={"licence": "CC0-1.0"},
+        folders / "speech", folders / "vocals", folders / "band", settings=VocalSettings(size="mini", batch=2),
+        run=VocalRun(str(run), steps=2, validate_every=2, quiet=True, device="cpu", licence="CC0-1.0"),
     )  # fmt: skip
     assert values["step"] == 2 and np.isfinite(values["paired_db"])
     card = json.loads((run / "model.json").read_text())
@@ -150,4 +150,9 @@ def test_wrong_data_and_options_are_refused(folders, tmp_path, rng):
     with pytest.raises(InputError, match="named like"):
         load_voices(folders / "vocals", backing=tmp_path / "short", cache=tmp_path, paired=False)
     with pytest.raises(ParameterError, match="preset"):
-        train_vocal_cyclegan(folders / "speech", folders / "vocals", folder=tmp_path / "r", preset="x")
+        train_vocal_cyclegan(
+            folders / "speech",
+            folders / "vocals",
+            settings=VocalSettings(preset="x"),
+            run=VocalRun(str(tmp_path / "r")),
+        )
