@@ -18,7 +18,7 @@ _LAZY: dict[str, str] = {
     "stage": "audiokit.engine.stage:stage",
     "Option": "audiokit.engine.option:Option",
     "describe": "audiokit.describe:describe",
-    "split": "audiokit.models.separation.separator:split",
+    "split": "audiokit.stages.split:split",
     "spectro": "audiokit.stages.spectro.stage:spectro",
     "invert": "audiokit.stages.invert.stage:invert",
     "denoise": "audiokit.denoising:denoise",

@@ -19,7 +19,7 @@ GROUP = "audiokit.stages"
 
 #: Command name -> (where it is, the line that help shows: the first of its docstring).
 COMMANDS: dict[str, tuple[str, str]] = {
-    "split": ("audiokit.commands.split", "Separate a mix into stems."),
+    "split": ("audiokit.stages.split:split", "Separate a mix into stems."),
     "info": ("audiokit.commands.info", "Describe any file audiokit reads or writes, and verify it."),
     "spectro": ("audiokit.stages.spectro.stage:spectro", "Turn audio into spectrogram chunks or a picture."),
     "invert": ("audiokit.stages.invert.stage:invert", "Turn spectrogram chunks back into audio."),

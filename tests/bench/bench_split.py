@@ -77,7 +77,7 @@ def load_song(folder: Path) -> dict[str, np.ndarray]:
 
 def estimates(mix: np.ndarray, engine: str) -> dict[str, np.ndarray]:
     """Separate a mix by one method."""
-    from audiokit.models.separation.separator import split
+    from audiokit.stages.split import split
 
     if engine == "nothing":
         return {"vocals": mix, "accompaniment": mix}
@@ -176,16 +176,16 @@ def made_up_song(seconds: float) -> np.ndarray:
 
 def segments() -> list[str]:
     """Measure how far results at different segment lengths are from each other."""
-    from audiokit.models.separation.separator import split
+    from audiokit.stages.split import split
 
     mix = made_up_song(75)
     lines = ["| model | segments of | difference from segments of 60 s, dB |", "|---|---|---|"]
     with tempfile.TemporaryDirectory() as folder:
         spleeter = random_model(Path(folder))
         for name, model in (("built-in model", None), ("Spleeter, full size", spleeter)):
-            base = split(mix, RATE, model=model, segment_s=60)
+            base = split(mix, RATE, model=model, segment=60)
             for length in (12, 30):
-                other = split(mix, RATE, model=model, segment_s=length)
+                other = split(mix, RATE, model=model, segment=length)
                 worst = max(
                     10 * np.log10((np.sum((base[s] - other[s]) ** 2) + 1e-30) / np.sum(base[s] ** 2)) for s in base
                 )

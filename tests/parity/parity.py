@@ -87,7 +87,7 @@ def main() -> None:
     from audiokit.io.audio import write
     from audiokit.models.folder import checkpoint
     from audiokit.models.folder.importers import import_checkpoint
-    from audiokit.models.separation.separator import split
+    from audiokit.stages.split import split
 
     y = clip()
     write(work / "clip.wav", y, RATE, subtype="FLOAT", force=True)

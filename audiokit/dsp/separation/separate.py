@@ -237,10 +237,14 @@ def _wiener_spectra(
 
 
 class Fifo:
-    """Audio that waits for its stems: in memory at first, in a temporary file when there is much of it."""
+    """Audio that waits for its stems: in memory at first, in a temporary file when there is much of it.
+
+    Attributes:
+        length: samples that came in so far.
+    """
 
     def __init__(self, channels: int) -> None:
-        self.channels = channels
+        self.channels, self.length = channels, 0
         self._file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed in close()
         self._read = self._written = 0
 
@@ -250,6 +254,7 @@ class Fifo:
         self._file.seek(self._written)
         self._file.write(data)
         self._written += len(data)
+        self.length += y.shape[1]
 
     def pull(self, n: int) -> np.ndarray:
         """Take the oldest n samples (C, n), or fewer when there are no more."""

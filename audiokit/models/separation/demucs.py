@@ -14,7 +14,7 @@ import numpy as np
 from audiokit.dsp.separation.separate import separate_windows
 from audiokit.errors import MissingExtraError, ModelError
 from audiokit.models.folder.checkpoint import pick_device
-from audiokit.models.separation.separator import Engine
+from audiokit.models.separation.engine import Engine
 
 #: Seconds that go through the network's own windows together, and what is seen and faded on either side.
 _CORE_S, _CONTEXT_S, _FADE_S = 60, 8, 1

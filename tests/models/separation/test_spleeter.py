@@ -12,8 +12,8 @@ from audiokit.io.audio import read
 from audiokit.models.folder import checkpoint
 from audiokit.models.folder.importers import import_checkpoint
 from audiokit.models.folder.tfbundle import Bundle
-from audiokit.models.separation.separator import split
 from audiokit.models.separation.spleeter_unet import SpleeterUnet, from_variables, to_variables
+from audiokit.stages.split import split
 
 CASES = [
     "2stems__stereo_12s", "2stems__mono_2s", "2stems__gap_3s", "2stems__exact_512_frames",

@@ -13,13 +13,17 @@ import soundfile as sf
 import torch
 
 from audiokit.engine.batch import Job
+from audiokit.engine.chain import Step
+from audiokit.engine.settings import SaveOptions
+from audiokit.engine.work import Work
 from audiokit.errors import DamagedError, MissingExtraError, ModelError, ParameterError
 from audiokit.io.audio import read, write
 from audiokit.models.folder import checkpoint
 from audiokit.models.separation.band_unet import BandUnet
-from audiokit.models.separation.separator import Separation, Settings, choose_stems, split
+from audiokit.models.separation.separator import Separation
+from audiokit.models.separation.settings import Settings, choose_stems
 from audiokit.models.separation.spleeter_unet import SpleeterUnet
-from audiokit.splitting import split_file
+from audiokit.stages.split import split
 from tests.signals import noise, plucks
 
 RATE = 44_100
@@ -102,8 +106,8 @@ def test_a_delay_of_the_input_delays_the_stems(rng, banded, rate):
 def test_segments_leave_no_trace(rng, banded, spleeter, segment_s):
     y = music(rng, 5.0)
     for model in (banded, spleeter):
-        whole = split(y, RATE, model=model, segment_s=60)
-        cut = split(y, RATE, model=model, segment_s=segment_s)
+        whole = split(y, RATE, model=model, segment=60)
+        cut = split(y, RATE, model=model, segment=segment_s)
         for stem in whole:
             error = np.sum((whole[stem] - cut[stem]) ** 2)
             assert 10 * np.log10(error / np.sum(whole[stem] ** 2) + 1e-20) < -60
@@ -117,7 +121,7 @@ def test_best_averages_with_repet_where_the_card_says_so(rng, banded, tmp_path):
     model = str(tmp_path / "m")
     alone, repet = split(y, RATE, model=banded), split(y, RATE, engine="repet")
     for segment_s in (1.0, 30.0):
-        both = split(y, RATE, model=model, segment_s=segment_s)
+        both = split(y, RATE, model=model, segment=segment_s)
         np.testing.assert_allclose(both["vocals"], 0.75 * alone["vocals"] + 0.25 * repet["vocals"], atol=1e-5)
         np.testing.assert_allclose(sum(both.values()), y, atol=1e-6)
     fast = split(y, RATE, model=model, quality="fast")
@@ -192,14 +196,14 @@ def test_classical_engines_sum_to_the_mix(rng, engine):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"engine": "magic"}, "must be one of auto"),
+        ({"engine": "magic"}, "not one of auto"),
         ({"stems": ["flute"]}, "there are vocals, accompaniment"),
         ({"stems": []}, "no stem asked for"),
         ({"engine": "hpss", "model": "x"}, "not used by"),
         ({"engine": "hpss", "mwf": True}, "for trained models"),
         ({"compat": True}, "not one of Spleeter's"),
         ({"high_band": "some"}, "average, zero, mix"),
-        ({"segment_s": 0.1}, "between 1 and 600"),
+        ({"segment": 0.1}, "between 1 and 600"),
         ({"quality": "good"}, "best, fast"),
     ],
 )
@@ -216,7 +220,7 @@ def test_models_that_are_not_there(banded):
     with pytest.raises(ModelError, match="no such model"):
         split(np.zeros((2, 10), np.float32), RATE, model="nowhere")
     with pytest.raises(ParameterError, match="exclude each other"):
-        choose_stems(Settings(model=banded), "vocals", "vocals")
+        choose_stems(Settings(model=banded), ["vocals"], "vocals")
 
 
 def fake_demucs(monkeypatch):
@@ -263,9 +267,9 @@ def test_demucs_is_an_extra(monkeypatch):
 def test_written_stems_sum_to_the_mix_to_the_bit(rng, banded, tmp_path, subtype, bits):
     mix = 0.5 * music(rng, 0.5)
     write(tmp_path / "mix.wav", mix, RATE, subtype=subtype)
-    settings, parts = choose_stems(Settings(model=banded), None, None)
+    _, parts = choose_stems(Settings(model=banded), None, None)
     targets = {part: str(tmp_path / f"{part}.wav") for part in parts}
-    report = split_file(Job(str(tmp_path / "mix.wav"), "", targets), settings=settings)
+    report = Work((Step(split, {"model": banded}),), SaveOptions())(Job(str(tmp_path / "mix.wav"), "", targets))
     assert report["warnings"] == [] and report["channels"] == 2
     whole = [sf.read(tmp_path / f"{name}.wav", dtype="int32")[0] >> (32 - bits) for name in ("mix", *parts)]
     assert np.array_equal(whole[1] + whole[2], whole[0])
@@ -278,7 +282,7 @@ def test_a_damaged_input_leaves_no_stem_behind(rng, banded, tmp_path):
     sf.write(tmp_path / "bad.wav", y.T, RATE, subtype="FLOAT")
     targets = {name: str(tmp_path / "out" / f"{name}.wav") for name in ("vocals", "accompaniment")}
     with pytest.raises(DamagedError, match="NaN"):
-        split_file(Job(str(tmp_path / "bad.wav"), "", targets), settings=Settings(model=banded))
+        Work((Step(split, {"model": banded}),), SaveOptions())(Job(str(tmp_path / "bad.wav"), "", targets))
     assert not list((tmp_path / "out").glob("*"))
 
 
