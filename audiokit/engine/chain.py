@@ -8,6 +8,7 @@ form in which it leaves a pipe (`piped`), and the last stage alone decides how t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -76,8 +77,9 @@ class Step:
 
     def files(self) -> list[str]:
         """Name the files that this step reads beside what flows through it."""
-        sources = [self.options.get(option.name) for option in self.stage.options if option.is_source]
-        return [str(path) for path in (*sources, *self.others) if isinstance(path, str)]
+        named = [o.name for o in self.stage.options if o.is_source or getattr(o.about, "reads", False)]
+        paths = [self.options.get(name) for name in named]
+        return [path for path in (*paths, *self.others) if isinstance(path, str) and os.path.exists(path)]
 
 
 def _each_part(step: Step, parts: Parts, save: Mapping[str, Any] | None) -> Parts:

@@ -35,6 +35,7 @@ class Option:
         recorded: whether the option decides what the result is, so that it belongs into the recipe.
         when: option and value that must be chosen for this one to matter, such as ("engine", "optimize").
         hidden: set by the program, not by users.
+        reads: names a file that is read, and is no sound.
     """
 
     help: str
@@ -47,6 +48,7 @@ class Option:
     recorded: bool = True
     when: tuple[str, str] | None = None
     hidden: bool = False
+    reads: bool = False
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "chunk": ("audiokit.stages.chunk.stage:chunk", "Cut audio into pieces: of one length, at beats, or at silences."),
     "morph": ("audiokit.stages.morph:morph", "Blend one clip into another, at one point or along time."),
-    "augment": ("audiokit.commands.augment", "Make random, recorded variations for training."),
+    "augment": ("audiokit.stages.augment.stage:augment", "Make random, recorded variations for training."),
     "normalize": ("audiokit.stages.normalize:normalize", "Bring audio to a loudness, or only measure it."),
-    "denoise": ("audiokit.commands.denoise", "Remove noise without making anything worse."),
+    "denoise": ("audiokit.stages.denoise:denoise", "Remove noise without making anything worse."),
     "generate": (
         "audiokit.commands.generate",
         "Make instrument notes with the pitch, family and qualities you ask for.",

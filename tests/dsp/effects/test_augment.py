@@ -5,9 +5,9 @@ import random
 import numpy as np
 import pytest
 
-from audiokit.augmenting import read_recipe, recipe_names
 from audiokit.dsp.effects.augment import Draw, Effect, augment, join_segments, make_transform, repeat, seeded
 from audiokit.errors import InputError, ParameterError
+from audiokit.stages.augment.read import read_recipe, recipe_names
 from tests import signals
 
 RATE = 22_050

@@ -1,0 +1,1 @@
+"""`augment`: the declaration (stage), and recipes by name or from a file (read, recipes/)."""
