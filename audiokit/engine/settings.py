@@ -33,6 +33,7 @@ Segment = Annotated[
 ]
 Force = Annotated[bool, Option("Replace outputs that exist.", recorded=False)]
 Json = Annotated[bool, Option("Print one JSON object per input on standard output.", recorded=False)]
+Jobs = Annotated[int, Option("Local processes to use.", short="-j", min=1, recorded=False)]
 Quiet = Annotated[bool, Option("Say nothing but errors.", short="-q", recorded=False)]
 Clip = Annotated[
     Literal["rescale", "limit", "allow"],
@@ -61,7 +62,7 @@ class BatchOptions:
         bool, Option("Skip outputs newer than their input that were made with the same options.", recorded=False)
     ] = False
     dry_run: Annotated[bool, Option("Only print what would become what.", recorded=False)] = False
-    jobs: Annotated[int, Option("Local processes to use.", short="-j", min=1, recorded=False)] = 1
+    jobs: Jobs = 1
     cluster: Annotated[str | None, Option("Send the files to a Dask scheduler.", metavar="ADDRESS", recorded=False)] = (
         None
     )

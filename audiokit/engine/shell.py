@@ -164,7 +164,7 @@ def _shell_type(option: Declared) -> Any:
         return bool | None if optional else bool
     if option.repeats:
         return list[str] | None if optional else list[str]
-    if any(get_origin(kind) is tuple for kind in option.kinds):
+    if option.about.parse is None and any(get_origin(kind) is tuple for kind in option.kinds):
         return option.annotation
     if option.choices or option.is_source or option.about.parse is not None or str in option.kinds:
         return str | None if optional else str

@@ -20,7 +20,7 @@ GROUP = "audiokit.stages"
 #: Command name -> (where it is, the line that help shows: the first of its docstring).
 COMMANDS: dict[str, tuple[str, str]] = {
     "split": ("audiokit.stages.split:split", "Separate a mix into stems."),
-    "info": ("audiokit.commands.info", "Describe any file audiokit reads or writes, and verify it."),
+    "info": ("audiokit.stages.info.stage:info", "Describe any file audiokit reads or writes, and verify it."),
     "spectro": ("audiokit.stages.spectro.stage:spectro", "Turn audio into spectrogram chunks or a picture."),
     "invert": ("audiokit.stages.invert.stage:invert", "Turn spectrogram chunks back into audio."),
     "stylize": ("audiokit.stages.stylize.stage:stylize", "Transfer a style with a trained generator."),
@@ -41,9 +41,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sing": ("audiokit.commands.sing", "Turn plain speech into a sung vocal that fits a backing track."),
     "run": ("audiokit.stages.run:run", "Run a whole chain in one process; it equals the shell's pipe to the byte."),
     "train": ("audiokit.stages.train.group:train", "Train the models behind the commands."),
-    "models": ("audiokit.commands.models", "List, describe, pull, import, export and verify models."),
-    "score": ("audiokit.commands.score", "Score audio against references, or check it by itself."),
-    "page": ("audiokit.commands.page", "Build one self-contained listening page for a folder or a training run."),
+    "models": ("audiokit.stages.models.group:models", "List, describe, pull, import, export and verify models."),
+    "score": ("audiokit.stages.score.stage:score", "Score audio against references, or check it by itself."),
+    "page": ("audiokit.stages.page:page", "Build one self-contained listening page for a folder or a training run."),
 }
 
 

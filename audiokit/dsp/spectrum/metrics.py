@@ -1,7 +1,7 @@
 """How far one sound is from another, and what is wrong with a sound by itself.
 
 Everything here is our own numpy; measures that only their authors' code defines (PESQ, STOI, BSS Eval, mir_eval) are
-called in `audiokit.scoring`.
+called in `audiokit.stages.score.compare`.
 """
 
 from __future__ import annotations

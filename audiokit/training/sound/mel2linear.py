@@ -67,7 +67,7 @@ class Mel2LinearRecipe(Recipe):
         self.card = card or {}
         self.network = Mel2Linear(**self.card_settings).to(self.device)
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), settings.rate, betas=(0.9, 0.98), weight_decay=0.01
+            self.network.parameters(), settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.01
         )
         hz = torch.linspace(0, transform.rate / 2, transform.n_fft // 2 + 1)
         ear = 1 / (hz + 1000)

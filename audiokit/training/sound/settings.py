@@ -20,7 +20,7 @@ class Mel2LinearSettings:
     depth: Annotated[int, Option("Blocks of the network.", min=1)] = 5
     batch: Annotated[int, Option("Crops per step.", min=1)] = 16
     frames: Annotated[int, Option("Frames per crop.", min=8)] = 64
-    rate: Annotated[float, Option("Highest learning rate.", flag="--learning-rate", min=0)] = 2e-3
+    learning_rate: Annotated[float, Option("Highest learning rate.", min=0)] = 2e-3
     gain_db: tuple[float, float] = (-24.0, 3.0)
 
 

@@ -76,7 +76,7 @@ def test_training_learns_and_the_model_loads(tmp_path, transform, rng):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         write(tmp_path / f"{name}.wav", plucks(rng, seconds, 16_000), 16_000)
     held = load_sounds([tmp_path / "held/c.wav"], 16_000)
-    sizes = Mel2LinearSettings(width=32, depth=2, batch=4, frames=32, rate=4e-3)
+    sizes = Mel2LinearSettings(width=32, depth=2, batch=4, frames=32, learning_rate=4e-3)
     with torch.no_grad():
         y = torch.from_numpy(held[0][None].astype(np.float32) / 32768)
         before = float(Mel2LinearRecipe(held, held, transform, sizes).losses(y)[0])

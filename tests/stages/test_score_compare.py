@@ -7,8 +7,8 @@ import pytest
 
 from audiokit.errors import ParameterError
 from audiokit.io.audio import read
-from audiokit.measures import bss_eval
-from audiokit.scoring import score
+from audiokit.stages.score.compare import score
+from audiokit.stages.score.measures import bss_eval
 from tests.signals import noise, plucks, sine, talk
 
 

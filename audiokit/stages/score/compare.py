@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from audiokit.engine.sound import checked
 from audiokit.errors import InputError, ParameterError
 
 if TYPE_CHECKING:
@@ -58,9 +59,11 @@ def score(
     """
     import numpy as np
 
-    from audiokit.measures import CHECKS, PAIRED, Pair
+    from audiokit.stages.score.measures import CHECKS, PAIRED, Pair
 
     names = check_metrics(metrics, reference is not None)
+    estimate = checked(estimate, rate)
+    reference = None if reference is None else checked(reference, rate)
     if reference is None:
         return finite({k: v for name in names for k, v in CHECKS[name](estimate, rate).items()})
     if reference.shape[0] != estimate.shape[0]:

@@ -6,8 +6,9 @@ import torch
 from safetensors.torch import load_file
 
 from audiokit.errors import BatchError, DamagedError, InputError, ModelError, UsageError
-from audiokit.models.folder import catalogue, checkpoint
+from audiokit.models.folder import checkpoint
 from audiokit.models.separation.band_unet import BandUnet
+from audiokit.stages.models import catalogue
 
 
 @pytest.fixture

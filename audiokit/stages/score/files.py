@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from audiokit.engine.batch import Job, expand, survey
 from audiokit.errors import BatchError, InputError, ParameterError, UsageError
-from audiokit.scoring import check_metrics, finite, score
+from audiokit.stages.score.compare import check_metrics, finite, score
 
 if TYPE_CHECKING:
     from audiokit.engine.options import BatchOptions
@@ -116,7 +116,7 @@ def _score_stems(
     import numpy as np
 
     from audiokit.io.audio import info, read
-    from audiokit.measures import bss_eval
+    from audiokit.stages.score.measures import bss_eval
 
     if not references:
         raise UsageError("--stems compares with references", hint="add --ref FOLDER")

@@ -1,4 +1,4 @@
-"""The measures of `audiokit.scoring` by name: ours from `audiokit.dsp.spectrum.metrics`, others from their libraries.
+"""The measures by name: ours from `audiokit.dsp.spectrum.metrics`, others from their libraries.
 
 Each takes a `Pair` and returns values by name, nan where the measure is undefined.
 """
@@ -192,7 +192,7 @@ def _mono(y: np.ndarray, rate: int, target: int) -> np.ndarray:
 
     mono = y.mean(axis=0, dtype=np.float32)
     if rate == target:
-        return mono
+        return mono  # type: ignore[no-any-return]
     import soxr
 
     return np.asarray(soxr.resample(mono, rate, target, quality="HQ"))

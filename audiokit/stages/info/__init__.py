@@ -1,0 +1,1 @@
+"""`info`: the declaration (stage), and what is known of each kind of file (describe)."""

@@ -1,0 +1,1 @@
+"""`models`: the table of its commands (group), their declarations (commands), what they do (catalogue)."""

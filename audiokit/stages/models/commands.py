@@ -1,0 +1,117 @@
+"""The commands of `models`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from audiokit.engine.command import command
+from audiokit.engine.option import Argument, Option
+from audiokit.engine.settings import Force, Json, Quiet
+
+Name = Annotated[str, Argument("A model by name or folder.", "NAME|FOLDER")]
+
+
+@command(name="list")
+def list_models(*, json: Json = False) -> None:
+    """Show the models that are here and those that can be pulled.
+
+    Examples:
+        audiokit models list
+    """
+    from audiokit.stages.models.catalogue import print_list
+
+    print_list(as_json=json)
+
+
+@command()
+def info(model: Name, *, json: Json = False) -> None:
+    """Describe one model: what it does, what it was trained on, how good it is.
+
+    Examples:
+        audiokit models info splitter-2stems
+    """
+    from audiokit.stages.models.catalogue import print_card
+
+    print_card(model, as_json=json)
+
+
+@command()
+def verify(
+    models: Annotated[list[str] | None, Argument("All of them by default.", "[NAME|FOLDER]...")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Load models and check that their weights are whole, fit, and are finite.
+
+    Examples:
+        audiokit models verify
+        audiokit models verify runs/splitter
+    """
+    from audiokit.stages.models.catalogue import verify_models
+
+    verify_models(models or [], as_json=json)
+
+
+@command()
+def pull(
+    names: Annotated[list[str], Argument("See 'audiokit models list'.", "NAME...")],
+    *,
+    archive: Annotated[
+        str | None, Option("An archive fetched elsewhere, instead of downloading.", flag="--from", metavar="FILE")
+    ] = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fetch official models: resumable, checked against their known sums, cached.
+
+    Examples:
+        audiokit models pull spleeter-2stems
+        audiokit models pull spleeter-4stems --from 4stems.tar.gz
+    """
+    from audiokit.stages.models.catalogue import pull_models
+
+    pull_models(names, archive=archive, force=force, quiet=quiet)
+
+
+@command(name="import")
+def import_model(
+    kind: Annotated[str, Argument("Whose checkpoint it is; 'list' shows all kinds.", "KIND")],
+    source: Annotated[str | None, Argument("Checkpoint file or folder.", "SOURCE")] = None,
+    *,
+    out: Annotated[str | None, Option("Model folder to write.", short="-o", metavar="FOLDER")] = None,
+    setting: Annotated[
+        list[str] | None,
+        Option("What the checkpoint does not say; repeatable.", flag="--set", metavar="NAME=VALUE"),
+    ] = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Convert an official checkpoint into a model folder, unchanged.
+
+    Examples:
+        audiokit models import list
+        audiokit models import spleeter pretrained_models/2stems -o models/spleeter
+        audiokit models import spleeter pretrained_models/2stems -o models/spleeter-16k --set bins=1536
+    """
+    from audiokit.stages.models.catalogue import import_model as convert
+
+    convert(kind, source, out, settings=setting or [], force=force, quiet=quiet)
+
+
+@command()
+def export(
+    model: Name,
+    *,
+    out: Annotated[str, Option("A .safetensors or .pt file of weights, or a folder.", short="-o", metavar="PATH")],
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a model elsewhere: its weights as one file for other programs, or the whole folder.
+
+    Examples:
+        audiokit models export splitter-2stems -o weights.safetensors
+        audiokit models export splitter-2stems -o my-splitter/
+    """
+    from audiokit.stages.models.catalogue import export_model
+
+    export_model(model, out, force=force, quiet=quiet)

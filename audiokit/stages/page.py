@@ -1,0 +1,43 @@
+"""`page`: one self-contained listening page for a folder or a training run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from audiokit.engine.command import command
+from audiokit.engine.option import Argument, Option
+from audiokit.engine.settings import Force, Quiet
+
+
+@command()
+def page(
+    folder: Annotated[str, Argument("Folder of audio, pictures, scores and metrics.", "FOLDER")],
+    *,
+    out: Annotated[str | None, Option("Default: index.html in the folder.", short="-o", metavar="PAGE.html")] = None,
+    title: Annotated[str | None, Option("Heading (default: the folder's name).")] = None,
+    embed: Annotated[Literal["auto", "flac", "mp3", "link"], Option("How audio travels inside the page.")] = "auto",
+    limit: Annotated[int, Option("Show at most so many audio files.", min=1)] = 200,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build one self-contained listening page for a folder or a training run.
+
+    It holds players, pictures, recipes, scores and training curves, and needs no network and no server. Switching
+    between tracks keeps the position, so that two versions of a sound can be compared at the same moment.
+
+    Examples:
+        audiokit page results/
+        audiokit page runs/style -o style.html --title "Piano to strings"
+    """
+    from audiokit.io.files import atomic_file
+    from audiokit.listen.collect import collect
+    from audiokit.listen.render import render
+
+    target = Path(out) if out else Path(folder) / "index.html"
+    html = render(collect(Path(folder), embed=embed, title=title, limit=limit))
+    with atomic_file(target, force=force) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+    if not quiet:
+        print(f"{folder} -> {target}", file=sys.stderr)
