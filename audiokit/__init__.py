@@ -33,7 +33,7 @@ _LAZY: dict[str, str] = {
     "generate": "audiokit.generation:generate",
     "open_chunks": "audiokit.io.chunkset:open_chunks",
     "create_chunks": "audiokit.io.chunkset:create_chunks",
-    "align_beats": "audiokit.dsp.rhythm.warp:align_beats",
+    "align_beats": "audiokit.stages.align_beats.stage:align_beats",
     "augment": "audiokit.stages.augment.stage:augment",
     "chunk": "audiokit.stages.chunk.stage:chunk",
     "track_beats": "audiokit.dsp.rhythm.beats:track_beats",

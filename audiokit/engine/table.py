@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "invert": ("audiokit.stages.invert.stage:invert", "Turn spectrogram chunks back into audio."),
     "stylize": ("audiokit.stages.stylize.stage:stylize", "Transfer a style with a trained generator."),
     "align-beats": (
-        "audiokit.commands.align_beats",
+        "audiokit.stages.align_beats.stage:align_beats",
         "Warp a track onto the beats of another, or onto a tempo; or find its beats.",
     ),
     "chunk": ("audiokit.stages.chunk.stage:chunk", "Cut audio into pieces: of one length, at beats, or at silences."),

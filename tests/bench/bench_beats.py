@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from audiokit.dsp.rhythm.beats import track_beats
-from audiokit.dsp.rhythm.warp import TimeMap, align_beats, warp
+from audiokit.dsp.rhythm.beats import Beats, track_beats
+from audiokit.dsp.rhythm.warp import TimeMap, at_level, map_beats, resolve_level, steady_grid, warp
 from audiokit.io import audio
 from tests.drums import STYLES, Pattern, pattern, random_pattern
 
@@ -30,6 +30,18 @@ LOOPS = {
 SONGS = {"francium": 128, "potassium": 90, "sodium": 140, "rubidium": 132}
 #: The patterns of the table: every style of a drum kit at tempi across the range.
 PLAIN = ("rock", "rock2", "quarter", "funk", "floor", "house", "break", "motown", "swing", "waltz", "clicks")
+
+
+def align_beats(y: np.ndarray, rate: int, *, to: Beats | float, beats: Beats | None = None) -> np.ndarray:
+    """Warp a track so that its beats fall on other beats, downbeat on downbeat."""
+    found = track_beats(y, rate) if beats is None else beats
+    wanted_bpm = to.tempo_bpm if isinstance(to, Beats) else float(to)
+    level = resolve_level(found.tempo_bpm or wanted_bpm, wanted_bpm)
+    source = found if level == 1 else track_beats(y, rate, bpm=found.tempo_bpm * level)
+    if level != 1 and (beats is not None or abs(source.tempo_bpm / (found.tempo_bpm * level) - 1) > 0.05):
+        source = at_level(found, level)
+    time_map = map_beats(source, to if isinstance(to, Beats) else steady_grid(wanted_bpm, source))
+    return warp(y, rate, time_map, length=max(1, round(float(time_map.to_target(y.shape[1] / rate)) * rate)))
 
 
 def grid_patterns() -> Iterator[tuple[str, Pattern]]:

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from audiokit.aligning import AlignOptions, Reference, make_plan
 from audiokit.dsp.loudness.loudness import measure
 from audiokit.dsp.rhythm.beats import track_beats
 from audiokit.dsp.rhythm.warp import warp
 from audiokit.io import audio
+from audiokit.stages.align_beats.plan import Alignment, Reference, make_plan
 
 EXAMPLE = Path(__file__).parents[2] / "examples/mashup"
 
@@ -45,7 +45,7 @@ def main() -> None:
         a, about = audio.read(voice)
         b, rate = audio.read(band)[0], audio.info(band).rate
         reference = track_beats(b, rate)
-        options = AlignOptions(to=str(band))
+        options = Alignment()
         plan = make_plan(a, about.rate, a.shape[1] / about.rate, options, Reference(reference, rate, b.shape[1] / rate))
         if about.rate != rate:
             a = audio.read(voice, rate=rate)[0]

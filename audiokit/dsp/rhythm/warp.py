@@ -307,38 +307,6 @@ def warp(y: np.ndarray, rate: int, time_map: TimeMap, *, length: int, semitones:
     return _play(y, rate, plan_stretches(time_map, rate, length), semitones, place=True)[0]
 
 
-def align_beats(y: np.ndarray, rate: int, *, to: Beats | float, beats: Beats | None = None) -> np.ndarray:
-    """Warp a track so that its beats fall on other beats, downbeat on downbeat, pitch kept.
-
-    Args:
-        y: audio (C, T), float32.
-        rate: sample rate in Hz.
-        to: beats to reach, or a tempo in beats per minute.
-        beats: the track's beats; found unless given.
-
-    Returns:
-        Audio (C, T'), float32, to the end of the track.
-
-    Raises:
-        ParameterError: there are fewer than two beats, or the tempo would change more than 2.5 times.
-
-    >>> clicks = np.zeros((1, 10 * 8000), np.float32)
-    >>> clicks[0, 2000::4000] = 0.9
-    >>> align_beats(clicks, 8000, to=100.0).shape
-    (1, 96000)
-    """
-    from audiokit.dsp.rhythm.beats import track_beats
-
-    found = track_beats(y, rate) if beats is None else beats
-    wanted_bpm = to.tempo_bpm if isinstance(to, Beats) else float(to)
-    level = resolve_level(found.tempo_bpm or wanted_bpm, wanted_bpm)
-    source = found if level == 1 else track_beats(y, rate, bpm=found.tempo_bpm * level)
-    if level != 1 and (beats is not None or abs(source.tempo_bpm / (found.tempo_bpm * level) - 1) > 0.05):
-        source = at_level(found, level)
-    time_map = map_beats(source, to if isinstance(to, Beats) else steady_grid(wanted_bpm, source))
-    return warp(y, rate, time_map, length=max(1, round(float(time_map.to_target(y.shape[1] / rate)) * rate)))
-
-
 def _play(
     y: np.ndarray, rate: int, plan: Sequence[Stretch], semitones: float, *, place: bool
 ) -> tuple[np.ndarray, list[Stretch]]:

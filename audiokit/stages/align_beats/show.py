@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from audiokit.dsp.rhythm.beats import Beats
+from audiokit.dsp.rhythm.onsets import onset_curves
+from audiokit.dsp.rhythm.warp import TimeMap, warp
+from audiokit.engine.batch import expand
+from audiokit.engine.sound import Sound
 from audiokit.errors import UsageError
+from audiokit.io.audio import write
+from audiokit.io.beats import write_beat_list
+from audiokit.io.files import atomic_file
+from audiokit.io.image import save_figure
+from audiokit.stages.align_beats.plan import Alignment, Plan
+from audiokit.stages.align_beats.trackers import find_beats
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from audiokit.aligning import AlignOptions, Plan
-    from audiokit.dsp.rhythm.beats import Beats
+Array = NDArray[np.float32]
+Panel = tuple[str, Array, int, NDArray[np.float64]]
+#: Writes one file, given a temporary path.
+Files = dict[str, Callable[[Path], object]]
 
 
 @dataclass(frozen=True)
@@ -40,48 +54,47 @@ def stem_of(source: str) -> str:
     return "stdin" if source == "-" else Path(source).stem
 
 
-def write_extras(
-    extras: Extras,
-    plan: Plan,
-    y: np.ndarray,
-    rate: int,
-    result: np.ndarray,
-    options: AlignOptions,
-    *,
-    stem: str,
-    force: bool,
-) -> None:
-    """Write the beat list, the click track, the picture and the moved reference that were asked for."""
-    from audiokit.io.audio import read, write
-    from audiokit.io.beats import write_beat_list
+@dataclass(frozen=True)
+class Aligned:
+    """A track before and after, and the reference, as far as they are shown."""
 
-    length_s = result.shape[1] / plan.rate
-    heard = result_beats(plan, length_s)
+    plan: Plan
+    before: Array
+    rate: int
+    after: Array
+    reference: Sound | None = None
+
+
+def files_of(extras: Extras, shown: Aligned, *, stem: str) -> Files:
+    """The files that were asked for: path -> what writes it."""
+    plan, files = shown.plan, Files()
+    heard = result_beats(plan, shown.after.shape[1] / plan.rate)
     if extras.beats_out:
         more = {"track": as_json(plan.track), "target": as_json(plan.target), "report": plan.report}
-        path = placed(extras.beats_out, stem, ".txt")
-        write_beat_list(path, heard.times_s.tolist(), heard.positions.tolist(), more=more, force=force)
+        files[placed(extras.beats_out, stem, ".txt")] = lambda path: _write_list(path, heard, more)
     if extras.click:
-        clicks = click_track(heard, plan.rate, result.shape[1])
-        write(placed(extras.click, stem, ".wav"), clicks, plan.rate, force=force)
-    panels = [("track, before", y, rate, plan.track.times_s)]
-    if options.to and (extras.reference_out or extras.picture):
-        reference, about = read(options.to)
-        reference = _moved_reference(reference, about.rate, plan.scale)
-        panels.append(("reference", reference, about.rate, plan.target.times_s))
+        clicks = click_track(heard, plan.rate, shown.after.shape[1])
+        files[placed(extras.click, stem, ".wav")] = lambda path: write(path, clicks, plan.rate, force=True)
+    panels: list[Panel] = [("track, before", shown.before, shown.rate, plan.track.times_s)]
+    reference = shown.reference
+    if reference is not None and (extras.reference_out or extras.picture):
+        y = moved_reference(reference.samples, reference.rate, plan.scale)
+        panels.append(("reference", y, reference.rate, plan.target.times_s))
         if extras.reference_out:
-            write(extras.reference_out, reference, about.rate, like=about, force=force)
+            moved = reference.derive(lambda: iter([y]), length=y.shape[1])
+            files[extras.reference_out] = lambda path: moved.save(path, force=True)
     if extras.picture:
-        panels.append(("track, after", result, plan.rate, heard.times_s))
-        save_grids(placed(extras.picture, stem, ".png"), panels, force=force)
+        panels.append(("track, after", shown.after, plan.rate, heard.times_s))
+        files[placed(extras.picture, stem, ".png")] = lambda path: save_grids(path, panels)
+    return files
 
 
-def _moved_reference(y: np.ndarray, rate: int, scale: float) -> np.ndarray:
+def _write_list(path: Path, beats: Beats, more: dict[str, Any]) -> None:
+    write_beat_list(str(path), beats.times_s.tolist(), beats.positions.tolist(), more=more, force=True)
+
+
+def moved_reference(y: Array, rate: int, scale: float) -> Array:
     """The reference at the mean tempo."""
-    import numpy as np
-
-    from audiokit.dsp.rhythm.warp import TimeMap, warp
-
     if scale == 1:
         return y
     time_map = TimeMap(np.array([0.0, 1.0]), np.array([0.0, scale]))
@@ -101,8 +114,6 @@ def placed(path: str, stem: str, suffix: str) -> str:
 
 def result_beats(plan: Plan, length_s: float) -> Beats:
     """The beats of the track where they are heard in the result."""
-    import numpy as np
-
     times = plan.time_map.to_target(plan.track.times_s)
     kept = np.flatnonzero((times >= -1e-6) & (times < length_s))
     if not len(kept):
@@ -120,10 +131,8 @@ def as_json(beats: Beats) -> dict[str, Any]:
     return values
 
 
-def click_track(beats: Beats, rate: int, length: int) -> np.ndarray:
+def click_track(beats: Beats, rate: int, length: int) -> Array:
     """Make clicks (1, length) at beats, higher on downbeats."""
-    import numpy as np
-
     out = np.zeros((1, length), np.float32)
     t = np.arange(round(0.03 * rate)) / rate
     for time, position in zip(beats.times_s, beats.positions, strict=True):
@@ -135,14 +144,10 @@ def click_track(beats: Beats, rate: int, length: int) -> np.ndarray:
     return out
 
 
-def save_grids(path: str, panels: Sequence[tuple[str, np.ndarray, int, np.ndarray]], *, force: bool) -> None:
+def save_grids(path: Path, panels: Sequence[tuple[str, Array, int, NDArray[np.float64]]]) -> None:
     """Draw how strongly sounds begin over the first 20 s of each track, and its beats as lines."""
-    import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-
-    from audiokit.dsp.rhythm.onsets import onset_curves
-    from audiokit.io.image import save_figure
 
     figure = Figure(figsize=(11, 1.0 + 1.7 * len(panels)), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
@@ -154,36 +159,23 @@ def save_grids(path: str, panels: Sequence[tuple[str, np.ndarray, int, np.ndarra
         one.vlines(times[times < 20], 0, 1, colors="tab:red", linewidth=0.8)
         one.set(ylabel=name, ylim=(0, 1), yticks=[], xlim=(0, 20))
     axes[-1].set_xlabel("time (s); lines are beats, the shape is how strongly sounds begin")
-    save_figure(figure, path, force=force)
+    save_figure(figure, path, force=True)
 
 
-def print_beats(inputs: Sequence[str], options: AlignOptions, extras: Extras, *, json: bool, force: bool) -> None:
+def print_beats(inputs: Sequence[str], how: Alignment, extras: Extras, *, as_objects: bool, force: bool) -> None:
     """Only find beats: print them (text or JSON), or write what was asked for."""
-    import json as json_module
-
-    from audiokit.aligning import find_beats
-    from audiokit.engine.batch import expand
-    from audiokit.io.audio import read, write
-    from audiokit.io.beats import write_beat_list
-
     sources = expand(inputs)
     check_extras(extras, len(sources))
     for source, _ in sources:
-        y, about = read(source)
-        beats = find_beats(y, about.rate, options, bpm=options.track_bpm)
-        stem, facts = stem_of(source), as_json(beats)
-        if extras.beats_out:
-            path = placed(extras.beats_out, stem, ".txt")
-            write_beat_list(path, beats.times_s.tolist(), beats.positions.tolist(), more=facts, force=force)
-        if extras.click:
-            write(
-                placed(extras.click, stem, ".wav"), click_track(beats, about.rate, y.shape[1]), about.rate, force=force
-            )
-        if extras.picture:
-            panels = [(stem[:20], y, about.rate, beats.times_s)]
-            save_grids(placed(extras.picture, stem, ".png"), panels, force=force)
-        if json:
-            print(json_module.dumps({"input": source, **facts}))
+        sound = Sound.open(source)
+        y = sound.samples
+        beats = find_beats(y, sound.rate, tracker=how.tracker, device=how.device, bpm=how.track_bpm)
+        facts = as_json(beats)
+        for target, writes in _files_of_beats(extras, beats, y, sound, facts).items():
+            with atomic_file(target, force=force) as temporary:
+                writes(temporary)
+        if as_objects:
+            print(json.dumps({"input": source, **facts}))
         elif not extras.beats_out:
             if len(sources) > 1:
                 print(f"# {source}")
@@ -193,3 +185,16 @@ def print_beats(inputs: Sequence[str], options: AlignOptions, extras: Extras, *,
             f"{source}: {beats.tempo_bpm:.2f} BPM, {len(beats.times_s)} beats, confidence {beats.confidence:.2f}",
             file=sys.stderr,
         )
+
+
+def _files_of_beats(extras: Extras, beats: Beats, y: Array, sound: Sound, facts: dict[str, Any]) -> Files:
+    stem, files = stem_of(sound.name), Files()
+    if extras.beats_out:
+        files[placed(extras.beats_out, stem, ".txt")] = lambda path: _write_list(path, beats, facts)
+    if extras.click:
+        clicks = click_track(beats, sound.rate, y.shape[1])
+        files[placed(extras.click, stem, ".wav")] = lambda path: write(path, clicks, sound.rate, force=True)
+    if extras.picture:
+        panels: list[Panel] = [(stem[:20], y, sound.rate, beats.times_s)]
+        files[placed(extras.picture, stem, ".png")] = lambda path: save_grids(path, panels)
+    return files

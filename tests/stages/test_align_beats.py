@@ -7,11 +7,11 @@ import types
 import numpy as np
 import pytest
 
-from audiokit.aligning import AlignOptions, find_beats
 from audiokit.dsp.rhythm.beats import track_beats
 from audiokit.dsp.rhythm.key import Key, estimate_key
 from audiokit.errors import ModelError
 from audiokit.io import audio
+from audiokit.stages.align_beats.trackers import find_beats
 from tests.drums import pattern
 
 RATE = 22_050
@@ -108,9 +108,9 @@ def test_a_big_change_is_warned_about(cli, songs):
     [
         (["--to", "x.wav", "--bpm", "100", "-o", "y.wav"], 2, "choose one"),
         (["-o", "y.wav"], 2, "nothing to align to"),
-        (["--bpm", "5", "-o", "y.wav"], 2, "within 20 to 400"),
+        (["--bpm", "5", "-o", "y.wav"], 2, "range 20<=x<=400"),
         (["--bpm", "100", "--tempo", "mean", "-o", "y.wav"], 2, "need --to"),
-        (["--bpm", "100", "--fit", "some", "-o", "y.wav"], 2, "must be trim or all"),
+        (["--bpm", "100", "--fit", "some", "-o", "y.wav"], 2, "not one of trim, all"),
         (["--to", "nowhere.wav", "-o", "y.wav"], 3, "nowhere.wav"),
         (["--beats", "nowhere.txt", "-o", "y.wav"], 3, "nowhere.txt: no such file"),
         (["--beats", "bad.txt", "-o", "y.wav"], 4, "line 2 is no beat"),
@@ -150,7 +150,7 @@ def test_beats_of_beat_this_are_moved_to_the_attacks(monkeypatch, songs):
     made = songs[1]["a"]
     coarse = np.round(made.beats_s / 0.02) * 0.02
     beat_this(monkeypatch, beats=coarse, downbeats=coarse[1::4])
-    beats = find_beats(made.y, RATE, AlignOptions(tracker="beat-this"))
+    beats = find_beats(made.y, RATE, tracker="beat-this")
     assert np.abs(beats.times_s - made.beats_s).max() < 0.004 < np.abs(coarse - made.beats_s).max()
     assert beats.downbeats[0] == 1 and beats.beats_per_bar == 4 and beats.confidence > 0.4
 
@@ -158,15 +158,15 @@ def test_beats_of_beat_this_are_moved_to_the_attacks(monkeypatch, songs):
 @pytest.mark.parametrize("beats", [[], [0.5], [0.5, 1.0]])
 def test_beat_this_may_find_next_to_nothing(monkeypatch, songs, beats):
     beat_this(monkeypatch, beats=beats)
-    found = find_beats(songs[1]["a"].y, RATE, AlignOptions(tracker="beat-this"))
+    found = find_beats(songs[1]["a"].y, RATE, tracker="beat-this")
     assert found.times_s.tolist() == beats and found.confidence == 0
-    assert len(find_beats(np.zeros((1, 100), np.float32), RATE, AlignOptions(tracker="beat-this")).times_s) == 0
+    assert len(find_beats(np.zeros((1, 100), np.float32), RATE, tracker="beat-this").times_s) == 0
 
 
 def test_weights_of_beat_this_that_cannot_be_had(monkeypatch, songs):
     beat_this(monkeypatch, problem=ValueError("Could not load the checkpoint given the provided name", "final0"))
     with pytest.raises(ModelError, match="weights of beat_this"):
-        find_beats(songs[1]["a"].y, RATE, AlignOptions(tracker="beat-this"))
+        find_beats(songs[1]["a"].y, RATE, tracker="beat-this")
 
 
 def test_without_a_beat_it_says_so(cli, tmp_path):
@@ -197,3 +197,14 @@ def test_the_key_of_the_reference(cli, songs, tmp_path):
     done = cli("align-beats", "a.wav", "--to", "g.wav", "--key", "match", "-o", "out.wav", "--json")
     assert json.loads(done.stdout)["semitones"] == 2
     assert estimate_key(audio.read(tmp_path / "out.wav")[0], RATE).shift_to(Key(11, "major", 1.0)) == 0
+
+
+def test_librosa_is_a_choice(cli, tmp_path):
+    made = pattern("rock", 120, 3, seconds=12)
+    audio.write(tmp_path / "drums.wav", made.y, made.rate)
+    found = json.loads(cli("align-beats", "drums.wav", "--tracker", "librosa", "--json").stdout)
+    steps = np.diff(found["times_s"])
+    assert found["tempo_bpm"] == pytest.approx(120, abs=3) and steps.std() < 0.05
+    assert np.abs(np.subtract.outer(made.beats_s, found["times_s"])).min(axis=1)[1:-1].max() < 0.08
+    done = cli("align-beats", "drums.wav", "--tracker", "librosa", "--bpm", "100", "-o", "slow.wav", "--json")
+    assert json.loads(done.stdout)["target_bpm"] == pytest.approx(100, abs=0.5)
