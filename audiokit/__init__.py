@@ -23,7 +23,7 @@ _LAZY: dict[str, str] = {
     "invert": "audiokit.stages.invert.stage:invert",
     "denoise": "audiokit.stages.denoise:denoise",
     "stylize": "audiokit.stages.stylize.stage:stylize",
-    "sing": "audiokit.singing:sing",
+    "sing": "audiokit.stages.sing.stage:sing",
     "normalize": "audiokit.stages.normalize:normalize",
     "measure": "audiokit.dsp.loudness.loudness:measure",
     "mix": "audiokit.stages.mix:mix",

@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Make instrument notes with the pitch, family and qualities you ask for.",
     ),
     "mix": ("audiokit.stages.mix:mix", "Sum tracks with gains and without clipping."),
-    "sing": ("audiokit.commands.sing", "Turn plain speech into a sung vocal that fits a backing track."),
+    "sing": ("audiokit.stages.sing.stage:sing", "Turn plain speech into a sung vocal that fits a backing track."),
     "run": ("audiokit.stages.run:run", "Run a whole chain in one process; it equals the shell's pipe to the byte."),
     "train": ("audiokit.stages.train.group:train", "Train the models behind the commands."),
     "models": ("audiokit.stages.models.group:models", "List, describe, pull, import, export and verify models."),

@@ -24,7 +24,7 @@ from audiokit.dsp.voice.singing import HOP_S, Expression, draw_pitch, map_time, 
 from audiokit.dsp.voice.syllables import find_syllables
 from audiokit.dsp.voice.world import Voice, analyse_voice
 from audiokit.io.audio import read
-from audiokit.singing import sing
+from tests.sung import sing
 
 RATE = 22_050
 #: Seconds of each backing, and at most so many of each speaker.

@@ -11,8 +11,8 @@ import torch
 from audiokit.dsp.voice.vocal_mel import HOP, RATE, SILENCE_DB, from_mel, level_gain, to_mel
 from audiokit.errors import InputError, ParameterError
 from audiokit.io.audio import read, write
-from audiokit.singing import sing
-from audiokit.singing_network import speak
+from audiokit.stages.sing import stage
+from audiokit.stages.sing.network import speak
 from audiokit.training.sound import vocal_cyclegan
 from audiokit.training.sound.settings import VocalRun, VocalSettings
 from audiokit.training.sound.vocal_cyclegan import (
@@ -24,6 +24,7 @@ from audiokit.training.sound.vocal_cyclegan import (
     train_vocal_cyclegan,
 )
 from tests.signals import noise, plucks, talk
+from tests.sung import sing
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,9 @@ def test_training_writes_a_model_that_sings_and_speaks(folders, tmp_path, monkey
     cli("sing", "voice.wav", "--reverse", "--model", "run", "-o", "said.wav")
     said, info = read(tmp_path / "said.wav")
     assert said.shape == speech.shape and info.rate == 22_050
-    np.testing.assert_allclose(said, speak(speech, 22_050, model=str(run)), atol=2e-4)
+    np.testing.assert_allclose(
+        said, speak(speech, 22_050, stage.singing(stage.sing.bind({"reverse": True, "model": str(run)}))), atol=2e-4
+    )
 
 
 def test_study_of_the_published_weights_is_kept():

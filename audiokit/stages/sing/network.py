@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from audiokit.singing import SingOptions, Sung, one_voice, resample
+from audiokit.stages.sing.levels import Sung, one_voice, resample
+from audiokit.stages.sing.settings import Singing
 
 #: The model that is used unless another is named.
 DEFAULT_MODEL = "sing-gan"
 
 
-def _load(how: SingOptions) -> Any:
+def _load(how: Singing) -> Any:
     import torch
 
     from audiokit.models.folder.checkpoint import load, pick_device
@@ -24,12 +25,12 @@ def _load(how: SingOptions) -> Any:
     def apply(direction: str, *mels: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             inputs = [torch.from_numpy(np.ascontiguousarray(m[None], np.float32)).to(device) for m in mels]
-            return getattr(model, direction)(*inputs)[0].cpu().numpy()
+            return getattr(model, direction)(*inputs)[0].cpu().numpy()  # type: ignore[no-any-return]
 
     return apply, card
 
 
-def sing_with_network(speech: np.ndarray, rate: int, backing: np.ndarray, backing_rate: int, how: SingOptions) -> Sung:
+def sing_with_network(speech: np.ndarray, rate: int, backing: np.ndarray, backing_rate: int, how: Singing) -> Sung:
     """The published way: mel columns of speech and backing in, mel columns of a vocal out, phase found anew."""
     from audiokit.dsp.voice.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
 
@@ -58,7 +59,7 @@ def sing_with_network(speech: np.ndarray, rate: int, backing: np.ndarray, backin
     return Sung(resample(y[None], RATE, backing_rate, total), backing_rate, backing, None, warnings)
 
 
-def refine(sung: Sung, how: SingOptions) -> Sung:
+def refine(sung: Sung, how: Singing) -> Sung:
     """Let the network correct the spectrum of what the default engine sang; pitch and phase are kept."""
     from audiokit.dsp.voice.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
 
@@ -79,23 +80,22 @@ def _gate(x: np.ndarray, rate: int) -> np.ndarray:
     blocks = np.abs(np.pad(x, (0, -len(x) % size))).reshape(-1, size).max(axis=1)
     open_ = np.convolve(blocks > 1e-4 * max(blocks.max(), 1e-9), np.ones(5), "same") > 0
     smooth = np.convolve(open_, np.ones(3) / 3, "same")
-    return np.interp(np.arange(len(x)), (np.arange(len(blocks)) + 0.5) * size, smooth).astype(np.float32)
+    return np.interp(np.arange(len(x)), (np.arange(len(blocks)) + 0.5) * size, smooth).astype(np.float32)  # type: ignore[no-any-return]
 
 
-def speak(vocal: np.ndarray, rate: int, **options: Any) -> np.ndarray:
+def speak(vocal: np.ndarray, rate: int, how: Singing) -> np.ndarray:
     """Turn singing into speech with the VocalCycleGAN's other generator.
 
     Args:
         vocal: audio (C, T), float32.
         rate: its sample rate in Hz.
-        **options: model, device, quality and seed of SingOptions.
+        how: model, device, quality and seed.
 
     Returns:
         Audio (1, T), float32, at the same rate.
     """
     from audiokit.dsp.voice.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
 
-    how = SingOptions(**options)
     apply, _ = _load(how)
     x = resample(np.atleast_2d(vocal).mean(axis=0, keepdims=True, dtype=np.float32), rate, RATE, None)[0]
     gain = np.float32(level_gain(x))

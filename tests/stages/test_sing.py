@@ -15,8 +15,10 @@ from audiokit.errors import DamagedError, InputError, ParameterError
 from audiokit.io.audio import read, write
 from audiokit.io.midi import Note, Score, read_midi, write_midi
 from audiokit.io.plan import read_plan, write_plan
-from audiokit.singing import SingOptions, read_range, sing
+from audiokit.stages.sing import stage
+from audiokit.stages.sing.settings import read_range
 from tests.signals import noise, talk
+from tests.sung import sing
 
 RATE = 22_050
 BPM, CHORDS = 110.0, ((9, 0, 4), (5, 9, 0), (0, 4, 7), (7, 11, 2))  # A minor: Am F C G, one bar each
@@ -136,7 +138,7 @@ def test_harmony_adds_a_voice_a_third_above(speech, backing, sung):
 def test_midi_melody_is_sung_in_the_speakers_octave(speech, backing):
     beat = 60 / BPM
     score = Score([Note(k * beat, (k + 0.9) * beat, 81 + k % 3) for k in range(2, 10)], tempos=[(0.0, BPM)])
-    plan = sing(speech, RATE, backing, RATE, melody=score).plan
+    plan = sing(speech, RATE, backing, RATE, given={"melody": score}).plan
     assert [n.pitch % 12 for n in plan.notes] == [(81 + k % 3) % 12 for k in range(2, 10)]
     assert abs(np.mean([n.pitch for n in plan.notes]) - (69 + 12 * np.log2(130 / 440))) < 12
     np.testing.assert_allclose([n.start_s for n in plan.notes], np.arange(2, 10) * beat, atol=0.002)
@@ -153,7 +155,7 @@ def test_hummed_guide_gives_its_notes(speech, backing, rng):
         ]
     )
     hum = (0.2 * hum + 1e-4 * rng.standard_normal(len(hum))).astype(np.float32)[None]
-    plan = sing(speech, RATE, backing, RATE, guide=(hum, RATE)).plan
+    plan = sing(speech, RATE, backing, RATE, given={"guide": (hum, RATE)}).plan
     assert [n.pitch % 12 for n in plan.notes] == [p % 12 for p in tones]
 
 
@@ -174,7 +176,7 @@ def test_edited_plan_is_sung(tmp_path, speech, backing, sung):
     record["notes"] = record["notes"][:1]
     record["notes"][0] |= {"pitch": 50, "start_s": 2.0, "end_s": 3.0}
     path.write_text(json.dumps(record))
-    result = sing(speech, RATE, backing, RATE, plan=path)
+    result = sing(speech, RATE, backing, RATE, given={"plan": path})
     heard = analyse_voice(result.vocal[0], RATE)
     middle = heard.f0_hz[round(2.3 / HOP_S) : round(2.8 / HOP_S)]
     assert abs(69 + 12 * np.log2(np.median(middle[middle > 0]) / 440) - 50) < 0.2
@@ -201,12 +203,12 @@ def test_plan_for_another_recording_is_refused(tmp_path, speech, backing, sung):
     path = tmp_path / "plan.json"
     write_plan(path, sung.plan)
     with pytest.raises(ParameterError, match="beyond the speech"):
-        sing(speech[:, : 2 * RATE], RATE, backing, RATE, plan=path)
+        sing(speech[:, : 2 * RATE], RATE, backing, RATE, given={"plan": path})
     record = json.loads(path.read_text())
     record["syllables"][2]["tail_s"] = float("nan")
     path.write_text(json.dumps(record))
     with pytest.raises(ParameterError, match="syllable 2"):
-        sing(speech, RATE, backing, RATE, plan=path)
+        sing(speech, RATE, backing, RATE, given={"plan": path})
 
 
 def test_plan_midi_has_the_bars_of_the_backing(tmp_path, sung):
@@ -264,16 +266,16 @@ def test_any_rate_and_stereo(rate, channels, backing, sung, rng):
     "wrong",
     [
         {"engine": "x"}, {"fit": "x"}, {"quality": "x"}, {"harmony": ("sixth",)}, {"pitch_correction": 2.0},
-        {"balance": "loud"}, {"range": "A-B"}, {"range": "60-62"}, {"bpm": 5.0}, {"start_s": -1.0},
+        {"balance": "loud"}, {"range_": "A-B"}, {"range_": "60-62"}, {"bpm": 5.0}, {"start": -1.0},
     ],
 )  # fmt: skip
 def test_wrong_options_are_refused(wrong):
     with pytest.raises(ParameterError):
-        SingOptions(**wrong)
+        stage.sing.bind({"over": "-", **wrong})
 
 
 def test_range_is_kept(speech, backing):
-    plan = sing(speech, RATE, backing, RATE, range="C3-C4").plan
+    plan = sing(speech, RATE, backing, RATE, range_="C3-C4").plan
     assert all(48 <= n.pitch <= 60 for n in plan.notes)
     assert read_range("48-60") == (48, 60)
 

@@ -1,0 +1,1 @@
+"""`sing`: the declaration (stage), one vocal (vocal, settings), given melodies (melody), levels, and the network."""
