@@ -30,7 +30,7 @@ _LAZY: dict[str, str] = {
     "morph": "audiokit.stages.morph:morph",
     "score": "audiokit.stages.score.compare:score",
     "Transform": "audiokit.dsp.spectrum.transform:Transform",
-    "generate": "audiokit.generation:generate",
+    "generate": "audiokit.stages.generate.stage:generate",
     "open_chunks": "audiokit.io.chunkset:open_chunks",
     "create_chunks": "audiokit.io.chunkset:create_chunks",
     "align_beats": "audiokit.stages.align_beats.stage:align_beats",

@@ -39,16 +39,18 @@ def shell_command(found: Stage[..., Any, Any] | Command[..., Any]) -> Callable[.
 
     stage = found
     shared: list[type] = [SaveOptions] if stage.saves else []
-    shared.append(OneOutput if stage.many else BatchOptions)
+    shared.append(OneOutput if stage.many or not stage.reads else BatchOptions)
 
-    def run(inputs: list[str], out: str | None, **values: Any) -> None:
+    def run(inputs: list[str] | None = None, out: str | None = None, **values: Any) -> None:
         save = taken(SaveOptions, values) if stage.saves else SaveOptions()
         if stage.many:
-            run_many(stage, inputs, out, values, save, taken(OneOutput, values))
-        else:
-            run_stage(stage, Call(inputs, out, values, save, taken(BatchOptions, values)))
+            run_many(stage, inputs or [], out, values, save, taken(OneOutput, values))
+            return
+        batch = taken(BatchOptions, values) if stage.reads else BatchOptions(**vars(taken(OneOutput, values)))
+        run_stage(stage, Call(inputs or [], out, values, save, batch))
 
-    declared = [TRACKS if stage.many else INPUTS, OUT, *stage.options]
+    inputs = [TRACKS if stage.many else INPUTS] if stage.reads else []
+    declared = [*inputs, OUT, *stage.options]
     return command(run, declared, *shared, extra=[schema], doc=stage.__doc__, name=stage.name)
 
 

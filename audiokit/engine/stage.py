@@ -128,10 +128,16 @@ class Stage(Generic[P, Made, Plain]):
     ) -> Made: ...
     @overload
     def __call__(self, y: Array, rate: Any, /, *args: P.args, **options: P.kwargs) -> Plain: ...
-    def __call__(self, source: Any, /, *rest: Any, **options: Any) -> Any:
+    @overload
+    def __call__(self, *args: P.args, **options: P.kwargs) -> Made: ...
+    def __call__(self, *args: Any, **options: Any) -> Any:
         """Run the stage on a path, a flow, or an array with its rate (or, for spectra, with their Transform)."""
+        source, rest = (args[0] if args else None), args[1:]
         if len(rest) > 1:
             raise TypeError(f"{self.function.__name__}() takes options by name only")
+        if not self.reads:
+            self.bind(options)
+            return self.apply(source, options)
         about = rest[0] if rest else options.pop("rate", None) if "rate" not in self._own else None
         values = self.bind(options)
         given = list(source) if self.many else [source]

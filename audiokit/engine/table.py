@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "normalize": ("audiokit.stages.normalize:normalize", "Bring audio to a loudness, or only measure it."),
     "denoise": ("audiokit.stages.denoise:denoise", "Remove noise without making anything worse."),
     "generate": (
-        "audiokit.commands.generate",
+        "audiokit.stages.generate.stage:generate",
         "Make instrument notes with the pitch, family and qualities you ask for.",
     ),
     "mix": ("audiokit.stages.mix:mix", "Sum tracks with gains and without clipping."),

@@ -21,9 +21,9 @@ import numpy as np
 
 from audiokit.dsp.effects.effects import drive, measure_rt60, measure_thd
 from audiokit.dsp.notes.notes import midi_to_hz
-from audiokit.generation import NoteSettings, make_note, read_sound
 from audiokit.io.nsynth import FAMILIES, NoteFile, read_notes
 from audiokit.models.folder.checkpoint import load as load_module
+from audiokit.models.notes.making import NoteSettings, make_note, read_sound
 from audiokit.models.notes.notes import NoteModel, Sound, Wish, load
 from audiokit.training.notes.classifier import classify, embed
 from tests.bench.measure import RESULTS, table

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from audiokit.engine import batch
-from audiokit.engine.options import BatchOptions
+from audiokit.engine.settings import BatchOptions
 from audiokit.errors import AudiokitError, BatchError, InputError, UsageError
 from audiokit.io import audio
 from tests import signals

@@ -15,7 +15,7 @@ from audiokit.errors import BatchError, InputError, ParameterError, UsageError
 from audiokit.stages.score.compare import check_metrics, finite, score
 
 if TYPE_CHECKING:
-    from audiokit.engine.options import BatchOptions
+    from audiokit.engine.settings import BatchOptions
 
 
 def score_file(

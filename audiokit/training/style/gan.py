@@ -87,8 +87,8 @@ class Gan(Recipe):
 
     def validate(self, folder: Path, step: int) -> dict[str, float]:
         """Write a few sounds; compare mean and spread of every row with those of real spectrograms, in dB."""
-        from audiokit.drawing import to_audio
         from audiokit.io.audio import write
+        from audiokit.models.style.drawing import to_audio
 
         rng = np.random.default_rng(0)
         z = torch.from_numpy(rng.standard_normal((16, self.s.noise)).astype(np.float32)).to(self.device)

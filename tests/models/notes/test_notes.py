@@ -8,7 +8,6 @@ import torch
 
 from audiokit.dsp.notes.notes import N_BANDS, N_GROUPS, N_HALVES, SINGLE, midi_to_hz
 from audiokit.errors import ModelError, ParameterError
-from audiokit.generation import NoteSettings, draw_sounds, make_note, path_between, vary
 from audiokit.models.folder.checkpoint import save, shipped
 from audiokit.models.notes import layers as note_layers
 from audiokit.models.notes import scale as note_scale
@@ -16,6 +15,7 @@ from audiokit.models.notes.autoencoder import NoteAutoencoder
 from audiokit.models.notes.cgan import NoteCgan, NoteCgCritic, condition
 from audiokit.models.notes.decoder import CHANNELS, CONSTANTS, FRAMES, NoteDecoder
 from audiokit.models.notes.gan import NoteCritic, NoteGan
+from audiokit.models.notes.making import NoteSettings, draw_sounds, make_note, path_between, vary
 from audiokit.models.notes.notes import Sound, Wish, between, load
 
 LABELS = {

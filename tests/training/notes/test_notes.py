@@ -10,7 +10,7 @@ import torch
 
 from audiokit.dsp.notes.notes import FLOOR_DB, HELD_S
 from audiokit.errors import InputError, ParameterError
-from audiokit.generation import NoteSettings, draw_sounds, make_note
+from audiokit.models.notes.making import NoteSettings, draw_sounds, make_note
 from audiokit.models.notes.notes import Wish, load
 from audiokit.models.notes.scale import MIDDLE_DB, SPAN_DB
 from audiokit.training.engine.options import RunOptions

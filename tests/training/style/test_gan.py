@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from audiokit import cli as program
-from audiokit.drawing import draw
 from audiokit.dsp.spectrum.style import standard_frontend
 from audiokit.io.audio import read, write
+from audiokit.models.style.drawing import draw
 from audiokit.training.engine.loop import fit
 from audiokit.training.style.data import open_tracks
 from audiokit.training.style.gan import Gan, GanSettings

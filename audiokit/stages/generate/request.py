@@ -6,17 +6,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from audiokit import generation as g
-from audiokit.drawing import draws, write_drawn
 from audiokit.dsp.notes.names import parse_pitches
 from audiokit.engine.progress import Progress
 from audiokit.errors import ParameterError, UsageError
-from audiokit.generation_output import AUDIO, Output, write_folder, write_kit, write_one
 from audiokit.io.audio import history_entry
 from audiokit.io.files import check_free
+from audiokit.models.notes import making as g
 from audiokit.models.notes.notes import NoteModel, Sound, Wish, load
+from audiokit.models.style.drawing import draw, draws
+from audiokit.stages.generate.output import AUDIO, Output, write_folder, write_kit, write_one
 
 _KIT_VELOCITIES = (40, 80, 120)
+#: Options of `generate` that ask for a certain note.
+_WISHES = ("pitch", "velocity", "family", "source", "qualities", "instrument", "like", "latent", "interpolate")
 
 
 @dataclass(frozen=True)
@@ -37,44 +39,93 @@ class Request:
     steps: int = 8
 
 
-def run(
-    request: Request,
-    settings: dict[str, Any],
-    *,
-    out: str | None,
-    midi: str | None = None,
-    kit: bool = False,
-    nsynth: bool = False,
-    sheet: str | None = None,
-    model: str = "notes",
-    device: str = "cpu",
-    subtype: str | None = None,
-    force: bool = False,
-    as_json: bool = False,
-    quiet: bool = False,
-) -> None:
+@dataclass(frozen=True)
+class Form:
+    """What kind of output is asked for.
+
+    Attributes:
+        out: file, folder or "-".
+        midi: a score to play.
+        kit, nsynth: a sampler instrument, or NSynth's layout.
+        sheet: where all notes are drawn.
+        subtype: encoding of the files.
+        force, as_json, quiet: as for every command.
+    """
+
+    out: str | None
+    midi: str | None = None
+    kit: bool = False
+    nsynth: bool = False
+    sheet: str | None = None
+    subtype: str | None = None
+    force: bool = False
+    as_json: bool = False
+    quiet: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Tell which kind of output it is: file, folder, kit or melody (UsageError if that makes no sense)."""
+        return _form(self.out, midi=self.midi, kit=self.kit, nsynth=self.nsynth, as_json=self.as_json)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Everything that is known before the first note is made."""
+
+    model: NoteModel
+    sounds: list[Sound]
+    notes: list[g.Note]
+    settings: g.NoteSettings
+
+
+def run(request: Request, settings: dict[str, Any], form: Form, *, model: str = "notes", device: str = "auto") -> None:
     """Do one `audiokit generate`: check everything, then write.
 
     Raises:
         UsageError: options that do not go together, or no output.
         ParameterError, InputError, ModelError: from what they name.
     """
-    form = _form(out, midi=midi, kit=kit, nsynth=nsynth, as_json=as_json)
-    g.require_one_source(
-        like=request.like, latent=request.latent, interpolate=request.interpolate, instrument=request.instrument
-    )
-    assert out is not None
-    if sheet:
-        check_free(sheet, force=force)
-    if form in ("file", "melody") and out != "-":
-        check_free(out, force=force)
+    kind, out = form.kind, str(form.out)
+    require_one_source(request)
+    if form.sheet:
+        check_free(form.sheet, force=form.force)
+    if kind in ("file", "melody") and out != "-":
+        check_free(out, force=form.force)
+    talk = {"quiet": form.quiet, "data_on_stdout": form.as_json or out == "-"}
     if draws(model):
         history = [history_entry("generate", {"count": request.count, "model": model}, settings["seed"])]
-        output = Output(history, force, as_json, subtype, sheet)
-        with Progress(request.count, quiet=quiet, data_on_stdout=as_json or out == "-") as output.progress:
-            write_drawn(request, model, settings, form, out, output, device=device)
+        output = Output(history, form.force, form.as_json, form.subtype, form.sheet)
+        with Progress(request.count, **talk) as output.progress:
+            write_drawn(request, model, settings, kind, out, output, device=device)
         output.draw_sheet()
         return
+    typed = {key: value for key, value in vars(request).items() if value not in (None, "")}
+    history = [history_entry("generate", {**typed, **settings, "model": model}, settings["seed"])]
+    output = Output(history, form.force, form.as_json, form.subtype, form.sheet)
+    wanted = want(request, settings, model=model, device=device, kit=form.kit)
+    if kind == "melody":
+        _melody(wanted.model, wanted.sounds, str(form.midi), wanted.settings, out, output, quiet=form.quiet)
+        return
+    parts = (wanted.model, wanted.sounds, wanted.notes, wanted.settings, out, output)
+    with Progress(len(wanted.notes), **talk) as progress:
+        output.progress = progress
+        if kind == "kit":
+            write_kit(*parts)
+        elif kind == "folder":
+            write_folder(*parts, nsynth=form.nsynth)
+        else:
+            write_one(*parts)
+    output.draw_sheet()
+
+
+def want(
+    request: Request, settings: dict[str, Any], *, model: str = "notes", device: str = "auto", kit: bool = False
+) -> Wanted:
+    """Find the sounds and the notes that a request means.
+
+    Raises:
+        ParameterError, InputError, ModelError: from what it names.
+    """
     wish = Wish(request.family, request.source, _words(request.qualities), request.instrument, request.variety)
     loaded = load(model, device=device)
     # One melody note may be long; NSynth's notes are all alike.
@@ -84,26 +135,18 @@ def run(
     if pitches:
         wish = replace(wish, span=(min(pitches), max(pitches)))
     sounds, heard = _sounds(loaded, request, wish, pitches, chosen.seed)
-    typed = {key: value for key, value in vars(request).items() if value not in (None, "")}
-    history = [history_entry("generate", {**typed, **settings, "model": model}, chosen.seed)]
-    output = Output(history, force, as_json, subtype, sheet)
-    if form == "melody":
-        _melody(loaded, sounds, str(midi), chosen, out, output, quiet=quiet)
-        return
     velocities = _velocities(request.velocity) or (_KIT_VELOCITIES if kit else (100,))
     if pitches is None:
         whole = list(range(loaded.low, loaded.high + 1, 3))
         pitches = whole if kit and loaded.has_pitch else [heard if heard is not None else 60]
-    notes = g.plan(loaded, sounds, pitches, velocities, nearest=chosen.nearest)
-    with Progress(len(notes), quiet=quiet, data_on_stdout=as_json or out == "-") as progress:
-        output.progress = progress
-        if form == "kit":
-            write_kit(loaded, sounds, notes, chosen, out, output)
-        elif form == "folder":
-            write_folder(loaded, sounds, notes, chosen, out, output, nsynth=nsynth)
-        else:
-            write_one(loaded, sounds, notes, chosen, out, output)
-    output.draw_sheet()
+    return Wanted(loaded, sounds, g.plan(loaded, sounds, pitches, velocities, nearest=chosen.nearest), chosen)
+
+
+def require_one_source(request: Request) -> None:
+    """Refuse options that each say what the sound is, when more than one is given (UsageError)."""
+    named = [f"--{name}" for name in ("like", "latent", "interpolate", "instrument") if getattr(request, name)]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)} both say what the sound is", hint="give one of them")
 
 
 def _form(out: str | None, *, midi: str | None, kit: bool, nsynth: bool, as_json: bool) -> str:
@@ -183,3 +226,27 @@ def _velocities(text: str) -> tuple[int, ...]:
     for value in values:
         g.check_velocity(value)
     return values
+
+
+def write_drawn(
+    request: Request, model: str, settings: dict[str, Any], form: str, out: str, output: Output, *, device: str
+) -> None:
+    """Write drawn sounds to a file or a folder.
+
+    Raises:
+        UsageError: a wish that such a model cannot fulfil, or several sounds for one file.
+    """
+    wishes = [name for name in _WISHES if getattr(request, name) not in (None, "")]
+    if wishes or form not in ("file", "folder"):
+        what = f"--{wishes[0]}" if wishes else f"--{form}"
+        raise UsageError(
+            f"{model}: draws sounds by itself; {what} means nothing to it", hint="ask for --count and --seed"
+        )
+    if form == "file" and request.count > 1:
+        raise UsageError(f"{request.count} sounds do not fit into the one file {out}", hint="give a folder: -o drawn/")
+    sounds, rate = draw(model, count=request.count, seed=settings["seed"], device=device)
+    for n, y in enumerate(sounds):
+        target = out if form == "file" else str(Path(out) / f"{n:03d}.wav")
+        warnings = output.write_audio(target, y[0], rate)
+        record = {"name": f"{n:03d}", "output": target, "seconds": round(y.shape[1] / rate, 4), "rate": rate}
+        output.tell({**record, "seed": settings["seed"], "model": model, "warnings": warnings})

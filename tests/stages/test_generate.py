@@ -10,12 +10,12 @@ import pytest
 import audiokit
 from audiokit.dsp.effects.effects import measure_thd
 from audiokit.dsp.notes.names import estimate_pitch
-from audiokit.generation import generate as generate_note
-from audiokit.generation_run import Request, run
 from audiokit.io.audio import read, write
 from audiokit.io.midi import Note, Score, write_midi
 from audiokit.io.nsynth import read_notes
 from audiokit.models.folder.checkpoint import shipped
+from audiokit.stages.generate.request import Form, Request, run
+from audiokit.stages.generate.stage import generate as generate_note
 from tests.note_sets import RATE, synthetic_note
 
 QUICK = {"seconds": 0.6, "attack_s": 0.0, "release_s": None, "distortion": 0.0, "reverb": 0.0, "rate": 16000, "seed": 0}
@@ -23,7 +23,9 @@ QUICK = {"seconds": 0.6, "attack_s": 0.0, "release_s": None, "distortion": 0.0, 
 
 def make(out, request=None, *, settings=None, **how):
     """One command, in this process."""
-    run(Request(**(request or {})), {**QUICK, "nearest": False, **(settings or {})}, out=str(out), quiet=True, **how)
+    model = how.pop("model", "notes")
+    settings = {**QUICK, "nearest": False, **(settings or {})}
+    run(Request(**(request or {})), settings, Form(str(out), quiet=True, **how), model=model)
 
 
 def test_a_folder_holds_every_note_with_its_parameters(tmp_path):
@@ -125,13 +127,12 @@ def test_nsynth_layout_is_exact(tmp_path):
 
 def test_knobs_do_what_they_say():
     quiet = {"instrument": "ocarina", "variety": 0.0, "seconds": 1.5, "rate": 16000}
-    thd = [
-        measure_thd(generate_note(60, distortion=d, **quiet)[0, 4000:16000], 16000, 261.63) for d in (0, 0.3, 0.7, 1)
-    ]
+    driven = [generate_note(pitch=60, distortion=d, **quiet).samples for d in (0, 0.3, 0.7, 1)]
+    thd = [measure_thd(y[0, 4000:16000], 16000, 261.63) for y in driven]
     assert np.all(np.diff(thd) > 0)
-    lengths = [generate_note(60, reverb=r, **quiet).shape[1] for r in (0, 0.3, 1.0)]
+    lengths = [generate_note(pitch=60, reverb=r, **quiet).samples.shape[1] for r in (0, 0.3, 1.0)]
     assert np.all(np.diff(lengths) > 8000)
-    by_word = generate_note(60, qualities=["distortion"], **quiet)
+    by_word = generate_note(pitch=60, qualities="distortion", **quiet).samples
     assert measure_thd(by_word[0, 4000:16000], 16000, 261.63) > 1.5 * thd[0]
 
 
@@ -173,7 +174,7 @@ def test_another_kind_of_model_is_refused(tmp_path):
 
 
 def test_nearest_plays_what_there_is(tmp_path, capsys):
-    run(Request(pitch="12"), {**QUICK, "nearest": True}, out=str(tmp_path / "n.wav"))
+    run(Request(pitch="12"), {**QUICK, "nearest": True}, Form(str(tmp_path / "n.wav")))
     assert abs(estimate_pitch(read(tmp_path / "n.wav")[0][0], 16000) - 24) < 0.4
     assert "played as 24" in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""What `generate` does: from wishes to sounds, from sounds to notes, from notes to a melody."""
+"""From wishes to sounds, from sounds to notes, from notes to a melody."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiokit.dsp.effects.effects import drive, fade_in, reverb
-from audiokit.errors import InputError, ParameterError, UsageError
-from audiokit.models.notes.notes import DEFAULT, NoteModel, Sound, Wish, between
+from audiokit.errors import InputError, ParameterError
+from audiokit.models.notes.notes import NoteModel, Sound, Wish, between
 
 if TYPE_CHECKING:
     from audiokit.io.midi import Score
@@ -82,64 +82,6 @@ class Note:
     pitch: int
     velocity: int
     warnings: tuple[str, ...] = ()
-
-
-def generate(
-    pitch: float = 60,
-    *,
-    velocity: int = 100,
-    family: str | None = None,
-    source: str | None = None,
-    instrument: str | None = None,
-    qualities: Sequence[str] = (),
-    latent: np.ndarray | None = None,
-    variety: float = 1.0,
-    seconds: float = 4.0,
-    attack_s: float = 0.0,
-    release_s: float | None = None,
-    distortion: float = 0.0,
-    reverb: float = 0.0,
-    rate: int = 44100,
-    seed: int = 0,
-    model: str = DEFAULT,
-) -> np.ndarray:
-    """Make one instrument note.
-
-    Args:
-        pitch: MIDI number; need not be whole.
-        velocity: 1..127.
-        family, source, instrument: what it should be; any if None. Words are NSynth's and the model's.
-        qualities: words the instrument must have; "distortion" and "reverb" turn those effects on.
-        latent: (D,), the sound itself, instead of a drawn one.
-        variety: how far a drawn sound may lie from the model's instruments, 0..2.
-        seconds, attack_s, release_s, distortion, reverb, rate, seed: see `NoteSettings`.
-        model: name or folder of a model.
-
-    Returns:
-        Audio (1, T), float32.
-
-    Raises:
-        ParameterError: a value is out of range, or nothing fits the wish.
-        ModelError: the model is unknown or the latent does not fit it.
-
-    >>> y = generate(69, family="organ", seconds=0.5, rate=16000)
-    >>> y.shape, int(np.abs(np.fft.rfft(y[0, 2000:6000])).argmax() * 4)
-    ((1, 8000), 440)
-    """
-    from audiokit.models.notes.notes import load
-
-    loaded = load(model)
-    settings = NoteSettings(seconds, attack_s, release_s, distortion, reverb, rate, seed)
-    settings, wish = with_qualities(
-        settings, Wish(family, source, tuple(qualities), instrument, variety, (pitch, pitch))
-    )
-    check_velocity(velocity)
-    _check_pitch(loaded, pitch, nearest=False)
-    if latent is not None:
-        sound = Sound(loaded.check_latent(latent), family or "", source or "", wish.qualities)
-    else:
-        sound = draw_sounds(loaded, wish, 1, seed)[0]
-    return make_note(loaded, sound, pitch, velocity, settings, key=0)[0][None]
 
 
 def with_qualities(settings: NoteSettings, wish: Wish) -> tuple[NoteSettings, Wish]:
@@ -372,10 +314,3 @@ def _within_full_scale(y: np.ndarray) -> tuple[np.ndarray, list[str]]:
     if peak <= _CEILING:
         return y.astype(np.float32), []
     return (y * (_CEILING / peak)).astype(np.float32), [f"turned down by {20 * np.log10(peak / _CEILING):.1f} dB"]
-
-
-def require_one_source(**given: Any) -> None:
-    """Refuse options that each say what the sound is, when more than one is given."""
-    named = [f"--{name}" for name, value in given.items() if value]
-    if len(named) > 1:
-        raise UsageError(f"{' and '.join(named)} both say what the sound is", hint="give one of them")

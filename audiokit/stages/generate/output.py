@@ -12,10 +12,10 @@ import numpy as np
 
 from audiokit.engine.progress import Progress
 from audiokit.errors import UsageError
-from audiokit.generation import Note, NoteSettings, make_note
 from audiokit.io.audio import write
 from audiokit.io.files import check_free
 from audiokit.io.nsynth import INDEX, example, write_examples
+from audiokit.models.notes.making import Note, NoteSettings, make_note
 from audiokit.models.notes.notes import NoteModel, Sound
 
 AUDIO = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus", ".w64")
@@ -245,4 +245,4 @@ def _picture(y: np.ndarray, rate: int) -> np.ndarray:
 
     S = np.abs(stft(y[None], n_fft=2048, hop=max(512, len(y) // 160)))[0]
     mel = mel_filterbank(rate, 2048, 96) @ S
-    return 20 * np.log10(np.maximum(mel, 1e-5))
+    return 20 * np.log10(np.maximum(mel, 1e-5))  # type: ignore[no-any-return]

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 
 from audiokit.dsp.spectrum.style import StyleFrontend, resolved
-from audiokit.errors import ModelError, UsageError
-
-if TYPE_CHECKING:
-    from audiokit.generation_output import Output
-    from audiokit.generation_run import Request
+from audiokit.errors import ModelError
 
 KIND = "draw"
-#: Options of `generate` that ask for a certain note.
-_WISHES = ("pitch", "velocity", "family", "source", "qualities", "instrument", "like", "latent", "interpolate")
 
 
 def draws(model: str) -> bool:
@@ -26,7 +17,7 @@ def draws(model: str) -> bool:
     return read_card(find(model)).get("kind") == KIND
 
 
-def draw(model: str, *, count: int = 1, seed: int = 0, device: str = "cpu") -> tuple[list[np.ndarray], int]:
+def draw(model: str, *, count: int = 1, seed: int = 0, device: str = "auto") -> tuple[list[np.ndarray], int]:
     """Draw sounds; the n-th is the same whatever the count.
 
     Args:
@@ -43,9 +34,9 @@ def draw(model: str, *, count: int = 1, seed: int = 0, device: str = "cpu") -> t
     """
     import torch
 
-    from audiokit.models.folder.checkpoint import load
+    from audiokit.models.folder.checkpoint import load, pick_device
 
-    network, card = load(model, kind=KIND, device=device)
+    network, card = load(model, kind=KIND, device=pick_device(device))
     frontend = StyleFrontend.from_dict(card.get("frontend", {}))
     size = getattr(network, "noise", None)
     if size is None:
@@ -68,27 +59,3 @@ def to_audio(picture: np.ndarray, frontend: StyleFrontend) -> np.ndarray:
     silent = np.full((t.bins - len(picture), picture.shape[1]), t.silence, np.float32)
     y = invert(np.concatenate([picture, silent])[None], t)
     return y * np.float32(0.9 / max(1e-9, float(np.abs(y).max())))
-
-
-def write_drawn(
-    request: Request, model: str, settings: dict[str, Any], form: str, out: str, output: Output, *, device: str
-) -> None:
-    """Write drawn sounds to a file or a folder.
-
-    Raises:
-        UsageError: a wish that such a model cannot fulfil, or several sounds for one file.
-    """
-    wishes = [name for name in _WISHES if getattr(request, name) not in (None, "")]
-    if wishes or form not in ("file", "folder"):
-        what = f"--{wishes[0]}" if wishes else f"--{form}"
-        raise UsageError(
-            f"{model}: draws sounds by itself; {what} means nothing to it", hint="ask for --count and --seed"
-        )
-    if form == "file" and request.count > 1:
-        raise UsageError(f"{request.count} sounds do not fit into the one file {out}", hint="give a folder: -o drawn/")
-    sounds, rate = draw(model, count=request.count, seed=settings["seed"], device=device)
-    for n, y in enumerate(sounds):
-        target = out if form == "file" else str(Path(out) / f"{n:03d}.wav")
-        warnings = output.write_audio(target, y[0], rate)
-        record = {"name": f"{n:03d}", "output": target, "seconds": round(y.shape[1] / rate, 4), "rate": rate}
-        output.tell({**record, "seed": settings["seed"], "model": model, "warnings": warnings})

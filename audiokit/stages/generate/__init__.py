@@ -1,0 +1,1 @@
+"""`generate`: the declaration (stage), what is wanted (request), and where it goes (output)."""
