@@ -1,7 +1,7 @@
 """Convert official checkpoints into model folders, unchanged: one function per kind of checkpoint.
 
 An importer is a function of a source path that gives (network, card), and raises ModelError when the checkpoint is of
-another kind. To add one, write the function where its network lives or here, and name it in IMPORTERS.
+another kind. To add one, write the function where its network lives, and name it in IMPORTERS.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiokit.errors import InputError, ModelError, ParameterError
@@ -24,11 +23,11 @@ Importer = Callable[..., Imported]
 #: The function is called with the path and the options `--set NAME=VALUE` as keywords.
 IMPORTERS: dict[str, tuple[str, str]] = {
     "spleeter": (
-        "audiokit.models.folder.importers:import_spleeter",
+        "audiokit.models.separation.spleeter_unet:import_spleeter",
         "a Spleeter folder of 2, 4 or 5 stems (checkpoint, model.index, model.data-00000-of-00001)",
     ),
     "wave-unet": (
-        "audiokit.models.separation.wave_unet:import_wave_unet",
+        "audiokit.models.separation.wave_unet_checkpoint:import_wave_unet",
         "a Wave-U-Net separator (checkpoints/waveunet/model)",
     ),
     "vocal-cyclegan": (
@@ -89,41 +88,3 @@ def import_checkpoint(kind: str, source: str | os.PathLike[str], options: dict[s
                 f"models import {kind}: no setting {option!r}", hint=f"there are: {', '.join(known) or 'none'}"
             )
     return function(source, **options)
-
-
-def import_spleeter(
-    source: str | os.PathLike[str],
-    *,
-    bins: int = 1024,
-    extension: str = "zeros",
-    exponent: float = 2.0,
-) -> Imported:
-    """Read a Spleeter checkpoint, as released or as `spleeter train` leaves it.
-
-    Args:
-        source: its folder, or the prefix of its files.
-        bins: 1024 (11 kHz), or 1536 for what Spleeter calls a 16 kHz model; the checkpoint is the same.
-        extension: what Spleeter does above: "zeros" or "average".
-        exponent: of the ratio masks.
-
-    Raises:
-        ModelError: not a Spleeter model.
-        InputError, DamagedError: it cannot be read.
-    """
-    from audiokit.models.folder.checkpoint import load_weights
-    from audiokit.models.folder.tfbundle import Bundle
-    from audiokit.models.separation.spleeter_unet import SpleeterUnet, from_variables
-
-    bundle = Bundle(source)
-    state, settings = from_variables(bundle.read, list(bundle.entries), name=str(source))
-    net = SpleeterUnet(**settings, bins=bins, extension=extension, exponent=exponent)
-    load_weights(net, state, name=str(source))
-    card = {
-        "architecture": "spleeter-unet",
-        "settings": net.settings,
-        "kind": "split",
-        "labels": settings["stems"],
-        "frontend": {"rate": 44_100, "n_fft": 4096, "hop": 1024, "window": "hann"},
-        "source": Path(source).name,
-    }
-    return net.eval(), card

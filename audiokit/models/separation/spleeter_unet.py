@@ -11,9 +11,11 @@ References:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -151,6 +153,46 @@ class SpleeterUnet(nn.Module):
             top = masks.mean(dim=-2, keepdim=True).expand(*masks.shape[:-2], above, masks.shape[-1])
             return torch.cat([masks, top], dim=-2)
         return F.pad(masks, (0, 0, 0, above))
+
+
+def import_spleeter(
+    source: str | os.PathLike[str],
+    *,
+    bins: int = 1024,
+    extension: str = "zeros",
+    exponent: float = 2.0,
+) -> tuple[SpleeterUnet, dict[str, Any]]:
+    """Read a Spleeter checkpoint, as released or as `spleeter train` leaves it.
+
+    Args:
+        source: its folder, or the prefix of its files.
+        bins: 1024 (11 kHz), or 1536 for what Spleeter calls a 16 kHz model; the checkpoint is the same.
+        extension: what Spleeter does above: "zeros" or "average".
+        exponent: of the ratio masks.
+
+    Returns:
+        The network in evaluation mode, and its card.
+
+    Raises:
+        ModelError: not a Spleeter model.
+        InputError, DamagedError: it cannot be read.
+    """
+    from audiokit.models.folder.checkpoint import load_weights
+    from audiokit.models.folder.tfbundle import Bundle
+
+    bundle = Bundle(source)
+    state, settings = from_variables(bundle.read, list(bundle.entries), name=str(source))
+    net = SpleeterUnet(**settings, bins=bins, extension=extension, exponent=exponent)
+    load_weights(net, state, name=str(source))
+    card = {
+        "architecture": "spleeter-unet",
+        "settings": net.settings,
+        "kind": "split",
+        "labels": settings["stems"],
+        "frontend": {"rate": 44_100, "n_fft": 4096, "hop": 1024, "window": "hann"},
+        "source": Path(source).name,
+    }
+    return net.eval(), card
 
 
 def from_variables(

@@ -8,11 +8,10 @@ from typing import Protocol
 import numpy as np
 
 from audiokit.dsp.separation.content import music_score
-from audiokit.dsp.separation.denoise import PlainDenoiser, Rule, music_rule, noise_profile, noise_ratio_db
-from audiokit.errors import ParameterError, UsageError
+from audiokit.dsp.separation.denoise import PlainDenoiser
+from audiokit.dsp.separation.noise import Rule, music_rule, noise_profile, noise_ratio_db
+from audiokit.errors import UsageError
 
-ENGINES = ("auto", "wiener", "gate", "mask", "neural")
-CONTENTS = ("auto", "speech", "music")
 #: Audio from the beginning on which the choice of an engine and the level rest.
 LOOK_S = 20.0
 DEFAULT_MODEL = "denoiser"
@@ -27,7 +26,7 @@ class Denoising:
         content: auto, speech or music.
         strength: share of the noise reduction to apply, 0 (the input) to 1.
         model: name, folder or file of a denoiser for the neural engine.
-        threshold_db: for gate and mask; see `audiokit.dsp.separation.denoise.Rule`.
+        threshold_db: for gate and mask; see `audiokit.dsp.separation.noise.Rule`.
         hard: for the mask: all or nothing.
         device: where the network runs.
     """
@@ -72,21 +71,16 @@ def choose(y: np.ndarray, *, rate: int, engine: str = "auto", content: str = "au
     Args:
         y: the first seconds (C, T).
         rate: Hz.
-        engine: one of ENGINES.
-        content: one of CONTENTS.
+        engine: auto, wiener, gate, mask or neural.
+        content: auto, speech or music.
         profile: whether there is a recording of the noise alone, which only the plain engines can use.
 
     Raises:
-        ParameterError: an unknown engine or content.
         UsageError: the neural engine together with a profile.
 
     >>> choose(np.zeros((1, 8000), np.float32), rate=8000).engine
     'neural'
     """
-    if engine not in ENGINES:
-        raise ParameterError(f"--engine {engine}: unknown", hint=f"engines: {', '.join(ENGINES)}")
-    if content not in CONTENTS:
-        raise ParameterError(f"--content {content}: unknown", hint=f"contents: {', '.join(CONTENTS)}")
     if profile and engine == "neural":
         raise UsageError("the neural engine takes no noise profile", hint="leave out --noise, or use --engine wiener")
     if content == "auto":

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiokit.dsp.separation.denoise import PlainDenoiser, Rule
+from audiokit.dsp.separation.denoise import PlainDenoiser
+from audiokit.dsp.separation.noise import Rule
 from audiokit.dsp.spectrum.stft import IstftStream, StftStream
 from audiokit.errors import ModelError
 

@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from audiokit.dsp.separation.denoise import Rule, denoise_rows
+from audiokit.dsp.separation.denoise import denoise_rows
+from audiokit.dsp.separation.noise import Rule
 from audiokit.errors import InputError, ParameterError
 from audiokit.models.voice.gtcrn import Gtcrn, StridedBlock
 from audiokit.training.engine.loop import Recipe, update

@@ -5,14 +5,11 @@ import pytest
 
 from audiokit.dsp.separation.content import music_score
 from audiokit.dsp.separation.denoise import (
-    ENGINES,
     PlainDenoiser,
-    Rule,
     denoise_plain,
     denoise_rows,
-    music_rule,
-    noise_profile,
 )
+from audiokit.dsp.separation.noise import ENGINES, Rule, music_rule, noise_profile
 from audiokit.dsp.spectrum.stft import stft
 from audiokit.errors import ParameterError
 from tests.signals import noise, plucks, sine, syllables
