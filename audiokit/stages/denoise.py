@@ -113,7 +113,7 @@ def denoise(
         assert choice is not None
         change = 10 * math.log10(after / before) if before > 0 and after > 0 else 0.0
         notes.report |= {"engine": choice.engine, "content": choice.content, "change_db": round(change, 2)}
-        if choice.warning:
+        if choice.warning and choice.warning not in notes.warnings:
             notes.warnings.append(choice.warning)
 
     return sound.derive(blocks, notes=notes)

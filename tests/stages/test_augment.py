@@ -5,7 +5,11 @@ import json
 import numpy as np
 import pytest
 
+import audiokit
+from audiokit.engine.parts import Parts
+from audiokit.errors import ParameterError
 from audiokit.io import audio
+from audiokit.stages.augment.stage import augment
 from tests import signals
 
 RATE = 16_000
@@ -83,3 +87,54 @@ def test_empty_and_mono(cli, tmp_path):
     cli("augment", "empty.wav", "mono.wav", "--recipe", "notes", "-o", "out/")
     assert audio.read(tmp_path / "out/empty.wav")[0].shape == (1, 0)
     assert audio.read(tmp_path / "out/mono.wav")[0].shape == (1, RATE // 2)
+
+
+def test_the_shell_and_python_draw_the_same(cli, notes):
+    cli("augment", "notes/a.wav", "--recipe", "notes", "--seed", 3, "--copies", 2, "-o", "out/", "--subtype", "FLOAT")
+    parts = augment(notes / "notes/a.wav", recipe="notes", seed=3, copies=2)
+    assert isinstance(parts, Parts) and parts.names == ("000", "001")
+    for name, sound in parts:
+        y, about = audio.read(notes / f"out/a_{name}.wav")
+        assert np.array_equal(sound.samples, y)
+        assert {k: sound.history[-1][k] for k in ("copy", "effects")} == {
+            k: about.history[-1][k] for k in ("copy", "effects")
+        }
+    alone = augment(notes / "notes/a.wav", recipe="notes", seed=3)
+    assert np.array_equal(alone.samples, parts["000"].samples)
+    y, rate = audiokit.read(notes / "notes/a.wav")
+    again = augment(y, rate, like=notes / "out/a_001.wav")
+    assert np.array_equal(again, parts["001"].samples)
+
+
+def test_copies_are_reported_like_every_result(cli, notes):
+    done = cli("augment", "notes/a.wav", "--recipe", "notes", "--copies", 2, "-o", "out/", "--json")
+    report = json.loads(done.stdout)
+    assert (report["seconds"], report["rate"], report["channels"], report["copies"]) == (0.6, RATE, 2, 2)
+    assert len(report["effects"]) == 2
+
+
+def test_a_changed_recipe_makes_results_anew(cli, notes):
+    recipe = notes / "gain.toml"
+    recipe.write_text('[[effect]]\nuse = "Gain"\np = 1.0\nmin_gain_db = -12.0\nmax_gain_db = -6.0\n')
+    line = ["augment", "notes/a.wav", "--recipe", "gain.toml", "-o", "out.wav", "--skip-existing"]
+    cli(*line)
+    before = (notes / "out.wav").read_bytes()
+    assert b"1 of 1 up to date" in cli(*line).stderr
+    recipe.write_text(recipe.read_text().replace("-6.0", "-9.0"))
+    cli(*line)
+    assert (notes / "out.wav").read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("y", "rate"),
+    [(np.zeros((100, 2), np.float32), RATE), (np.zeros((1, 9), np.int16), RATE), (np.zeros((1, 9), np.float32), 0)],
+)
+def test_wrong_arrays_are_refused_at_the_door(y, rate):
+    with pytest.raises(ParameterError):
+        augment(y, rate)
+
+
+def test_the_schema_tells_what_is_given(cli):
+    found = json.loads(cli("augment", "--schema").stdout)
+    assert found["writes"] == ["audio", "parts"]
+    assert found["options"]["copies"]["maximum"] == 10_000 and found["options"]["like"]["format"] == "path"

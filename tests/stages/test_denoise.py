@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from audiokit import denoise, write
-from audiokit.errors import ParameterError, UsageError
+from audiokit.engine.sound import Sound
+from audiokit.errors import InputError, ParameterError, UsageError
 from audiokit.io.audio import read
 from audiokit.models.voice.auto_denoiser import AutoDenoiser, Denoising, choose
 from tests.signals import noise, plucks, syllables
@@ -168,3 +169,47 @@ def test_python_refuses_what_the_shell_refuses():
         denoise(y, rate=8000, engine="magic")
     with pytest.raises(UsageError, match="profile"):
         denoise(y, rate=8000, engine="neural", noise=np.ones((1, 8000), np.float32))
+
+
+def test_paths_sounds_and_arrays_give_the_same(rng, tmp_path):
+    y = plucks(rng, seconds=1, rate=16_000, channels=2)
+    hiss = noise(rng, seconds=1, rate=16_000, amplitude=0.02)
+    write(tmp_path / "in.wav", y, 16_000, subtype="FLOAT")
+    write(tmp_path / "noise.wav", hiss, 16_000, subtype="FLOAT")
+    wanted = denoise(y, 16_000, engine="wiener", noise=hiss)
+    sound = denoise(tmp_path / "in.wav", engine="wiener", noise=tmp_path / "noise.wav")
+    assert isinstance(sound, Sound)
+    np.testing.assert_array_equal(sound.samples, wanted)
+    assert sound.notes.report["engine"] == "wiener"
+    assert sound.history[-1]["options"]["noise"] == str(tmp_path / "noise.wav")
+    other = denoise(Sound.of(y, 16_000), engine="wiener", noise=Sound.of(hiss, 16_000))
+    np.testing.assert_array_equal(other.samples, wanted)
+
+
+def test_a_warning_is_given_once_however_often_the_result_is_read(rng):
+    y = plucks(rng, seconds=3, rate=22_050, channels=2)
+    sound = denoise(Sound.of(y, 22_050), engine="neural", content="music")
+    assert np.array_equal(sound.samples, sound.samples) and len(sound.notes.warnings) == 1
+
+
+def test_a_noise_that_says_nothing_is_refused(rng):
+    y = noise(rng, seconds=1, rate=44_100)
+    with pytest.raises(InputError, match="silent"):
+        denoise(y, 44_100, noise=np.zeros((1, 44_100), np.float32))
+    with pytest.raises(InputError, match="8000 Hz says nothing"):
+        denoise(y, 44_100, noise=Sound.of(y, 8000))
+
+
+@pytest.mark.parametrize(
+    ("y", "rate"),
+    [(np.zeros((100, 2), np.float32), 8000), (np.zeros((1, 9), np.int16), 8000), (np.zeros((1, 9), np.float32), None)],
+)
+def test_wrong_arrays_are_refused_at_the_door(y, rate):
+    with pytest.raises(ParameterError):
+        denoise(y, rate=rate)
+
+
+def test_the_schema_has_the_ranges(cli):
+    options = json.loads(cli("denoise", "--schema").stdout)["options"]
+    assert (options["strength"]["minimum"], options["strength"]["maximum"]) == (0, 1)
+    assert options["noise"]["format"] == "path" and options["device"]["default"] == "auto"

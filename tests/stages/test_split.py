@@ -14,7 +14,9 @@ import torch
 
 from audiokit.engine.batch import Job
 from audiokit.engine.chain import Step
+from audiokit.engine.parts import Parts
 from audiokit.engine.settings import SaveOptions
+from audiokit.engine.sound import Sound
 from audiokit.engine.work import Work
 from audiokit.errors import DamagedError, MissingExtraError, ModelError, ParameterError
 from audiokit.io.audio import read, write
@@ -23,6 +25,7 @@ from audiokit.models.separation.band_unet import BandUnet
 from audiokit.models.separation.separator import Separation
 from audiokit.models.separation.settings import Settings, choose_stems
 from audiokit.models.separation.spleeter_unet import SpleeterUnet
+from audiokit.stages.denoise import denoise
 from audiokit.stages.split import split
 from tests.signals import noise, plucks
 
@@ -323,3 +326,68 @@ def test_the_built_in_model_finds_the_voice(shared):
     rest = truth["drums"] + truth["other"]
     assert si_sdr(rest, found["accompaniment"]) > si_sdr(rest, mix) + 1
     assert si_sdr(truth["vocals"], found["vocals"]) > si_sdr(truth["vocals"], found["accompaniment"]) + 5
+
+
+def test_from_python_stems_of_a_path_are_parts(rng, tmp_path):
+    mix = 0.5 * music(rng, 0.5)
+    write(tmp_path / "mix.wav", mix, RATE, subtype="PCM_16")
+    mix = read(tmp_path / "mix.wav")[0]
+    parts = split(tmp_path / "mix.wav", engine="center")
+    assert isinstance(parts, Parts) and parts.names == ("vocals", "accompaniment")
+    assert parts["vocals"].save(tmp_path / "one.wav") == []
+    assert parts.save(tmp_path / "stems") == []
+    arrays = split(mix, RATE, engine="center")
+    np.testing.assert_array_equal(parts["accompaniment"].samples, arrays["accompaniment"])
+    whole = [sf.read(tmp_path / "stems" / f"{name}.wav", dtype="int16")[0] for name in parts.names]
+    np.testing.assert_array_equal(whole[0] + whole[1], sf.read(tmp_path / "mix.wav", dtype="int16")[0])
+    np.testing.assert_array_equal(whole[0], sf.read(tmp_path / "one.wav", dtype="int16")[0])
+
+
+def test_one_stem_is_a_sound_that_other_stages_take(rng, tmp_path):
+    write(tmp_path / "mix.wav", 0.5 * music(rng, 0.5), RATE)
+    voice = split(tmp_path / "mix.wav", engine="center", stem="vocals")
+    assert isinstance(voice, Sound) and [entry["name"] for entry in voice.history] == ["split"]
+    clean = denoise(voice, engine="wiener")
+    y = read(tmp_path / "mix.wav")[0]
+    again = denoise(split(y, RATE, engine="center", stem="vocals"), RATE, engine="wiener")
+    np.testing.assert_array_equal(clean.samples, again)
+    assert voice.notes.report["peaks"]["vocals"] == pytest.approx(np.abs(voice.samples).max(), abs=1e-5)
+
+
+def test_several_stems_may_be_named_as_in_the_shell(rng):
+    y = music(rng, 0.2)
+    assert list(split(y, RATE, engine="hpss", stems="percussive, harmonic")) == ["percussive", "harmonic"]
+
+
+def test_the_residual_alone_is_what_all_stems_leave(rng, spleeter):
+    y = music(rng, 0.5)
+    found = split(y, RATE, model=spleeter, compat=True)
+    left = split(y, RATE, model=spleeter, compat=True, stem="residual")
+    np.testing.assert_allclose(left, y - sum(found.values()), atol=1e-6)
+    assert not split(y, RATE, engine="center", stem="residual").any()
+
+
+def test_two_passes_at_once_do_not_disturb_each_other(rng):
+    y = music(rng, 2.0, 48_000)
+    separation = Separation(Settings(engine="hpss"), 48_000, 2)
+    alone = np.concatenate([part["harmonic"] for part in separation.run([y])], axis=1)
+    blocks = np.array_split(y, 7, axis=1)
+    pairs = zip(separation.run(blocks), separation.run(blocks), strict=True)
+    first, second = (
+        np.concatenate(parts, axis=1) for parts in zip(*[[p["harmonic"] for p in two] for two in pairs], strict=True)
+    )
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize(("y", "rate"), [(np.zeros((100, 2), np.float32), RATE), (np.zeros((2, 9), np.float32), 0)])
+def test_wrong_arrays_are_refused_at_the_door(y, rate):
+    with pytest.raises(ParameterError):
+        split(y, rate, engine="center")
+
+
+def test_the_schema_names_engines_and_stems(cli):
+    found = json.loads(cli("split", "--schema").stdout)
+    assert found["reads"] == ["audio"] and found["writes"] == ["parts", "audio"]
+    assert found["options"]["engine"]["enum"] == ["auto", "spleeter", "repet", "hpss", "center", "demucs"]
+    assert found["options"]["quality"]["default"] == "best"

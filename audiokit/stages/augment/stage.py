@@ -113,9 +113,9 @@ def augment(
         for copy, part in enumerate(names):
             made = variation(source, copy)
             drawn.append(made.notes.report["effects"])
+            notes.report["seconds"] = round((made.length or 0) / made.rate, 6)
             yield part, made
-        length_s = (source.length or 0) / source.rate
-        notes.report |= {"seconds": round(length_s, 3), "copies": len(names), "effects": drawn}
+        notes.report |= {"rate": source.rate, "channels": source.channels, "copies": len(names), "effects": drawn}
 
     return Parts.in_turn(items, names=names, source=sound.name, notes=notes)
 
