@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from audiokit.io.midi import Note, Score, write_midi
+from audiokit.io.midi import write_midi
+from audiokit.io.midi_format import Note, Score
 
 #: General MIDI drum keys by role: each arrangement draws one of each.
 KEYS = {

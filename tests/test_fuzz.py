@@ -141,7 +141,8 @@ def test_model_card(tmp_path_factory, data):
 @BOUNDED
 @given(st.data())
 def test_midi(tmp_path_factory, data):
-    from audiokit.io.midi import Note, Score, read_midi, write_midi
+    from audiokit.io.midi import read_midi, write_midi
+    from audiokit.io.midi_format import Note, Score
 
     folder = tmp_path_factory.mktemp("fuzz")
     write_midi(folder / "a.mid", Score([Note(0.0, 0.5, 60, 100), Note(0.5, 1.0, 64, 90)]))

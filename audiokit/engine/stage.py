@@ -130,9 +130,10 @@ class Stage(Generic[P, Made, Plain]):
     def __call__(self, y: Array, rate: Any, /, *args: P.args, **options: P.kwargs) -> Plain: ...
     @overload
     def __call__(self, *args: P.args, **options: P.kwargs) -> Made: ...
-    def __call__(self, *args: Any, **options: Any) -> Any:
+    def __call__(self, *args: Any, **options: Any) -> Any:  # type: ignore[misc]
         """Run the stage on a path, a flow, or an array with its rate (or, for spectra, with their Transform)."""
-        source, rest = (args[0] if args else None), args[1:]
+        source: Any = args[0] if args else None
+        rest = args[1:]
         if len(rest) > 1:
             raise TypeError(f"{self.function.__name__}() takes options by name only")
         if not self.reads:

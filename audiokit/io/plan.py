@@ -16,7 +16,8 @@ from audiokit.dsp.voice.plan import Music, Plan, SungNote, check_notes
 from audiokit.dsp.voice.syllables import Syllable
 from audiokit.errors import DamagedError, InputError, ParameterError
 from audiokit.io.files import atomic_file
-from audiokit.io.midi import Note, Score, read_midi, write_midi
+from audiokit.io.midi import read_midi, write_midi
+from audiokit.io.midi_format import Note, Score
 
 FORMAT, VERSION = "audiokit.sing-plan", 1
 

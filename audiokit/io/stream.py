@@ -15,11 +15,13 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
 from audiokit.errors import DamagedError, InputError, UsageError
-from audiokit.io.chunkset import Head, Item, decode_npy, encode_npy
 from audiokit.io.files import atomic_file
+from audiokit.io.heads import Head, Item
+from audiokit.io.npy import decode_npy, encode_npy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +39,7 @@ def safe_key(name: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:80] or "chunks"
 
 
-def refuse_terminal(stream: IO) -> None:
+def refuse_terminal(stream: IO[Any]) -> None:
     """Refuse to write binary data to a terminal.
 
     Raises:
@@ -95,7 +97,9 @@ class TarWriter:
         self._count += 1
         self._position = max(self._position, stop)
 
-    def __exit__(self, kind, error, trace) -> bool | None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
         if kind is None:
             try:
                 add_member(self._tar, END, _json_bytes({"count": self._count, "length": self.head.length}))

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from audiokit.dsp.loudness.aim import Aim, Plan
     from audiokit.dsp.loudness.loudness import Meter
-    from audiokit.dsp.loudness.mastering import Aim, Plan
     from audiokit.dsp.loudness.match import Reference
 
 Mode = Literal["loudness", "peak", "rms", "match"]
@@ -36,7 +36,7 @@ def _check(options: Options) -> None:
 
 
 def _aim(options: Options) -> Aim:
-    from audiokit.dsp.loudness.mastering import Aim
+    from audiokit.dsp.loudness.aim import Aim
 
     return Aim(
         mode="match" if options["reference"] is not None else options["mode"],

@@ -15,7 +15,8 @@ import numpy as np
 
 from audiokit import read, write
 from audiokit.dsp.notes.names import parse_pitches
-from audiokit.io.midi import Note, Score, write_midi
+from audiokit.io.midi import write_midi
+from audiokit.io.midi_format import Note, Score
 from audiokit.io.nsynth import example, write_examples
 
 HELD_S, NOTE_S, SLOT_S = 3.0, 4.0, 5.0

@@ -21,7 +21,8 @@ import numpy as np
 
 from audiokit.dsp.voice.world import HOP_S, analyse_voice, runs, synthesise_voice
 from audiokit.io.audio import read, write
-from audiokit.io.midi import Note, Score, write_midi
+from audiokit.io.midi import write_midi
+from audiokit.io.midi_format import Note, Score
 
 RATE = 44_100
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 3, 5, 7, 9, 10), (0, 3, 5, 7, 10), (0, 2, 4, 7, 9))

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from audiokit.io.midi import Note, Score, write_midi
+from audiokit.io.midi import write_midi
+from audiokit.io.midi_format import Note, Score
 
 MODES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10), "dorian": (0, 2, 3, 5, 7, 9, 10)}
 PROGRESSIONS = ((0, 3, 4, 0), (0, 5, 3, 4), (1, 4, 0, 5), (0, 4, 5, 3), (5, 3, 0, 4), (0, 2, 3, 4), (0, 6, 5, 4))

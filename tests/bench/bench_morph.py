@@ -19,8 +19,9 @@ import numpy as np
 
 from audiokit.dsp.effects.morph import choose_engine, morph
 from audiokit.dsp.effects.transport import pair_lobes
+from audiokit.dsp.spectrum.griffin_lim import PhaseSettings
 from audiokit.dsp.spectrum.metrics import log_spectral_distance
-from audiokit.dsp.spectrum.phase import PhaseSettings, retrieve_phase
+from audiokit.dsp.spectrum.phase import retrieve_phase
 from audiokit.dsp.spectrum.stft import istft, stft
 from audiokit.dsp.voice.world import analyse_voice
 from audiokit.errors import InputError

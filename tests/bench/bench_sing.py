@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from audiokit.dsp.voice.backing import hear_music
+from audiokit.dsp.voice.intonation import Expression, draw_pitch
 from audiokit.dsp.voice.melody import is_strong
 from audiokit.dsp.voice.plan import Music, Plan, SungNote
-from audiokit.dsp.voice.singing import HOP_S, Expression, draw_pitch, map_time, sing_plan
+from audiokit.dsp.voice.singing import HOP_S, map_time, sing_plan
 from audiokit.dsp.voice.syllables import find_syllables
 from audiokit.dsp.voice.world import Voice, analyse_voice
 from audiokit.io.audio import read

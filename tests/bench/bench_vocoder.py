@@ -17,8 +17,9 @@ import numpy as np
 import torch
 
 from audiokit.dsp.spectrum.presets import find_preset
+from audiokit.models.vocoders.base import card_of
 from audiokit.models.vocoders.melgan import Melgan
-from audiokit.models.vocoders.vocoder import VocoderEngine, card_of
+from audiokit.models.vocoders.vocoder import VocoderEngine
 from tests.bench.measure import publish, table
 
 

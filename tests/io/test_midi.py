@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiokit.errors import AudiokitError, DamagedError, InputError, ParameterError
-from audiokit.io.midi import Note, Score, format_midi, parse_midi, read_midi, write_midi
+from audiokit.io.midi import parse_midi, read_midi, write_midi
+from audiokit.io.midi_format import Note, Score, format_midi
 
 
 def _track(body: bytes) -> bytes:

@@ -11,7 +11,8 @@ import audiokit
 from audiokit.dsp.effects.effects import measure_thd
 from audiokit.dsp.notes.names import estimate_pitch
 from audiokit.io.audio import read, write
-from audiokit.io.midi import Note, Score, write_midi
+from audiokit.io.midi import write_midi
+from audiokit.io.midi_format import Note, Score
 from audiokit.io.nsynth import read_notes
 from audiokit.models.folder.checkpoint import shipped
 from audiokit.stages.generate.request import Form, Request, run

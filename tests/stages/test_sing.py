@@ -13,7 +13,8 @@ from audiokit.dsp.voice.singing import HOP_S
 from audiokit.dsp.voice.world import analyse_voice
 from audiokit.errors import DamagedError, InputError, ParameterError
 from audiokit.io.audio import read, write
-from audiokit.io.midi import Note, Score, read_midi, write_midi
+from audiokit.io.midi import read_midi, write_midi
+from audiokit.io.midi_format import Note, Score
 from audiokit.io.plan import read_plan, write_plan
 from audiokit.stages.sing import stage
 from audiokit.stages.sing.settings import read_range

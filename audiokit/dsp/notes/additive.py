@@ -15,13 +15,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from audiokit.dsp.notes.bands import NOISE_EDGES_HZ
 from audiokit.dsp.notes.notes import (
-    FLOOR_DB,
     GROUPS,
     HALVES,
     HALVES_FROM_HZ,
-    HELD_S,
-    NOISE_EDGES_HZ,
     RELEASE_S,
     SINGLE,
     NoteShape,
@@ -30,6 +28,7 @@ from audiokit.dsp.notes.notes import (
     slots,
     sum_partials,
 )
+from audiokit.dsp.notes.time_grid import FLOOR_DB, HELD_S
 from audiokit.errors import ParameterError
 
 _BLOCK_S = 0.004

@@ -14,10 +14,11 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 
+from audiokit.dsp.notes.bands import N_BANDS, NOISE_EDGES_HZ, _band_power
+from audiokit.dsp.notes.time_grid import FLOOR_DB, HELD_S, _continue_course, _fade_index, _to_grid
 from audiokit.errors import InputError, ParameterError
 
 #: Partials up to this one have a level of their own; higher ones share the level of a group.
@@ -32,15 +33,8 @@ HALVES = np.arange(12) + 0.5
 N_HALVES = len(HALVES)
 #: Below this fundamental the halfway places cannot be told from noise, and are left out.
 HALVES_FROM_HZ = 180.0
-#: Edges of the noise bands in Hz: even on the mel scale above 1 kHz, 125 Hz apart at least.
-NOISE_EDGES_HZ = np.round(np.unique(np.round(700 * (10 ** (np.linspace(0, 3560, 41) / 2595) - 1) / 125)) * 125)
-N_BANDS = len(NOISE_EDGES_HZ) - 1
-#: Times after the onset at which a held note is described: 5 ms apart at first, 150 ms at the end.
-HELD_S = np.concatenate([[0.0], np.cumsum(0.005 * 1.0493 ** np.arange(71))])
 #: Times after the release: 10 ms apart at first.
 RELEASE_S = np.concatenate([[0.0], np.cumsum(0.010 * 1.24 ** np.arange(15))])
-#: Level below which nothing is kept.
-FLOOR_DB = -120.0
 #: The highest frequency that is described.
 TOP_HZ = 16000.0
 
@@ -333,87 +327,6 @@ def _group_mean(values: np.ndarray, groups: np.ndarray, count: int = N_GROUPS) -
     out = np.zeros((count, values.shape[1]))
     np.add.at(out, groups, values)
     return out / np.maximum(np.bincount(groups, minlength=count), 1)[:, None]
-
-
-def _band_power(residual: np.ndarray, rate: int, partials_hz: np.ndarray) -> np.ndarray:
-    """Mean square of the residual in each noise band, every 4 ms (N_BANDS, N).
-
-    What is left of an unsteady partial is no noise, so only the valleys between partials count, seen through a
-    window long enough to have valleys; short windows then tell how that noise is distributed in time.
-    """
-    short = round(rate / 125)
-    hop = short // 2
-    quick = _bands(_power_frames(residual, short, hop), rate, np.zeros(0))
-    spacing = partials_hz[0] if len(partials_hz) == 1 else float(np.median(np.diff(partials_hz)))
-    if spacing < 90:
-        return quick
-    long = short * (4 if spacing > 200 else 8)
-    slow = _bands(_power_frames(residual, long, hop), rate, partials_hz)
-    kernel = np.hanning(long // hop + 1) ** 2
-    kernel /= kernel.sum()
-    smooth = np.stack([np.convolve(row, kernel, mode="same") for row in quick])
-    return slow * np.clip(quick / np.maximum(smooth, 1e-20), 0.02, 10.0)
-
-
-def _power_frames(y: np.ndarray, n: int, hop: int) -> np.ndarray:
-    """Mean square per bin of Hann frames centred every `hop` samples (N, F)."""
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(n) + 0.5) / n)).astype(np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(np.pad(y, (n // 2, n)), n)[: (len(y) // hop + 2) * hop : hop]
-    return 2 * np.abs(np.fft.rfft(frames * window, axis=1)) ** 2 / (n * (window**2).sum())
-
-
-def _bands(power: np.ndarray, rate: int, partials_hz: np.ndarray) -> np.ndarray:
-    """Sum bins into noise bands (N_BANDS, N), valley bins only where partials are given."""
-    n = 2 * (power.shape[1] - 1)
-    bins = np.arange(power.shape[1]) * rate / n
-    free = np.ones(len(bins), bool)
-    if len(partials_hz):
-        free = np.abs(bins[:, None] - partials_hz).min(1) > 2.5 * rate / n
-    edges = np.minimum(np.round(NOISE_EDGES_HZ * n / rate).astype(int), n // 2)
-    out, known = np.zeros((N_BANDS, len(power))), np.zeros(N_BANDS, bool)
-    for band, (a, b) in enumerate(pairwise(edges)):
-        if free[a:b].any():
-            out[band] = power[:, a:b][:, free[a:b]].mean(1)
-            known[band] = True
-    if not known.all():
-        fill = _nearest_mix(np.flatnonzero(known), np.flatnonzero(~known))
-        out[~known] = np.exp(fill @ np.log(np.maximum(out[known], 1e-20)))
-    return out * (edges[1:] - edges[:-1])[:, None]
-
-
-def _nearest_mix(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Weights (len(wanted), len(known)) of straight-line interpolation."""
-    return np.stack([np.interp(wanted, known, row) for row in np.eye(len(known))], axis=1)
-
-
-def _fade_index(seen_s: float) -> int:
-    """The last grid point that was seen."""
-    return max(1, int(np.searchsorted(HELD_S, seen_s * 1.0001 + 1e-6, side="right")) - 1)
-
-
-def _to_grid(power: np.ndarray, step_s: float, times: np.ndarray, held: int) -> np.ndarray:
-    """Average power around every grid time."""
-    total = np.concatenate([np.zeros((len(power), 1)), np.cumsum(power, axis=1)], axis=1)
-    out = np.zeros((len(power), len(times)))
-    for grid in (slice(0, len(HELD_S)), slice(len(HELD_S), len(times))):
-        t = times[grid]
-        middle = (t[:-1] + t[1:]) / 2
-        low, high = np.concatenate([t[:1], middle]), np.concatenate([middle, t[-1:]])
-        if grid.start == 0:  # keep the last held cell clear of the release
-            high[held] = min(high[held], t[held] + 0.01)
-        a = np.clip(np.round(low / step_s + 0.5).astype(int), 0, power.shape[1] - 1)
-        b = np.clip(np.round(high / step_s + 0.5).astype(int), a + 1, power.shape[1])
-        out[:, grid] = (total[:, b] - total[:, a]) / (b - a)
-    return out
-
-
-def _continue_course(db: np.ndarray, held: int) -> None:
-    """Let held frames that were never seen go on as the last ones went, in place."""
-    back = int(np.searchsorted(HELD_S, HELD_S[held] * 0.6))
-    slope = np.minimum((db[:, held] - db[:, back]) / max(HELD_S[held] - HELD_S[back], 1e-3), 0)
-    last = len(HELD_S)
-    course = db[:, held : held + 1] + slope[:, None] * (HELD_S[held + 1 :] - HELD_S[held])
-    db[:, held + 1 : last] = np.maximum(course, FLOOR_DB)
 
 
 def _motion(waves: np.ndarray, ratios: np.ndarray, f0: float, groups: np.ndarray, seen_s: float) -> dict:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from audiokit.dsp.spectrum.griffin_lim import PhaseSettings
 from audiokit.dsp.spectrum.mel import mel_filterbank, mel_to_linear
-from audiokit.dsp.spectrum.phase import PhaseSettings, retrieve_phase
+from audiokit.dsp.spectrum.phase import retrieve_phase
 from audiokit.dsp.spectrum.stft import istft, stft
 
 #: Framing of the published system (its preset of `spectro` has the same numbers).

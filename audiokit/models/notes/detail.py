@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audiokit.dsp.notes.notes import GROUPS, HELD_S, N_BANDS, N_GROUPS, NoteShape, midi_to_hz
+from audiokit.dsp.notes.bands import N_BANDS
+from audiokit.dsp.notes.notes import GROUPS, N_GROUPS, NoteShape, midi_to_hz
+from audiokit.dsp.notes.time_grid import HELD_S
 from audiokit.models.notes.scale import scale
 
 # Chosen on training instruments, each described from the latent of another of its family.

@@ -14,7 +14,7 @@ from audiokit.errors import InputError, ParameterError
 from audiokit.models.notes.notes import NoteModel, Sound, Wish, between
 
 if TYPE_CHECKING:
-    from audiokit.io.midi import Score
+    from audiokit.io.midi_format import Score
 
 #: Notes leave the model about as loud as a mixed instrument; samples are wanted twice as loud.
 _GAIN = 2.0

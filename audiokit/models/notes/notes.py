@@ -252,7 +252,8 @@ class PictureModel(NoteModel):
         """Render one note of a sound: audio (T,), float32; at most `longest_s`."""
         import torch
 
-        from audiokit.dsp.spectrum.phase import PhaseSettings, retrieve_phase
+        from audiokit.dsp.spectrum.griffin_lim import PhaseSettings
+        from audiokit.dsp.spectrum.phase import retrieve_phase
         from audiokit.dsp.spectrum.stft import istft
         from audiokit.models.notes import cgan as note_cgan
         from audiokit.models.notes import layers as note_layers

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from audiokit.dsp.notes.notes import FLOOR_DB, HELD_S, N_BANDS, N_GROUPS, SINGLE, NoteShape
+from audiokit.dsp.notes.bands import N_BANDS
+from audiokit.dsp.notes.notes import N_GROUPS, SINGLE, NoteShape
+from audiokit.dsp.notes.time_grid import FLOOR_DB, HELD_S
 
 #: A level of the network is (dB - MIDDLE_DB) / SPAN_DB.
 MIDDLE_DB, SPAN_DB = -60.0, 30.0

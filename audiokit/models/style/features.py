@@ -96,7 +96,8 @@ class WaveFeatures(Features):
 
     def phase(self, x: Tensor) -> Tensor:
         """Find phases (bins + 1, N) that fit a picture's magnitudes: they only have to be plausible."""
-        from audiokit.dsp.spectrum.phase import PhaseSettings, retrieve_phase
+        from audiokit.dsp.spectrum.griffin_lim import PhaseSettings
+        from audiokit.dsp.spectrum.phase import retrieve_phase
 
         t = self.frontend.transform
         magnitude = self._linear(x, x.max())[None].cpu().numpy()
@@ -173,7 +174,7 @@ def import_discriminator(source: str | Path) -> tuple[nn.Module, dict[str, Any]]
         InputError, DamagedError: it cannot be read.
     """
     from audiokit.models.folder.checkpoint import load_weights
-    from audiokit.models.vocoders.vocoder import unwrapped
+    from audiokit.models.vocoders.base import unwrapped
     from audiokit.models.vocoders.wave_discriminators import MelganDiscriminator
 
     state = unwrapped(source)

@@ -142,7 +142,8 @@ class Stylizer:
     def _phase_stream(self, channels: int, synthesis: dict):
         if self.phase == "input":
             return None
-        from audiokit.dsp.spectrum.phase import PhaseSettings, PhaseStream
+        from audiokit.dsp.spectrum.griffin_lim import PhaseSettings
+        from audiokit.dsp.spectrum.phase import PhaseStream
 
         return PhaseStream(channels, PhaseSettings(**synthesis, init="source"))
 

@@ -150,7 +150,8 @@ class PhaseEngine:
         linear,
         source: Iterator[np.ndarray] | None,
     ) -> None:
-        from audiokit.dsp.spectrum.phase import BandKeeper, PhaseSettings, PhaseStream
+        from audiokit.dsp.spectrum.griffin_lim import BandKeeper, PhaseSettings
+        from audiokit.dsp.spectrum.phase import PhaseStream
         from audiokit.dsp.spectrum.stft import IstftStream
 
         settings = PhaseSettings(

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from audiokit.errors import ModelError
 from audiokit.models.folder.recognise import not_a
-from audiokit.models.vocoders.vocoder import Vocoder, beside, card_of, unwrapped
+from audiokit.models.vocoders.base import Vocoder, beside, card_of, unwrapped
 
 _SLOPE = 0.1
 
@@ -173,7 +173,7 @@ def import_hifigan(source: str | os.PathLike[str], *, config: str = "") -> tuple
     from pathlib import Path
 
     from audiokit.models.folder.checkpoint import load_weights
-    from audiokit.models.vocoders.vocoder import read_settings
+    from audiokit.models.vocoders.base import read_settings
 
     state = unwrapped(source, "generator.")
     known = read_settings(Path(config)) if config else beside(source, "config.json")

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from audiokit.errors import ModelError
 from audiokit.models.folder.recognise import not_a
-from audiokit.models.vocoders.vocoder import Vocoder, beside, card_of, unwrapped
+from audiokit.models.vocoders.base import Vocoder, beside, card_of, unwrapped
 
 _SLOPE = 0.2
 

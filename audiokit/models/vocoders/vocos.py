@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from audiokit.errors import ParameterError
 from audiokit.models.folder.recognise import not_a
-from audiokit.models.vocoders.vocoder import Vocoder, beside, card_of, unwrapped
+from audiokit.models.vocoders.base import Vocoder, beside, card_of, unwrapped
 
 _EPS = 1e-6
 

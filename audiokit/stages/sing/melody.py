@@ -13,7 +13,7 @@ from audiokit.dsp.voice.plan import Music, SungNote, repeat_music
 from audiokit.dsp.voice.rhythm import set_rhythm
 from audiokit.dsp.voice.world import analyse_voice
 from audiokit.errors import InputError
-from audiokit.io.midi import Note, Score
+from audiokit.io.midi_format import Note, Score
 from audiokit.io.plan import score_to_notes
 from audiokit.stages.sing.levels import one_voice
 from audiokit.stages.sing.settings import Singing

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from audiokit.dsp.voice.backing import hear_music
+from audiokit.dsp.voice.intonation import Expression
 from audiokit.dsp.voice.melody import compose, voice_range
 from audiokit.dsp.voice.plan import Music, Plan, SungNote, check_notes, even_music
 from audiokit.dsp.voice.rhythm import set_rhythm
-from audiokit.dsp.voice.singing import Expression, harmonise, sing_plan
+from audiokit.dsp.voice.singing import harmonise, sing_plan
 from audiokit.dsp.voice.syllables import find_syllables
 from audiokit.dsp.voice.world import Voice, analyse_voice
 from audiokit.errors import InputError, ParameterError

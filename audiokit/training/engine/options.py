@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from audiokit.engine.option import Option
 from audiokit.engine.settings import Device, Json, Quiet, Seed
 from audiokit.errors import InputError
+from audiokit.training.engine.files import CHECKPOINT
 
 if TYPE_CHECKING:
     from audiokit.training.engine.loop import Recipe
-
-CHECKPOINT = "checkpoint.pt"
 
 Steps = Annotated[int | None, Option("Steps in all, those before --resume included.", min=1)]
 ValidateEvery = Annotated[int | None, Option("Steps between samples and checkpoints.", min=1, metavar="STEPS")]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from audiokit.errors import DamagedError, InputError, ModelError, UsageError
 from audiokit.training.engine import processes
-from audiokit.training.engine.options import CHECKPOINT
+from audiokit.training.engine.files import CHECKPOINT
 
 if TYPE_CHECKING:
     from audiokit.training.engine.loop import Recipe

@@ -10,18 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audiokit.dsp.notes.notes import (
-    FLOOR_DB,
-    GROUPS,
-    HALVES,
-    HALVES_FROM_HZ,
-    HELD_S,
-    N_BANDS,
-    N_GROUPS,
-    NOISE_EDGES_HZ,
-    SINGLE,
-    midi_to_hz,
-)
+from audiokit.dsp.notes.bands import N_BANDS, NOISE_EDGES_HZ
+from audiokit.dsp.notes.notes import GROUPS, HALVES, HALVES_FROM_HZ, N_GROUPS, SINGLE, midi_to_hz
+from audiokit.dsp.notes.time_grid import FLOOR_DB, HELD_S
 from audiokit.models.notes.decoder import FRAMES, NoteDecoder
 from audiokit.models.notes.scale import MIDDLE_DB, SPAN_DB
 from audiokit.training.engine.loop import update

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from audiokit.dsp.notes.notes import HELD_S, N_GROUPS, NoteShape, analyse_note
+from audiokit.dsp.notes.notes import N_GROUPS, NoteShape, analyse_note
+from audiokit.dsp.notes.time_grid import HELD_S
 from audiokit.errors import InputError
 from audiokit.io.audio import read
 from audiokit.io.nsynth import FAMILIES, QUALITIES, NoteFile, read_notes

@@ -123,7 +123,8 @@ def pictures(audio: np.ndarray) -> Tensor:
 
 def write_samples(folder: Path, step: int, picture: Tensor) -> None:
     """Write the first pictures of a batch as audio, to hear a run: `samples/<step>-<n>.wav`."""
-    from audiokit.dsp.spectrum.phase import PhaseSettings, retrieve_phase
+    from audiokit.dsp.spectrum.griffin_lim import PhaseSettings
+    from audiokit.dsp.spectrum.phase import retrieve_phase
     from audiokit.dsp.spectrum.stft import istft
     from audiokit.io.audio import write
 

@@ -112,7 +112,8 @@ class Mel2LinearRecipe(Recipe):
     @torch.no_grad()
     def validate(self, folder: Path, step: int) -> dict[str, float]:
         """Measure on the held-out sounds; write one of them, inverted, to hear."""
-        from audiokit.dsp.spectrum.phase import PhaseSettings, retrieve_phase
+        from audiokit.dsp.spectrum.griffin_lim import PhaseSettings
+        from audiokit.dsp.spectrum.phase import retrieve_phase
         from audiokit.dsp.spectrum.stft import istft, stft
         from audiokit.io.audio import write
 

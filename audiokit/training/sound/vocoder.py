@@ -21,8 +21,8 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from audiokit.dsp.spectrum.presets import find_preset
 from audiokit.errors import InputError, ParameterError
+from audiokit.models.vocoders.base import Vocoder
 from audiokit.models.vocoders.melgan import Melgan
-from audiokit.models.vocoders.vocoder import Vocoder
 from audiokit.models.vocoders.vocos import Vocos
 from audiokit.models.vocoders.wave_discriminators import MelganDiscriminator, PeriodResolutionDiscriminator, Verdict
 from audiokit.training.engine.loop import Recipe, update

@@ -70,9 +70,9 @@ class ChunkTrack:
     """A chunk set whose spectra are what the model sees; channels are averaged."""
 
     def __init__(self, folder: Path, frontend: StyleFrontend) -> None:
-        from audiokit.io.chunkset import open_chunks
+        from audiokit.io.chunkset import FolderReader
 
-        self.reader = open_chunks(folder)
+        self.reader = FolderReader(folder)
         self.name, self.frontend = str(folder), frontend
         head = self.reader.head
         made = Transform.from_dict(head.transform, self.name) if head.transform else None

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from audiokit.dsp.loudness.aim import Aim
 from audiokit.dsp.loudness.loudness import measure
-from audiokit.dsp.loudness.mastering import Aim, normalize, plan_level, render
+from audiokit.dsp.loudness.mastering import normalize, plan_level, render
 from audiokit.dsp.loudness.match import AverageSpectrum
 from audiokit.errors import ParameterError
 from tests.signals import noise, plucks, sine, talk

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from audiokit.dsp.notes.additive import level_at, render_note
+from audiokit.dsp.notes.bands import N_BANDS
 from audiokit.dsp.notes.notes import (
-    FLOOR_DB,
-    HELD_S,
-    N_BANDS,
     N_GROUPS,
     N_HALVES,
     RELEASE_S,
@@ -20,6 +18,7 @@ from audiokit.dsp.notes.notes import (
     slots,
     sum_partials,
 )
+from audiokit.dsp.notes.time_grid import FLOOR_DB, HELD_S
 from audiokit.errors import InputError, ParameterError
 
 RATE = 32000

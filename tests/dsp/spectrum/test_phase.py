@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from audiokit.dsp.spectrum.griffin_lim import BandKeeper, PhaseSettings
 from audiokit.dsp.spectrum.mel import mel_filterbank, mel_to_linear
-from audiokit.dsp.spectrum.phase import BandKeeper, PhaseSettings, PhaseStream, griffin_lim, pghi, retrieve_phase
+from audiokit.dsp.spectrum.phase import PhaseStream, griffin_lim, pghi, retrieve_phase
 from audiokit.dsp.spectrum.stft import istft, stft
 from audiokit.errors import ParameterError
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from audiokit.dsp.notes.additive import render_note
-from audiokit.dsp.notes.notes import HELD_S, N_GROUPS, analyse_note, midi_to_hz
+from audiokit.dsp.notes.notes import N_GROUPS, analyse_note, midi_to_hz
+from audiokit.dsp.notes.time_grid import HELD_S
 from audiokit.models.notes.detail import detail_of, mixed, with_detail
 from audiokit.models.notes.scale import SPAN_DB, scale, unscale
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from audiokit.dsp.notes.notes import N_BANDS, N_GROUPS, N_HALVES, SINGLE, midi_to_hz
+from audiokit.dsp.notes.bands import N_BANDS
+from audiokit.dsp.notes.notes import N_GROUPS, N_HALVES, SINGLE, midi_to_hz
 from audiokit.errors import ModelError, ParameterError
 from audiokit.models.folder.checkpoint import save, shipped
 from audiokit.models.notes import layers as note_layers

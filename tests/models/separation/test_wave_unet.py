@@ -8,7 +8,8 @@ import torch
 
 from audiokit.errors import ModelError, ParameterError
 from audiokit.models.folder.checkpoint import read_state_dict
-from audiokit.models.separation.wave_unet import SincResample, WaveUnet, separate, sinc_filter
+from audiokit.models.separation.wave_layers import SincResample, sinc_filter
+from audiokit.models.separation.wave_unet import WaveUnet, separate
 from audiokit.models.separation.wave_unet_checkpoint import import_wave_unet
 
 CASES = ("a_gn_fixed_separate", "b_normal_learned_joint", "c_bn_learned_joint", "d_bn_fixed_k15")

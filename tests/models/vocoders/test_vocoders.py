@@ -13,9 +13,10 @@ from audiokit.dsp.spectrum.presets import find_preset
 from audiokit.errors import ModelError
 from audiokit.models.folder import checkpoint
 from audiokit.models.folder.importers import import_checkpoint
+from audiokit.models.vocoders.base import card_of, fold_weight_norm, read_settings
 from audiokit.models.vocoders.hifigan import Hifigan, import_hifigan
 from audiokit.models.vocoders.melgan import Melgan, import_melgan
-from audiokit.models.vocoders.vocoder import VocoderEngine, card_of, fold_weight_norm, import_vocoder, read_settings
+from audiokit.models.vocoders.vocoder import VocoderEngine, import_vocoder
 from audiokit.models.vocoders.vocos import Vocos, import_vocos
 from tests.signals import plucks
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from audiokit.dsp.notes.notes import FLOOR_DB, HELD_S
+from audiokit.dsp.notes.time_grid import FLOOR_DB, HELD_S
 from audiokit.errors import InputError, ParameterError
 from audiokit.models.notes.making import NoteSettings, draw_sounds, make_note
 from audiokit.models.notes.notes import Wish, load

@@ -8,7 +8,8 @@ import torch
 
 from audiokit import denoise, write
 from audiokit.errors import InputError
-from audiokit.training.sound.denoiser import EnhancementLoss, Mixer, synthetic_noise
+from audiokit.training.sound.denoiser import EnhancementLoss
+from audiokit.training.sound.mixer import Mixer, synthetic_noise
 from tests.signals import noise, syllables
 
 

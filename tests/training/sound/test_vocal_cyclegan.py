@@ -15,14 +15,8 @@ from audiokit.stages.sing import stage
 from audiokit.stages.sing.network import speak
 from audiokit.training.sound import vocal_cyclegan
 from audiokit.training.sound.settings import VocalRun, VocalSettings
-from audiokit.training.sound.vocal_cyclegan import (
-    PRESETS,
-    VocalCycleGanRecipe,
-    Voices,
-    Weights,
-    load_voices,
-    train_vocal_cyclegan,
-)
+from audiokit.training.sound.vocal_cyclegan import PRESETS, VocalCycleGanRecipe, Weights, train_vocal_cyclegan
+from audiokit.training.sound.voices import Voices, load_voices
 from tests.signals import noise, plucks, talk
 from tests.sung import sing
 

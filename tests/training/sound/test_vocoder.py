@@ -12,7 +12,7 @@ import torch
 
 import audiokit
 from audiokit.errors import InputError, ParameterError
-from audiokit.models.vocoders.vocoder import fold_weight_norm
+from audiokit.models.vocoders.base import fold_weight_norm
 from audiokit.models.vocoders.wave_discriminators import MelganDiscriminator
 from audiokit.training.sound.vocoder import Clips, MelFrames, SpectralLoss, VocoderRecipe
 from tests.signals import noise, plucks

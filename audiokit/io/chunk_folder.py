@@ -1,0 +1,186 @@
+"""Chunk sets as folders of .npy files with a manifest written last, or as one array with a .json beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from audiokit.errors import DamagedError, InputError
+from audiokit.io.files import atomic_file, atomic_folder
+from audiokit.io.heads import MANIFEST, Head, Item, manifest_text
+from audiokit.io.npy import encode_npy, load_npy, npy_parts
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_Kind = type[BaseException] | None
+
+
+class FolderWriter:
+    """Write a chunk set as a folder; the manifest comes last and the folder appears whole.
+
+    Use as a context manager; leaving it with an error leaves nothing behind.
+    """
+
+    def __init__(self, target: str | Path, head: Head, *, force: bool = False) -> None:
+        self.head = head
+        self._target, self._force = Path(target), force
+        self._items: list[dict[str, Any]] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> FolderWriter:
+        self._folder = self._stack.enter_context(atomic_folder(self._target, force=self._force))
+        return self
+
+    def write(self, array: np.ndarray, start: int, stop: int) -> None:
+        """Append one chunk that covers samples (or frames) start to stop."""
+        name = f"{len(self._items):06d}.npy"
+        checksum = hashlib.sha256()
+        with open(self._folder / name, "wb") as file:
+            for part in npy_parts(array):
+                file.write(part)
+                checksum.update(part)
+        item = {"file": name, "start": start, "stop": stop, "shape": list(array.shape), "sha256": checksum.hexdigest()}
+        self._items.append(item)
+
+    def __exit__(self, kind: _Kind, error: BaseException | None, trace: TracebackType | None) -> bool | None:
+        if kind is None:
+            manifest = {**self.head.to_dict(), "items": self._items}
+            try:
+                with atomic_file(self._folder / MANIFEST) as temporary:
+                    temporary.write_text(manifest_text(manifest), encoding="utf-8")
+            except BaseException as failure:
+                self._stack.__exit__(type(failure), failure, failure.__traceback__)
+                raise
+        return self._stack.__exit__(kind, error, trace)
+
+
+class FolderReader:
+    """Read a chunk-set folder, in order or at random.
+
+    Args:
+        folder: path of the set.
+
+    Raises:
+        InputError: there is no manifest, or it is of another format.
+        DamagedError: the manifest cannot be read.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.name = str(folder)
+        self._folder = Path(folder)
+        fields = _read_json(self._folder / MANIFEST, f"{folder}: not a chunk set (no {MANIFEST})")
+        self.head = Head.from_dict(fields, self.name)
+        items = fields.get("items")
+        if not isinstance(items, list):
+            raise DamagedError(f"{folder}: the manifest has no list of items")
+        self.items = [Item.from_dict(item, self.name) for item in items]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def load(self, index: int, *, mmap: bool = False) -> np.ndarray:
+        """Load one chunk; its shape must be the manifest's (DamagedError otherwise)."""
+        item = self.items[index]
+        path = self._folder / item.file
+        if not path.exists():
+            raise DamagedError(f"{path}: listed in the manifest but missing")
+        array = load_npy(path, mmap=mmap)
+        if array.shape != item.shape:
+            raise DamagedError(f"{path}: shape {array.shape}, but the manifest says {item.shape}")
+        return array
+
+    def __iter__(self) -> Iterator[tuple[Item, np.ndarray]]:
+        for index, item in enumerate(self.items):
+            yield item, self.load(index)
+
+    def verify(self) -> None:
+        """Check every file's checksum, shape and place (DamagedError at the first that differs)."""
+        position = 0
+        for index, item in enumerate(self.items):
+            path = self._folder / item.file
+            if not path.exists():
+                raise DamagedError(f"{path}: listed in the manifest but missing")
+            if hashlib.sha256(path.read_bytes()).hexdigest() != item.sha256:
+                raise DamagedError(f"{path}: its checksum differs from the manifest's")
+            array = self.load(index, mmap=True)
+            if item.stop - item.start != array.shape[-1]:
+                raise DamagedError(f"{path}: {array.shape[-1]} long, but covers {item.start} to {item.stop}")
+            if item.start > position:
+                raise DamagedError(f"{path}: starts at {item.start}, but the chunks before end at {position}")
+            if str(array.dtype) != self.head.dtype:
+                raise DamagedError(f"{path}: {array.dtype}, but the manifest says {self.head.dtype}")
+            position = max(position, item.stop)
+
+
+class ArrayWriter:
+    """Write one array plus a .json of the same fields (`spectro X -o x.npy`); chunks are joined end to end."""
+
+    def __init__(self, target: str | Path, head: Head, *, force: bool = False) -> None:
+        self.head = head
+        self._target, self._force = Path(target), force
+        self._parts: list[np.ndarray] = []
+        self._position = 0
+
+    def __enter__(self) -> ArrayWriter:
+        return self
+
+    def write(self, array: np.ndarray, start: int, stop: int) -> None:
+        """Append what this chunk adds to those before."""
+        self._parts.append(array[..., self._position - start :] if start < self._position else array)
+        self._position = stop
+
+    def __exit__(self, kind: _Kind, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is not None:
+            return
+        import numpy as np
+
+        array = np.concatenate(self._parts, axis=-1) if self._parts else np.zeros((self.head.channels, 0), np.float32)
+        self.head.chunk = self.head.hop = max(1, array.shape[-1])
+        data = encode_npy(array)
+        item = {
+            "file": self._target.name,
+            "start": 0,
+            "stop": array.shape[-1],
+            "shape": list(array.shape),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+        text = manifest_text({**self.head.to_dict(), "items": [item]})
+        with atomic_file(self._target, force=self._force) as temporary:
+            temporary.write_bytes(data)
+        with atomic_file(self._target.with_suffix(".json"), force=True) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+class ArrayReader(FolderReader):
+    """Read one .npy whose .json says what it is, as a chunk set of one item."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.name = str(path)
+        self._folder = Path(path).parent
+        side = Path(path).with_suffix(".json")
+        fields = _read_json(side, f"{path}: no {side.name} beside it says what this array is")
+        self.head = Head.from_dict(fields, str(side))
+        items = fields.get("items")
+        if not isinstance(items, list) or len(items) != 1:
+            raise DamagedError(f"{side}: must describe exactly one array")
+        self.items = [Item.from_dict({**items[0], "file": Path(path).name}, self.name)]
+
+
+def _read_json(path: Path, missing: str) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(
+            missing,
+            hint="give --preset NAME or the options that say what the array is"
+            if path.suffix == ".json" and path.name != MANIFEST
+            else None,
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"{path}: not readable as JSON ({error})") from None

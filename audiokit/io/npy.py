@@ -1,0 +1,74 @@
+"""Arrays as .npy bytes and files, never unpickled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audiokit.errors import DamagedError, InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def encode_npy(array: np.ndarray) -> bytes:
+    """Serialise an array as .npy bytes: C order, little endian, no pickle.
+
+    >>> import numpy as np
+    >>> encode_npy(np.zeros((2, 3), np.float32).T)[:6]
+    b'\\x93NUMPY'
+    """
+    return b"".join(npy_parts(array))
+
+
+def npy_parts(array: np.ndarray) -> tuple[bytes, memoryview]:
+    """Serialise like `encode_npy`, as the header and the array's own memory: nothing is copied that need not be.
+
+    >>> import numpy as np
+    >>> header, values = npy_parts(np.zeros((2, 3), np.float32))
+    >>> len(header) % 64, len(values)
+    (0, 24)
+    """
+    import io
+
+    import numpy as np
+
+    array = np.ascontiguousarray(array)
+    if array.dtype.byteorder == ">":
+        array = array.astype(array.dtype.newbyteorder("<"))
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
+    return header.getvalue(), array.reshape(-1).view(np.uint8).data
+
+
+def decode_npy(data: bytes, name: str) -> np.ndarray:
+    """Read .npy bytes without ever unpickling (DamagedError if they are not a plain array)."""
+    import io
+
+    import numpy as np
+
+    try:
+        array: np.ndarray = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        return array
+    except Exception as error:  # numpy parses the header as Python, so damage surfaces as any kind of error
+        raise DamagedError(f"{name}: not a readable .npy array ({error})") from None
+
+
+def load_npy(path: str | Path, *, mmap: bool = False) -> np.ndarray:
+    """Load one .npy file without unpickling.
+
+    Raises:
+        InputError: there is no such file.
+        DamagedError: it is not a plain array, or cut short.
+    """
+    import numpy as np
+
+    try:
+        return np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError:
+        raise
+    except Exception as error:  # as in decode_npy
+        reason = "it holds Python objects, which are never unpickled" if "pickle" in str(error) else error
+        raise DamagedError(f"{path}: not a readable .npy array ({reason})") from None
