@@ -10,7 +10,7 @@ AUDIOKIT := $(BIN)/audiokit
 help:
 	@echo "make setup   create $(VENV) and install audiokit into it"
 	@echo "make demo    run the whole chain (SONG=my.mp3 [BACKING=other.mp3]) and show where the results are"
-	@echo "make test    install what tests need and run everything"
+	@echo "make test    install what tests need and run everything (T=stages/normalize: one room, in seconds)"
 	@echo "make bench   speed, memory and quality beside what you would otherwise use"
 	@echo "make parity  compare with the real spleeter package, in an environment of its own (downloads TensorFlow)"
 	@echo "make man     write man pages into build/man (then: man build/man/audiokit-split.1)"
@@ -34,10 +34,14 @@ demo: setup
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --durations 15
+# make test T=stages/normalize runs one room: its tests, and the doctests of its file or folder.
+T ?=
+ROOM = $(wildcard tests/$(dir $(T))test_$(notdir $(T)).py tests/$(T) audiokit/$(T).py audiokit/$(T))
+test: $(if $(T),$(VENV)/.tested,lint)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(if $(T),$(or $(ROOM),$(error no tests for T=$(T))),-n 2 --durations 15)
 
 clean:
 	rm -rf demo build dist runs/bench

@@ -26,7 +26,7 @@ class LazyGroup(TyperGroup):
         """Name the commands in the order of the table, then those of other packages."""
         return [*self.table, *(plugin.name for plugin in self.others() if plugin.name not in self.table)]
 
-    def get_command(self, ctx: Any, cmd_name: str):
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import one command, or stand in for it with its one line while help is printed."""
         if getattr(self, "_listing", False):
             return TyperCommand(cmd_name, help=self._line(cmd_name))
@@ -37,11 +37,11 @@ class LazyGroup(TyperGroup):
         if name in self.table:
             return self.table[name][1]
         try:
-            return self.find(name).summary
+            return str(self.find(name).summary)
         except AudiokitError as error:
             return str(error).partition(": ")[2]
 
-    def format_help(self, ctx: Any, formatter) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the table without importing a single command of ours."""
         self._listing = True
         try:

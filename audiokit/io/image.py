@@ -132,7 +132,7 @@ def save_lines(
     save_figure(figure, target, force=force)
 
 
-def _figure(width: float, height: float):
+def _figure(width: float, height: float) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -141,13 +141,13 @@ def _figure(width: float, height: float):
     return figure
 
 
-def save_figure(figure, target: str | os.PathLike[str], *, force: bool = False) -> None:
+def save_figure(figure: Figure, target: str | os.PathLike[str], *, force: bool = False) -> None:
     """Write a matplotlib Figure as PNG, whole or not at all, the same bytes every time."""
     with atomic_file(target, force=force) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": "audiokit"})
 
 
-def _thin(values: np.ndarray) -> np.ndarray:
+def _thin(values: np.ndarray) -> Any:
     """Keep the maximum of neighbouring frames, so that hours fit in a picture and nothing loud is lost."""
     import numpy as np
 

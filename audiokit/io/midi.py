@@ -9,13 +9,14 @@ import os
 from bisect import bisect_right
 from collections import defaultdict, deque
 from pathlib import Path
+from typing import Any
 
 from audiokit.errors import DamagedError, InputError
 from audiokit.io.files import atomic_file
 from audiokit.io.midi_format import Note, Score, format_midi
 
 
-def read_midi(path: str | os.PathLike) -> Score:
+def read_midi(path: str | os.PathLike[str]) -> Score:
     """Read a MIDI file (formats 0 and 1, and the first sequence of format 2).
 
     Args:
@@ -31,7 +32,7 @@ def read_midi(path: str | os.PathLike) -> Score:
     return parse_midi(Path(path).read_bytes(), name=str(path))
 
 
-def write_midi(path: str | os.PathLike, score: Score, *, force: bool = False) -> None:
+def write_midi(path: str | os.PathLike[str], score: Score, *, force: bool = False) -> None:
     """Write a score as a format 1 MIDI file; the file appears whole or not at all.
 
     Args:
@@ -207,7 +208,7 @@ def _assemble(tracks: list[list[_Event]], clock: _Clock) -> Score:
         # a track without notes (the conductor's) speaks for the whole score and has no index
         has_notes = any(status & 0xF0 == 0x90 and payload[0] for _, status, _, payload in track)
         index += has_notes
-        sounding: dict[tuple[int, int], deque] = defaultdict(deque)
+        sounding: dict[tuple[int, int], deque[Any]] = defaultdict(deque)
         programs = [0] * 16
         last = track[-1][0] if track else 0
         for tick, status, first, payload in track:

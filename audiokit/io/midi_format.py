@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from audiokit.errors import ParameterError
@@ -118,7 +119,7 @@ def _check(note: Note, index: int) -> None:
         raise ParameterError(f"note {index}: {note.start_s} s to {note.end_s} s is not a span of time")
 
 
-def _note_events(note: Note, to_tick) -> list[tuple[int, int, bytes]]:
+def _note_events(note: Note, to_tick: Callable[[float], int]) -> list[tuple[int, int, bytes]]:
     start = to_tick(note.start_s)
     end = max(to_tick(note.end_s), start + 1)
     channel, pitch = note.channel, int(note.pitch)
@@ -130,7 +131,7 @@ def _note_events(note: Note, to_tick) -> list[tuple[int, int, bytes]]:
     ]
 
 
-def _ticker(tempos: list[tuple[float, float]]):
+def _ticker(tempos: list[tuple[float, float]]) -> Callable[[float], int]:
     if not tempos or tempos[0][0] != 0:
         raise ParameterError("the first tempo of a score must be at 0 s")
     times, ticks, bpms = [0.0], [0.0], [tempos[0][1]]

@@ -64,7 +64,8 @@ def load_npy(path: str | Path, *, mmap: bool = False) -> np.ndarray:
     import numpy as np
 
     try:
-        return np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+        array: np.ndarray = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+        return array
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError:
