@@ -11,6 +11,7 @@ from audiokit.io.files import atomic_file
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _MAX_COLUMNS = 2400
 

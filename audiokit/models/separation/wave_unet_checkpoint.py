@@ -8,7 +8,8 @@ from torch import Tensor
 
 from audiokit.errors import ModelError
 from audiokit.models.folder.checkpoint import load_weights, read_state_dict
-from audiokit.models.separation.wave_unet import WaveUnet, sinc_filter
+from audiokit.models.separation.wave_layers import sinc_filter
+from audiokit.models.separation.wave_unet import WaveUnet
 
 
 def import_wave_unet(

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.dsp.separation.denoise import Rule, denoise_rows
+from audiokit.dsp.separation.denoise import denoise_rows
+from audiokit.dsp.separation.noise import Rule
 from audiokit.errors import InputError
 
 Audio = NDArray[np.float32]
