@@ -19,7 +19,6 @@ from audiokit.engine.memory import reuse_freed_memory
 from audiokit.engine.plan import check_targets, expand, plan, up_to_date
 from audiokit.engine.settings import BatchOptions
 from audiokit.errors import BatchError, UsageError
-from audiokit.io.about import history_entry
 
 __all__ = ["Job", "Outcome", "Task", "expand", "plan", "run", "run_job", "survey"]
 
@@ -30,9 +29,7 @@ def run(
     out: str | None,
     *,
     batch: BatchOptions,
-    command: str = "",
-    options: dict[str, Any] | None = None,
-    entries: Sequence[dict[str, Any]] = (),
+    entries: Sequence[dict[str, Any]],
     ext: str = ".wav",
     parts: Sequence[str] | None = None,
     accept: str = "audio",
@@ -47,9 +44,7 @@ def run(
         inputs: files, folders, "-".
         out: `--out` as given.
         batch: the shared options.
-        command: name for the history.
-        options: what makes the result what it is, for the history and for `--skip-existing`.
-        entries: what the task appends to the history, instead of one entry made of the two before.
+        entries: what the task appends to the history, for `--skip-existing`.
         ext: suffix of outputs whose names are made here, such as ".wav" or ".chunks".
         parts: names of several outputs per input, such as stems.
         accept: what folders are searched for: "audio", "chunks" or "either".
@@ -68,7 +63,6 @@ def run(
     """
     if batch.json and out == "-":
         raise UsageError("--json and -o - both want standard output", hint="write the result to a file")
-    entries = list(entries) or [history_entry(command, options or {}, seed)]
     sources = expand(inputs, accept)
     if place is not None:
         sources = [(source, place(relative)) for source, relative in sources]

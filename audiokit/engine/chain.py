@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from audiokit.engine.chunks import Chunks
 from audiokit.engine.flow import Flow
@@ -34,11 +34,15 @@ class Step:
         stage: what is done.
         options: as given.
         others: paths of further inputs, for stages that take several; {stem} and the like are filled in per input.
+        force: files that it writes may be replaced.
     """
 
     stage: Stage[..., Any, Any]
     options: dict[str, Any] = field(default_factory=dict)
     others: tuple[str, ...] = ()
+    force: bool = False
+    #: Whether the step stands in the history.
+    records: ClassVar[bool] = True
 
     def __or__(self, other: Step | Chain) -> Chain:
         """Chain with what comes next, as with a bar in the shell."""

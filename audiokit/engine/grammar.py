@@ -37,6 +37,13 @@ def _step(text: str, words: list[Word]) -> Step:
     from audiokit.engine.table import find, stage_names
 
     first, rest = words[0], words[1:]
+    if first.text == "tee":
+        from audiokit.engine.tee import Tee, tee
+
+        if len(rest) != 1:
+            hint = "such as: split --stem vocals | tee raw.wav | denoise"
+            raise misplaced(text, first.start, words[-1].stop, "tee takes one FILE", hint)
+        return Tee(tee, others=(rest[0].text,))
     found = find(first.text)
     if not isinstance(found, Stage):
         near = get_close_matches(first.text, stage_names(), 1)

@@ -62,6 +62,37 @@ class Call:
     batch: BatchOptions
 
 
+@dataclass(frozen=True)
+class Hooks:
+    """What a signature cannot say; all of it is optional.
+
+    Attributes:
+        saves: offer --subtype and --clip; by default where a sound is written.
+        count: how many flows it takes, where `many` does not mean any number.
+        check: refuse combinations of options before anything is read (options are bound).
+        names: names of several outputs per input, such as stems.
+        naming: what `--name` is where it is not given; "{stem}/{part}.{ext}" for names.
+        suffix: that of outputs named here, where neither a `format` option nor what is written decides.
+        across: look at all inputs of a batch first, and return options to change.
+        instead: do the whole call in another way, and return True; for modes that write nothing.
+        opens: open a source that only the options explain; None for any other.
+        twice: the input is read more than once.
+        models: names of the models that are loaded.
+    """
+
+    saves: bool | None = None
+    count: int | None = None
+    check: Callable[[Options], None] | None = None
+    names: Callable[[Options], Sequence[str] | None] | None = None
+    naming: str | Callable[[Options], str | None] | None = None
+    suffix: Callable[[Options], str] | None = None
+    across: Callable[[Call], Mapping[str, Any]] | None = None
+    instead: Callable[[Call], bool] | None = None
+    opens: Callable[[str, Options], Flow | None] | None = None
+    twice: bool | Callable[[Options], bool] = False
+    models: Callable[[Options], Sequence[str]] | None = None
+
+
 class Stage(Generic[P, Made, Plain]):
     """A function between flows, and everything that its declaration says.
 
@@ -70,9 +101,9 @@ class Stage(Generic[P, Made, Plain]):
         reads: types of flow it takes; () for none.
         writes: types of flow it gives.
         many: whether it takes several flows at once, such as the tracks of a mix.
-        count: how many it takes at once, where that is not left open.
         options: the keyword arguments.
         saves: whether the shell offers how audio is written (`--subtype`, `--clip`).
+        hooks: what a signature cannot say.
     """
 
     def __init__(
@@ -82,28 +113,16 @@ class Stage(Generic[P, Made, Plain]):
         reads: type[Flow] | tuple[type[Flow], ...],
         writes: type[Flow] | tuple[type[Flow], ...],
         many: bool = False,
-        count: int | None = None,
-        saves: bool | None = None,
-        check: Callable[[Options], None] | None = None,
-        names: Callable[[Options], Sequence[str] | None] | None = None,
-        across: Callable[[Call], Mapping[str, Any]] | None = None,
-        instead: Callable[[Call], bool] | None = None,
-        naming: str | Callable[[Options], str | None] | None = None,
-        suffix: Callable[[Options], str] | None = None,
-        twice: bool | Callable[[Options], bool] = False,
-        models: Callable[[Options], Sequence[str]] | None = None,
-        opens: Callable[[str, Options], Flow | None] | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.name = function.__name__.rstrip("_").replace("_", "-")
         self.reads = reads if isinstance(reads, tuple) else (reads,)
         self.writes = writes if isinstance(writes, tuple) else (writes,)
-        self.many, self.count = many, count
+        self.many, self.hooks = many, hooks or Hooks()
+        saves = self.hooks.saves
         self.saves = bool({Sound, Parts} & set(self.writes)) if saves is None else saves
-        self.check, self.names, self.across, self.instead = check, names, across, instead
-        self.naming, self.suffix = naming, suffix
-        self._twice, self._models, self._opens = twice, models, opens
 
     @functools.cached_property
     def options(self) -> tuple[Declared, ...]:
@@ -154,8 +173,8 @@ class Stage(Generic[P, Made, Plain]):
 
     def check_count(self, given: int) -> None:
         """Refuse another number of inputs than the stage takes (UsageError)."""
-        if self.count is not None and given != self.count:
-            raise UsageError(f"{self.name} takes {self.count} inputs, not {given}")
+        if self.hooks.count is not None and given != self.hooks.count:
+            raise UsageError(f"{self.name} takes {self.hooks.count} inputs, not {given}")
 
     def take(self, source: Any, about: Any = None, *, options: Options | None = None) -> Flow:
         """Open what a caller gave: a path, "-", an array, or a flow as it is.
@@ -173,8 +192,10 @@ class Stage(Generic[P, Made, Plain]):
             if Chunks in self.reads and not isinstance(about, int | None):
                 return Chunks.of(source, about)
             return Sound.of(source, about)
-        if self._opens is not None and (opened := self._opens(str(source), options or bind(self.options, {}, ""))):
-            return opened
+        if self.hooks.opens is not None:
+            opened = self.hooks.opens(str(source), options or bind(self.options, {}, ""))
+            if opened is not None:
+                return opened
         if Chunks in self.reads and (Sound not in self.reads or holds_chunks(str(source))):
             return Chunks.open(source)
         return Sound.open(source, about)
@@ -186,8 +207,8 @@ class Stage(Generic[P, Made, Plain]):
             ParameterError, UsageError, ModelError: a value, or a combination, that makes no sense.
         """
         values = bind(self.options, options, self.function.__name__)
-        if self.check is not None:
-            self.check(values)
+        if self.hooks.check is not None:
+            self.hooks.check(values)
         return values
 
     def apply(self, flow: Any, options: Options, *, save: Mapping[str, Any] | None = None) -> Any:
@@ -210,11 +231,12 @@ class Stage(Generic[P, Made, Plain]):
 
     def reads_twice(self, options: Options) -> bool:
         """Whether the input is read more than once, so that a pipe is kept in a temporary file."""
-        return self._twice(options) if callable(self._twice) else self._twice
+        twice = self.hooks.twice
+        return twice(options) if callable(twice) else twice
 
     def loads(self, options: Options) -> Sequence[str]:
         """Name the models that these options load."""
-        return self._models(options) if self._models is not None else ()
+        return self.hooks.models(options) if self.hooks.models is not None else ()
 
     def step(self, *args: P.args, **options: P.kwargs) -> Step:
         """This stage with its options, to be chained with others: `split.step(stem="vocals") | denoise.step()`."""
@@ -279,18 +301,7 @@ def stage(*, reads: Any, writes: Any, many: bool = False, **hooks: Any) -> Any:
         reads: types of flow that it takes: Sound, Chunks, or a tuple of both.
         writes: types of flow that it gives: Sound, Chunks, Parts, or a tuple.
         many: it takes a list of flows, such as the tracks of a mix.
-        hooks: what a signature cannot say; all optional:
-            `count` (int): how many flows it takes, where `many` does not mean any number.
-            `saves` (bool): offer --subtype and --clip; by default where a sound is written.
-            `check(options)`: refuse combinations of options before anything is read (options are bound).
-            `names(options)`: names of several outputs per input, such as stems.
-            `suffix(options)`: that of outputs named here, where neither `format` nor what is written decides.
-            `naming` (str, or of options): what `--name` is where it is not given; "{stem}/{part}.{ext}" for names.
-            `across(call)`: look at all inputs of a batch first, and return options to change.
-            `instead(call)`: do the whole call in another way, and return True; for modes that write nothing.
-            `twice` (bool, or of options): the input is read more than once.
-            `models(options)`: names of the models that are loaded.
-            `opens(source, options)`: open a source that only the options explain; None for any other.
+        hooks: what a signature cannot say, see `Hooks`.
 
     >>> from audiokit.engine.option import Option
     >>> from typing import Annotated
@@ -302,4 +313,4 @@ def stage(*, reads: Any, writes: Any, many: bool = False, **hooks: Any) -> Any:
     >>> gain(np.ones((1, 2), np.float32), 8000, by=-20.0).round(3).tolist()
     [[0.10000000149011612, 0.10000000149011612]]
     """
-    return lambda function: Stage(function, reads=reads, writes=writes, many=many, **hooks)
+    return lambda function: Stage(function, reads=reads, writes=writes, many=many, hooks=Hooks(**hooks))

@@ -80,7 +80,7 @@ class Work:
             return self.steps
         path = Path(job.relative or job.source)
         fields = {"stem": path.stem, "parent": str(path.parent), "ext": self.ext.removeprefix(".")}
-        return tuple(step.filled_in(fields) for step in self.steps)
+        return tuple(replace(step.filled_in(fields), force=job.force) for step in self.steps)
 
     def needs(self, job: Job) -> list[str]:
         """Name the files that a job reads beside its source."""
@@ -95,7 +95,11 @@ class Work:
 
     def entries(self) -> list[dict[str, Any]]:
         """What this work appends to a history."""
-        return [step.stage.entry(step.options, save=self.recorded(number)) for number, step in enumerate(self.steps)]
+        return [
+            step.stage.entry(step.options, save=self.recorded(number))
+            for number, step in enumerate(self.steps)
+            if step.records
+        ]
 
 
 def save(flow: Flow, job: Job, how: SaveOptions, ext: str = ".wav") -> list[str]:
@@ -132,7 +136,7 @@ def run_stage(stage: Stage[..., Any, Any], call: Call) -> list[dict[str, Any]]:
         AudiokitError: see `audiokit.engine.batch.run`, and what the stage itself refuses.
     """
     stage.bind(call.options)
-    if stage.instead is not None and stage.instead(call):
+    if stage.hooks.instead is not None and stage.hooks.instead(call):
         return []
     chain = Chain((Step(stage, dict(call.options)),))
     return run_chain(chain, call.inputs, call.out, save=call.save, batch=call.batch)
@@ -149,9 +153,9 @@ def run_chain(
     first, last = chain.steps[0], chain.steps[-1]
     options = [step.stage.bind(step.options) for step in chain.steps]
     steps = list(chain.steps)
-    if first.stage.across is not None and not batch.dry_run:
+    if first.stage.hooks.across is not None and not batch.dry_run:
         call = Call(inputs, out, first.options, save, batch)
-        steps[0] = replace(first, options={**first.options, **first.stage.across(call)})
+        steps[0] = replace(first, options={**first.options, **first.stage.hooks.across(call)})
     ext = suffix_of(last.stage, options[-1], inputs if len(steps) == 1 else ["-"])
     work = Work(tuple(steps), save, ext, batch.quiet)
     parts, batch = _parts(steps, options, batch)
@@ -174,15 +178,15 @@ def _parts(
 ) -> tuple[Sequence[str] | None, BatchOptions]:
     """Names of the outputs per input, and how they are named; a single part that goes on is a sound like any other."""
     for step, values in zip(reversed(steps), reversed(options), strict=True):
-        parts = step.stage.names(values) if step.stage.names is not None else None
+        parts = step.stage.hooks.names(values) if step.stage.hooks.names is not None else None
         if parts and (len(parts) > 1 or len(steps) == 1):
             return parts, _named(step, values, batch)
-    return None, _named(steps[-1], options[-1], batch) if steps[-1].stage.names is None else batch
+    return None, _named(steps[-1], options[-1], batch) if steps[-1].stage.hooks.names is None else batch
 
 
 def _named(step: Step, options: dict[str, Any], batch: BatchOptions) -> BatchOptions:
     """The batch with the stage's own way to name outputs, where none was typed."""
-    naming = step.stage.naming
+    naming = step.stage.hooks.naming
     return replace(batch, name=batch.name or (naming(options) if callable(naming) else naming))
 
 
@@ -237,8 +241,8 @@ def suffix_of(stage: Stage[..., Any, Any], options: Mapping[str, Any], inputs: S
     Raises:
         UsageError: inputs of two kinds, which would give outputs of two kinds.
     """
-    if stage.suffix is not None:
-        return stage.suffix(options)
+    if stage.hooks.suffix is not None:
+        return stage.hooks.suffix(options)
     if "format" in options:
         return "." + str(options["format"]).removeprefix(".")
     if Chunks not in stage.writes:

@@ -32,7 +32,9 @@ def halve(job: batch.Job, *, noise: float = 0.0, poison: str = "", once: str = "
 def run(inputs, out, task=halve, *, options=None, **changes):
     inputs = [str(i) for i in inputs]
     batch_options = BatchOptions(**{"quiet": True, **changes})
-    return batch.run(task, inputs, str(out), batch=batch_options, command="halve", options=options or {})
+    return batch.run(
+        task, inputs, str(out), batch=batch_options, entries=[audio.history_entry("halve", options or {}, 0)]
+    )
 
 
 @pytest.fixture
