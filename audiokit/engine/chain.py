@@ -60,8 +60,7 @@ class Step:
             return self.stage.apply(self.stage.take(flow), self.options, save=save)
         self.stage.check_count(1 + len(self.others))
         tracks = [self.stage.take(flow), *(self.stage.take(path) for path in self.others)]
-        inputs = {"inputs": [track.name for track in tracks]}
-        return self.stage.apply(tracks, self.options, save={**inputs, **(save or {})})
+        return self.stage.apply(tracks, self.options, save=save, inputs=[track.name for track in tracks])
 
     def filled_in(self, fields: Mapping[str, str]) -> Step:
         """Fill {stem}, {part}, {ext} and {parent} into the names of files: of options, and of further inputs."""

@@ -211,7 +211,14 @@ class Stage(Generic[P, Made, Plain]):
             self.hooks.check(values)
         return values
 
-    def apply(self, flow: Any, options: Options, *, save: Mapping[str, Any] | None = None) -> Any:
+    def apply(
+        self,
+        flow: Any,
+        options: Options,
+        *,
+        save: Mapping[str, Any] | None = None,
+        inputs: Sequence[str] | None = None,
+    ) -> Any:
         """Run the stage on an open flow (a list of them where `many`), and record it in the history.
 
         What options say together was checked before (`bind`); here they are only completed.
@@ -221,6 +228,8 @@ class Stage(Generic[P, Made, Plain]):
             if option.is_source and values[option.name] is not None:
                 values[option.name] = _source(values[option.name], flow)
         made = self.function(flow, **values)
+        if inputs is not None:
+            made.notes.details["inputs"] = list(inputs)
         made.recorded(self.entry(options, save=save))
         return made
 

@@ -221,7 +221,7 @@ def run_many(
     if folders:
         raise InputError(f"{folders[0]}: is a folder", hint="name the files, for example with a shell pattern")
     recorded = {key: value for key, value in asdict(how).items() if value is not None} if stage.saves else {}
-    flow = stage.apply([stage.take(path) for path in inputs], options, save={"inputs": list(inputs), **recorded})
+    flow = stage.apply([stage.take(path) for path in inputs], options, save=recorded, inputs=inputs)
     warnings = save(flow, Job(inputs[0], out, force=talk.force), how)
     report = {"inputs": list(inputs), "output": out, **facts(flow), **flow.notes.report}
     report["warnings"] = [*flow.notes.warnings, *warnings]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Length = Literal["shortest", "longest", "first"]
 
 
-@stage(reads=Sound, writes=Sound, many=True)
+@stage(reads=Sound, writes=Sound, many=True, twice=lambda options: options["balance"] is not None)
 def mix(
     tracks: Sequence[Sound],
     *,

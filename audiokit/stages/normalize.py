@@ -91,7 +91,7 @@ class _Measure:
         return {"rate": sound.rate, "channels": sound.channels, **reading}
 
 
-@stage(reads=Sound, writes=Sound, check=_check, across=_across, instead=_only_measure)
+@stage(reads=Sound, writes=Sound, check=_check, across=_across, instead=_only_measure, twice=True)
 def normalize(
     sound: Sound,
     *,
