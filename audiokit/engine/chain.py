@@ -56,6 +56,8 @@ class Step:
             flow = piped(chunks)
         if isinstance(flow, Parts) and Parts not in self.stage.reads:
             return _each_part(self, flow, save)
+        if not self.stage.reads:
+            return self.stage.apply(None, self.options, save=save)
         if not self.stage.many:
             return self.stage.apply(self.stage.take(flow), self.options, save=save)
         self.stage.check_count(1 + len(self.others))
@@ -86,6 +88,9 @@ class Step:
 
 
 def _each_part(step: Step, parts: Parts, save: Mapping[str, Any] | None) -> Parts:
+    if parts.place is not None:
+        raise UsageError(f"these {parts.called} are a folder of its own layout, and cannot go on to {step.stage.name}")
+
     def items() -> Iterator[tuple[str, Sound]]:
         for name, sound in parts:
             yield name, step.filled_in({"part": name}).apply(piped(sound), save=save)
@@ -112,9 +117,14 @@ class Chain:
         """Chain with another chain, as with a bar in the shell."""
         return fitting(Chain((*self.steps, *(other.steps if isinstance(other, Chain) else (other,)))))
 
-    def __call__(self, source: Any, /, *rest: Any) -> Any:
-        """Run on a path, a flow, or an array with its rate; give a flow, or an array for an array."""
-        flow: Any = self.first.take(source, *rest, options=self.first.bind(self.steps[0].options))
+    def __call__(self, source: Any = None, /, *rest: Any) -> Any:
+        """Run on a path, a flow, or an array with its rate; give a flow, or an array for an array.
+
+        A chain that begins with a stage that reads nothing is run on nothing.
+        """
+        options = self.first.bind(self.steps[0].options)
+        takes = self.first.reads or source is not None
+        flow: Any = self.first.take(source, *rest, options=options) if takes else None
         for number, step in enumerate(self.steps):
             flow = step.apply(piped(flow) if number else flow)
         return flow.plain() if hasattr(source, "__array__") else flow

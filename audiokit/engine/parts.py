@@ -12,7 +12,7 @@ from audiokit.engine.chunks import Chunks
 from audiokit.engine.flow import Flow, Notes
 from audiokit.engine.sound import Sound
 from audiokit.engine.spool import Spool
-from audiokit.io.files import atomic_folder
+from audiokit.io.files import atomic_folder, check_free
 from audiokit.io.writer import Writer
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float32]
+
+#: What is called when a sound is saved: its name, its file, the sound, warnings.
+Told = Callable[[str, str, Sound, list[str]], object]
 
 
 class Parts(Flow):
@@ -57,6 +60,13 @@ class Parts(Flow):
         self.as_chunks: Callable[[], Chunks] | None = None
         #: Suffix of the files in a folder; None for that of the command.
         self.suffix: str | None = None
+        #: What messages call them.
+        self.called = "sounds"
+        #: Where a name goes below the folder, without suffix, in a layout of its own; None for right there.
+        self.place: Callable[[str], str] | None = None
+        #: What `index` writes, where a folder may be there already: the sounds are added to it one by one, and the
+        #: index, which comes last, tells that all are there. None: the folder appears as a whole.
+        self.marks: Sequence[str] | None = None
 
     @classmethod
     def together(
@@ -169,6 +179,7 @@ class Parts(Flow):
         clip: str = "rescale",
         force: bool = False,
         suffix: str = ".wav",
+        told: Told | None = None,
     ) -> list[str]:
         """Write all of them; whole or not at all.
 
@@ -176,6 +187,7 @@ class Parts(Flow):
             target: a folder, or a file for every name.
             subtype, clip, force: as for `Sound.save`.
             suffix: of the files in a folder.
+            told: called after every sound of a folder, with its name, file, what was saved, and warnings.
 
         Returns:
             Warnings, each with the part it is about.
@@ -191,7 +203,13 @@ class Parts(Flow):
         if self.names is not None and self._rounds is not None:
             files = {name: str(Path(target) / (name + suffix)) for name in self.names}
             return self._save_together(files, subtype, clip, force)
-        return self._save_folder(target, subtype, clip, force, suffix)
+        how = {"subtype": subtype, "clip": clip}
+        if self.marks is None:
+            with atomic_folder(target, force=force) as folder:
+                return self._fill(folder, Path(target), suffix, how, told)
+        for name in self.marks:
+            check_free(Path(target) / name, force=force)
+        return self._fill(Path(target), Path(target), suffix, {**how, "force": force}, told)
 
     def _save_together(self, files: Mapping[str, str], subtype: str | None, clip: str, force: bool) -> list[str]:
         assert self._rounds is not None
@@ -212,16 +230,17 @@ class Parts(Flow):
         self.notes.report["peaks"] = {name: round(writer.peak, 5) for name, writer in writers.items()}
         return [f"{name}: {text}" for name, writer in writers.items() for text in writer.warnings]
 
-    def _save_folder(
-        self, target: str | os.PathLike[str], subtype: str | None, clip: str, force: bool, suffix: str
-    ) -> list[str]:
+    def _fill(self, folder: Path, target: Path, suffix: str, how: dict[str, Any], told: Told | None) -> list[str]:
+        """Write the sounds into a folder, which will be `target`, and then the index."""
         warnings, made = [], []
-        suffix = self.suffix or suffix
-        with atomic_folder(target, force=force) as folder:
-            for name, sound in self:
-                found = sound.save(folder / (name + suffix), subtype=subtype, clip=clip)
-                warnings += [f"{name}: {text}" for text in found]
-                made.append((name, sound.notes))
-            if self.index is not None:
-                self.index(folder, made, self._entries)
+        place = self.place or str
+        for name, sound in self:
+            file = place(name) + (self.suffix or suffix)
+            found = sound.save(folder / file, **how)
+            warnings += [f"{name}: {text}" for text in found]
+            made.append((name, sound.notes))
+            if told is not None:
+                told(name, str(target / file), sound, found)
+        if self.index is not None:
+            self.index(folder, made, self._entries)
         return warnings

@@ -19,6 +19,7 @@ from audiokit.errors import AudiokitError, InputError, UsageError
 from audiokit.io.about import MEDIA_SUFFIXES, SUFFIXES
 from audiokit.io.audio import info
 from audiokit.io.chunkset import is_chunks, open_chunks
+from audiokit.io.writer import WRITABLE
 
 CHUNK_SUFFIXES = (".npy", ".tar")
 
@@ -121,6 +122,17 @@ def _is_file_target(out: str, sources: Sequence[tuple[str, str]], parts: Sequenc
     if not is_remote(out) and path.is_dir() and not (path / "manifest.json").exists():
         return False
     return bool(path.suffix)
+
+
+def is_folder(out: str) -> bool:
+    """Tell whether an output that may hold many sounds is a folder: it ends in /, is one, or has no suffix of audio.
+
+    >>> is_folder("notes/"), is_folder("notes.v2"), is_folder("note.flac"), is_folder("-")
+    (True, True, False, False)
+    """
+    if out == "-":
+        return False
+    return out.endswith(("/", os.sep)) or Path(out).is_dir() or Path(out).suffix.lower() not in WRITABLE
 
 
 def _names(folder: str, relative: str, ext: str, parts: Sequence[str] | None, template: str | None) -> dict[str, str]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from audiokit.engine.parts import Parts
+
     Array: TypeAlias = NDArray[np.float32]
 
 #: More channels than this in fewer samples: the array lies the wrong way round.
@@ -66,6 +68,8 @@ class Sound(Flow):
         self.info = info or AudioInfo("", rate, channels, length, "FLOAT", "")
         self.within_full_scale = False
         self.if_over: str | None = None
+        #: Gives it as the only one of several, for targets that are folders with more in them than sounds.
+        self.as_parts: Callable[[], Parts] | None = None
         self._blocks, self._replays = blocks, replays
 
     @classmethod

@@ -156,8 +156,10 @@ class Stage(Generic[P, Made, Plain]):
         if len(rest) > 1:
             raise TypeError(f"{self.function.__name__}() takes options by name only")
         if not self.reads:
+            if args:
+                raise TypeError(f"{self.function.__name__}() reads nothing, and takes options by name only")
             self.bind(options)
-            return self.apply(source, options)
+            return self.apply(None, options)
         about = rest[0] if rest else options.pop("rate", None) if "rate" not in self._own else None
         values = self.bind(options)
         given = list(source) if self.many else [source]
@@ -183,6 +185,8 @@ class Stage(Generic[P, Made, Plain]):
             UsageError: a flow of a kind that this stage does not read.
             InputError, DamagedError, ParameterError: see `Sound.open` and `Chunks.open`.
         """
+        if not self.reads:
+            raise UsageError(f"{self.name} reads nothing, so there is nothing to do with {source}")
         if isinstance(source, Flow):
             if not isinstance(source, self.reads):
                 wanted = " or ".join(kind.kind for kind in self.reads)
@@ -219,7 +223,7 @@ class Stage(Generic[P, Made, Plain]):
         save: Mapping[str, Any] | None = None,
         inputs: Sequence[str] | None = None,
     ) -> Any:
-        """Run the stage on an open flow (a list of them where `many`), and record it in the history.
+        """Run the stage on an open flow (a list of them where `many`, None where it reads nothing), and record it.
 
         What options say together was checked before (`bind`); here they are only completed.
         """
@@ -227,7 +231,7 @@ class Stage(Generic[P, Made, Plain]):
         for option in self.options:
             if option.is_source and values[option.name] is not None:
                 values[option.name] = _source(values[option.name], flow)
-        made = self.function(flow, **values)
+        made = self.function(flow, **values) if self.reads else self.function(**values)
         if inputs is not None:
             made.notes.details["inputs"] = list(inputs)
         made.recorded(self.entry(options, save=save))
@@ -289,6 +293,10 @@ def load_stage(where: str) -> Any:
 
 @overload
 def stage(
+    *, reads: tuple[()], writes: type[Flow] | tuple[type[Flow], ...], **hooks: Any
+) -> Callable[[Callable[P, Any]], Stage[P, Any, Any]]: ...
+@overload
+def stage(
     *, reads: type[Flow] | tuple[type[Flow], ...], writes: type[Sound], many: bool = ..., **hooks: Any
 ) -> Callable[[Callable[Concatenate[Any, P], Any]], Stage[P, Sound, Array]]: ...
 @overload
@@ -307,7 +315,8 @@ def stage(*, reads: Any, writes: Any, many: bool = False, **hooks: Any) -> Any:
     """Declare a stage.
 
     Args:
-        reads: types of flow that it takes: Sound, Chunks, or a tuple of both.
+        reads: types of flow that it takes: Sound, Chunks, or a tuple of both; () for none, and then the function has
+            no argument but its options.
         writes: types of flow that it gives: Sound, Chunks, Parts, or a tuple.
         many: it takes a list of flows, such as the tracks of a mix.
         hooks: what a signature cannot say, see `Hooks`.

@@ -6,8 +6,10 @@ in local worker processes, or on a cluster (`audiokit.engine.batch`).
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,11 @@ from typing import Any
 from audiokit.engine.batch import Job, expand, run
 from audiokit.engine.chain import Chain, Step
 from audiokit.engine.chunks import Chunks
-from audiokit.engine.flow import Flow
+from audiokit.engine.flow import Flow, Notes
 from audiokit.engine.parts import Parts
 from audiokit.engine.piped import blamed, naming, piped
-from audiokit.engine.progress import print_report
+from audiokit.engine.plan import is_folder, plan
+from audiokit.engine.progress import Progress, print_report
 from audiokit.engine.settings import BatchOptions, OneOutput, SaveOptions
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Call, Stage, holds_chunks
@@ -47,24 +50,23 @@ class Work:
         """Do one job and report what `--json` prints."""
         be_quiet(self.quiet)
         first = self.steps[0].stage
-        flow: Any = first.take(job.source, options=first.bind(self.steps[0].options))
-        flow.key = job.relative or Path(job.source).name
+        source: Any = first.take(job.source, options=first.bind(self.steps[0].options))
+        source.key = job.relative or Path(job.source).name
+        flow, notes = self.made_of(source, job)
+        with written_beside(notes, force=job.force):
+            warnings = save(flow, job, self.save, self.ext)
+        report = {**facts(flow), **notes[-1].report}
+        report["warnings"] = [*(text for note in notes for text in note.warnings), *warnings]
+        return report
+
+    def made_of(self, flow: Any, job: Job) -> tuple[Any, list[Notes]]:
+        """Pass a flow (None where the first stage reads nothing) through all steps; gives the last, and all notes."""
         notes = []
         for number, step in enumerate(self.filled_in(job)):
             with naming(step.stage.name if len(self.steps) > 1 else ""):
                 flow = step.apply(self.handed_on(flow, number), save=self.recorded(number))
             notes.append(flow.notes)
-        flow = self.handed_on(flow, len(self.steps))
-        beside = {path: write for note in notes for path, write in note.beside.items()}
-        for path in beside:
-            check_free(path, force=job.force)
-        warnings = save(flow, job, self.save, self.ext)
-        for path, write in beside.items():
-            with atomic_file(path, force=job.force) as temporary:
-                write(temporary)
-        report = {**facts(flow), **notes[-1].report}
-        report["warnings"] = [*(text for note in notes for text in note.warnings), *warnings]
-        return report
+        return self.handed_on(flow, len(self.steps)), notes
 
     def handed_on(self, flow: Any, number: int) -> Any:
         """A flow as step `number` gets it: in a chain, as it leaves a pipe, and with errors that name their stage."""
@@ -100,6 +102,18 @@ class Work:
             for number, step in enumerate(self.steps)
             if step.records
         ]
+
+
+@contextmanager
+def written_beside(notes: Sequence[Notes], *, force: bool) -> Iterator[None]:
+    """Write what results leave beside themselves once they are saved; what exists already is refused before."""
+    beside = {path: write for note in notes for path, write in note.beside.items()}
+    for path in beside:
+        check_free(path, force=force)
+    yield
+    for path, write in beside.items():
+        with atomic_file(path, force=force) as temporary:
+            write(temporary)
 
 
 def save(flow: Flow, job: Job, how: SaveOptions, ext: str = ".wav") -> list[str]:
@@ -151,6 +165,8 @@ def run_chain(
         AudiokitError: see `audiokit.engine.batch.run`.
     """
     first, last = chain.steps[0], chain.steps[-1]
+    if not first.stage.reads:
+        return run_source(chain, inputs, out, how=save, batch=batch)
     options = [step.stage.bind(step.options) for step in chain.steps]
     steps = list(chain.steps)
     if first.stage.hooks.across is not None and not batch.dry_run:
@@ -171,6 +187,79 @@ def run_chain(
         accept=found_as(first.stage),
         seed=first.options.get("seed", 0),
     )
+
+
+def run_source(
+    chain: Chain, inputs: Sequence[str], out: str | None, *, how: SaveOptions, batch: BatchOptions
+) -> list[dict[str, Any]]:
+    """Run a chain that begins with nothing; what it makes has names of its own, and is reported one by one.
+
+    Raises:
+        UsageError: no output, inputs or options that mean nothing here, or several sounds for one file.
+        InputError: an output exists.
+    """
+    first = chain.steps[0]
+    target = _checked_target(first.stage, inputs, out, batch)
+    options = first.stage.bind(first.options)
+    if first.stage.hooks.across is not None:
+        call = Call((), target, options, how, batch)
+        first = replace(first, options={**first.options, **first.stage.hooks.across(call)})
+    if batch.dry_run:
+        print(f"{chain.name} -> {target}")
+        return []
+    steps = (first, *chain.steps[1:])
+    ext = suffix_of(steps[-1].stage, steps[-1].stage.bind(steps[-1].options), ["-"])
+    (job,) = plan([("-", "stdin")], target, ext=ext, parts=None, batch=batch, entries=())
+    folder = is_folder(target)
+    if not folder and target != "-":
+        check_free(target, force=batch.force)
+    work = Work(steps, how, ext, batch.quiet)
+    be_quiet(batch.quiet)
+    flow, notes = work.made_of(None, job)
+    if folder and isinstance(flow, Sound) and flow.as_parts is not None:
+        flow = flow.as_parts()
+    if not folder and isinstance(flow, Parts):
+        flow = _only(flow, target)
+    count = len(flow.names or ()) if isinstance(flow, Parts) else 1
+    reports: list[dict[str, Any]] = []
+    talk = Progress(count, quiet=batch.quiet, data_on_stdout=batch.json or target == "-")
+    with talk as progress, written_beside(notes, force=batch.force):
+
+        def tell(name: str, path: str, made: Flow, found: Sequence[str]) -> None:
+            warnings = [*made.notes.warnings, *found]
+            reports.append({"name": name, **facts(made), **made.notes.report, "output": path, "warnings": warnings})
+            if batch.json:
+                print(json.dumps(reports[-1], default=str), flush=True)
+            progress.finished(reports[-1]["name"], path, reports[-1])
+
+        if isinstance(flow, Parts):
+            flow.save(target, subtype=how.subtype, clip=how.clip, force=batch.force, suffix=ext, told=tell)
+        else:
+            tell(chain.name, job.target, flow, save(flow, job, how, ext))
+    return reports
+
+
+def _checked_target(stage: Stage[..., Any, Any], inputs: Sequence[str], out: str | None, batch: BatchOptions) -> str:
+    """Refuse what means nothing to a stage that reads nothing (UsageError)."""
+    if out is None:
+        raise UsageError("no output was given", hint="-o FILE for one sound, -o FOLDER/ for many, -o - for a pipe")
+    if batch.json and out == "-":
+        raise UsageError("--json and -o - both want standard output", hint="write the result to a file")
+    idle = [name for name in ("skip_existing", "cluster", "name") if getattr(batch, name)]
+    if inputs or idle:
+        what = f"--{idle[0].replace('_', '-')}" if idle else inputs[0]
+        raise UsageError(f"{stage.name} reads nothing, so there is nothing to do with {what}")
+    return out
+
+
+def _only(parts: Parts, target: str) -> Sound:
+    """The only one of several sounds, for a target that is a file (UsageError if there are more)."""
+    if parts.names is None or len(parts.names) != 1:
+        several = "several" if parts.names is None else len(parts.names)
+        raise UsageError(
+            f"{several} {parts.called} do not fit into the one file {target}", hint=f"give a folder: -o {parts.called}/"
+        )
+    return parts[parts.names[0]]
 
 
 def _parts(

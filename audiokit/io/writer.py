@@ -19,7 +19,8 @@ from audiokit.io.wav import ENCODINGS, WavFileWriter, encode, header
 if TYPE_CHECKING:
     import numpy as np
 
-_WRITABLE = {
+#: Suffix -> format that libsndfile, or we, write.
+WRITABLE = {
     ".wav": "WAV", ".wave": "WAV", ".rf64": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".oga": "OGG",
     ".opus": "OGG", ".mp3": "MP3", ".aiff": "AIFF", ".aif": "AIFF", ".w64": "W64", ".caf": "CAF", ".au": "AU",
 }  # fmt: skip
@@ -240,13 +241,13 @@ class _SoundfileSink:
 
 def _format_of(target: str) -> str:
     suffix = Path(target).suffix.lower()
-    if suffix not in _WRITABLE:
-        known = " ".join(sorted(set(_WRITABLE)))
+    if suffix not in WRITABLE:
+        known = " ".join(sorted(set(WRITABLE)))
         raise UsageError(
             f"{target}: audio cannot be written as {suffix or 'a name without suffix'}",
             hint=f"use one of {known}",
         )
-    return _WRITABLE[suffix]
+    return WRITABLE[suffix]
 
 
 def _subtype_for(format_name: str, target: str, like: AudioInfo | None) -> str:

@@ -10,23 +10,24 @@ import pytest
 import audiokit
 from audiokit.dsp.effects.effects import measure_thd
 from audiokit.dsp.notes.names import estimate_pitch
+from audiokit.engine.settings import BatchOptions, SaveOptions
+from audiokit.engine.stage import Call
+from audiokit.engine.work import run_stage
 from audiokit.io.audio import read, write
 from audiokit.io.midi import write_midi
 from audiokit.io.midi_format import Note, Score
 from audiokit.io.nsynth import read_notes
 from audiokit.models.folder.checkpoint import shipped
-from audiokit.stages.generate.request import Form, Request, run
 from audiokit.stages.generate.stage import generate as generate_note
 from tests.note_sets import RATE, synthetic_note
 
-QUICK = {"seconds": 0.6, "attack_s": 0.0, "release_s": None, "distortion": 0.0, "reverb": 0.0, "rate": 16000, "seed": 0}
+QUICK = {"seconds": 0.6, "rate": 16000}
 
 
-def make(out, request=None, *, settings=None, **how):
+def make(out, request=None, *, settings=None, force=False, quiet=True, **how):
     """One command, in this process."""
-    model = how.pop("model", "notes")
-    settings = {**QUICK, "nearest": False, **(settings or {})}
-    run(Request(**(request or {})), settings, Form(str(out), quiet=True, **how), model=model)
+    options = {**QUICK, **(request or {}), **(settings or {}), **how}
+    run_stage(generate_note, Call([], str(out), options, SaveOptions(), BatchOptions(force=force, quiet=quiet)))
 
 
 def test_a_folder_holds_every_note_with_its_parameters(tmp_path):
@@ -175,7 +176,7 @@ def test_another_kind_of_model_is_refused(tmp_path):
 
 
 def test_nearest_plays_what_there_is(tmp_path, capsys):
-    run(Request(pitch="12"), {**QUICK, "nearest": True}, Form(str(tmp_path / "n.wav")))
+    make(tmp_path / "n.wav", {"pitch": "12"}, settings={"nearest": True}, quiet=False)
     assert abs(estimate_pitch(read(tmp_path / "n.wav")[0][0], 16000) - 24) < 0.4
     assert "played as 24" in capsys.readouterr().err
 

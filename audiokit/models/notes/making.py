@@ -73,13 +73,13 @@ class Note:
     Attributes:
         name: file name without suffix.
         sound: index of the sound.
-        pitch, velocity: MIDI.
+        pitch, velocity: MIDI; a pitch need not be whole.
         warnings: what was changed about the request.
     """
 
     name: str
     sound: int
-    pitch: int
+    pitch: float
     velocity: int
     warnings: tuple[str, ...] = ()
 
@@ -166,14 +166,30 @@ def read_latents(path: str | Path) -> np.ndarray:
         raise InputError(f"{path}: no such file") from None
     except (ValueError, OSError, EOFError) as error:
         raise InputError(f"{path}: not a .npy array ({error})") from None
+    return as_latents(values, str(path))
+
+
+def as_latents(values: np.ndarray, where: str) -> np.ndarray:
+    """Check latents (D,) or (N, D), and give (N, D).
+
+    Args:
+        values: numbers.
+        where: they come from, for the error.
+
+    Raises:
+        InputError: they are something else.
+
+    >>> as_latents(np.zeros(3), "latent").shape
+    (1, 3)
+    """
     values = np.atleast_2d(values)
     if values.ndim != 2 or values.dtype.kind not in "fiu" or not values.size:
-        raise InputError(f"{path}: latents are numbers (D,) or (N, D), this is {values.dtype} {values.shape}")
+        raise InputError(f"{where}: latents are numbers (D,) or (N, D), this is {values.dtype} {values.shape}")
     return values
 
 
 def plan(
-    model: NoteModel, sounds: Sequence[Sound], pitches: Sequence[int], velocities: Sequence[int], *, nearest: bool
+    model: NoteModel, sounds: Sequence[Sound], pitches: Sequence[float], velocities: Sequence[int], *, nearest: bool
 ) -> list[Note]:
     """List the notes to make: every sound at every pitch and velocity, named as NSynth names notes.
 
@@ -189,7 +205,7 @@ def plan(
             pitch, warnings = _check_pitch(model, wanted, nearest=nearest)
             for velocity in velocities:
                 name = f"{prefix}_{index:03d}-{round(pitch):03d}-{velocity:03d}"
-                out.setdefault(name, Note(name, index, round(pitch), velocity, warnings))
+                out.setdefault(name, Note(name, index, pitch, velocity, warnings))
     return list(out.values())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from audiokit.dsp.spectrum.style import StyleFrontend, resolved
@@ -32,6 +34,22 @@ def draw(model: str, *, count: int = 1, seed: int = 0, device: str = "auto") -> 
     Raises:
         ModelError: there is no such model.
     """
+    one, rate = drawing(model, seed=seed, device=device)
+    return [one(number) for number in range(count)], rate
+
+
+def drawing(model: str, *, seed: int = 0, device: str = "auto") -> tuple[Callable[[int], np.ndarray], int]:
+    """Load a model that draws sounds.
+
+    Args:
+        model, seed, device: as for `draw`.
+
+    Returns:
+        What draws the n-th sound (1, T), float32; and their sample rate.
+
+    Raises:
+        ModelError: there is no such model.
+    """
     import torch
 
     from audiokit.models.folder.checkpoint import load, pick_device
@@ -42,13 +60,14 @@ def draw(model: str, *, count: int = 1, seed: int = 0, device: str = "auto") -> 
     if size is None:
         raise ModelError(f"{model}: {card['architecture']} does not draw sounds")
     place = next(network.parameters()).device
-    sounds = []
-    for n in range(count):
-        noise = np.random.default_rng([seed, n]).standard_normal((1, size)).astype(np.float32)
+
+    def one(number: int) -> np.ndarray:
+        noise = np.random.default_rng([seed, number]).standard_normal((1, size)).astype(np.float32)
         with torch.inference_mode():
             picture = network(torch.from_numpy(noise).to(place)).cpu().numpy()[0, 0]
-        sounds.append(to_audio(picture, frontend))
-    return sounds, frontend.transform.rate
+        return to_audio(picture, frontend)
+
+    return one, frontend.transform.rate
 
 
 def to_audio(picture: np.ndarray, frontend: StyleFrontend) -> np.ndarray:

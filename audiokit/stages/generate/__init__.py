@@ -1,1 +1,1 @@
-"""`generate`: the declaration (stage), what is wanted (request), and where it goes (output)."""
+"""`generate`: the declaration (stage), what is wanted (request), what is made of it (made), and its picture (sheet)."""

@@ -1,60 +1,57 @@
-"""`generate`: instrument notes from a model."""
+"""`generate`: instrument notes from a model, a melody, or sounds that a model draws."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
 from audiokit.engine.parse import seconds as duration
 from audiokit.engine.parts import Parts
-from audiokit.engine.settings import Device, Seed, Subtype
+from audiokit.engine.plan import is_folder
+from audiokit.engine.settings import Device, Seed
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Call, Options, stage
+from audiokit.errors import UsageError
+from audiokit.io.files import check_free
 
-if TYPE_CHECKING:
-    from audiokit.stages.generate.request import Request
-
-
-def _write(call: Call) -> bool:
-    """Write what was asked for: a file, a folder, a kit, a melody."""
-    from audiokit.stages.generate.request import Form, run
-
-    options, batch = generate.bind(call.options), call.batch
-    form = Form(
-        call.out, options["midi"], options["kit"], options["nsynth"], options["sheet"], options["subtype"],
-        batch.force, batch.json, batch.quiet,
-    )  # fmt: skip
-    run(_request(options), _settings(options), form, model=options["model"], device=options["device"])
-    return True
+FilePath = str | os.PathLike[str]
 
 
-def _request(options: Options) -> Request:
-    from audiokit.stages.generate.request import Request
+def _check(options: Options) -> None:
+    from audiokit.stages.generate.request import require_one_source
 
-    names = ("pitch", "velocity", "family", "source", "qualities", "instrument", "count", "variety", "like", "latent")
-    return Request(**{name: options[name] for name in (*names, "interpolate", "steps")})
-
-
-def _settings(options: Options) -> dict[str, Any]:
-    return {
-        "seconds": options["seconds"],
-        "attack_s": options["attack"],
-        "release_s": options["release"],
-        **{name: options[name] for name in ("distortion", "reverb", "rate", "seed", "nearest")},
-    }
+    if sum(bool(options[name]) for name in ("midi", "kit", "nsynth")) > 1:
+        raise UsageError("--midi, --kit and --nsynth are three kinds of output", hint="give one of them")
+    require_one_source(options)
 
 
-@stage(reads=(), writes=(Parts, Sound), saves=False, instead=_write, models=lambda options: [options["model"]])
+def _fits(call: Call) -> Mapping[str, Any]:
+    """Refuse a file where a folder is made, and the other way round; and what exists, before anything is made."""
+    options, out = call.options, str(call.out)
+    if options["midi"] and is_folder(out):
+        raise UsageError(f"-o {out}: a melody is one file", hint="name it, such as -o song.wav")
+    if (options["kit"] or options["nsynth"]) and not is_folder(out):
+        what = "a kit" if options["kit"] else "a set"
+        raise UsageError(f"-o {out}: {what} is a folder", hint="name one, such as -o kit/")
+    if options["nsynth"] and call.save.subtype not in (None, "PCM_16"):
+        raise UsageError(f"--subtype {call.save.subtype}: NSynth's layout has 16 bits", hint="leave out --nsynth")
+    if options["sheet"]:
+        check_free(options["sheet"], force=call.batch.force)
+    return {}
+
+
+@stage(reads=(), writes=(Parts, Sound), check=_check, across=_fits, models=lambda options: [options["model"]])
 def generate(
-    nothing: None = None,
     *,
     pitch: Annotated[
-        str | int | None,
+        str | float | None,
         Option("Names, MIDI numbers, ranges (C3:C5:2 in whole tones), lists.", metavar="C4|60|C3:C5|C4,E4,G4"),
     ] = None,
-    velocity: Annotated[str | int, Option("How hard the key is struck; a list makes layers.", metavar="1..127")] = "",
+    velocity: Annotated[
+        str | int | None, Option("How hard the key is struck; a list makes layers.", metavar="1..127")
+    ] = None,
     family: Annotated[
         str | None,
         Option("bass, brass, flute, guitar, keyboard, mallet, organ, reed, string, synth_lead, vocal.", metavar="NAME"),
@@ -80,25 +77,26 @@ def generate(
     distortion: Annotated[float, Option("Drive, 0 to 1.", min=0, max=1)] = 0.0,
     reverb: Annotated[float, Option("Room, 0 to 1: up to 3 s of reverberation.", min=0, max=1)] = 0.0,
     like: Annotated[
-        str | None, Option("Imitate a recorded note; --count varies it.", metavar="NOTE.wav", reads=True)
+        FilePath | None, Option("Imitate a recorded note; --count varies it.", metavar="NOTE.wav", reads=True)
     ] = None,
-    latent: Annotated[str | None, Option("The sound itself, (D,) or (N, D).", metavar="FILE.npy", reads=True)] = None,
+    latent: Annotated[
+        FilePath | Any | None, Option("The sound itself, (D,) or (N, D).", metavar="FILE.npy", reads=True)
+    ] = None,
     interpolate: Annotated[
         tuple[str, str] | None,
         Option("Go from one sound to another: latents, notes, instruments or families.", metavar="A B"),
     ] = None,
     steps: Annotated[int, Option("Sounds on the way of --interpolate, both ends included.", min=2)] = 8,
-    midi: Annotated[str | None, Option("Play a score with the sound.", metavar="SONG.mid", reads=True)] = None,
+    midi: Annotated[FilePath | None, Option("Play a score with the sound.", metavar="SONG.mid", reads=True)] = None,
     kit: Annotated[bool, Option("Write a sampler instrument (SFZ) with its samples.")] = False,
     nsynth: Annotated[bool, Option("Write NSynth's layout exactly: audio/, 16 kHz, 4 s, 16 bit.")] = False,
     sheet: Annotated[
-        str | None, Option("Draw all notes as a grid of spectrograms.", metavar="FILE.png", recorded=False)
+        FilePath | None, Option("Draw all notes as a grid of spectrograms.", metavar="FILE.png", recorded=False)
     ] = None,
     nearest: Annotated[bool, Option("Replace pitches out of range by the nearest.")] = False,
     rate: Annotated[int, Option("Sample rate in Hz.", min=8000, max=192_000)] = 44100,
     model: Annotated[str, Option("Which model.", metavar="NAME|FOLDER")] = "notes",
     seed: Seed = 0,
-    subtype: Subtype = None,
     device: Device = "auto",
 ) -> Parts | Sound:
     """Make instrument notes with the pitch, family and qualities you ask for.
@@ -114,39 +112,28 @@ def generate(
         audiokit generate --pitch C4 --interpolate marimba cello --steps 8 -o morphs/ --sheet morphs.png
 
     Returns:
-        The note (1, T) as a sound; several by name.
+        The note (1, T), or the melody, as a sound; several notes by name. In a folder they leave what the command
+        leaves there. From Python, a pitch may be a number that is not whole, and a latent an array.
 
     Raises:
         ParameterError: a value is out of range, or nothing fits the wish.
+        UsageError: options that do not go together.
+        InputError: a recording, a latent or a score cannot be read.
         ModelError: the model is unknown or a latent does not fit it.
 
     >>> import numpy as np
     >>> y = generate(pitch=69, family="organ", seconds=0.5, rate=16000).samples
     >>> y.shape, int(np.abs(np.fft.rfft(y[0, 2000:6000])).argmax() * 4)
     ((1, 8000), 440)
+    >>> generate(pitch="C4,E4", family="organ", seconds=0.5).names
+    ('organ_electronic_000-060-100', 'organ_electronic_000-064-100')
     """
-    from audiokit.models.notes.making import make_note
-    from audiokit.stages.generate.request import require_one_source, want
-
     options = dict(locals())
-    request = _request({**options, "pitch": None if pitch is None else str(pitch), "velocity": str(velocity)})
-    require_one_source(request)
-    wanted = want(request, _settings(options), model=model, device=device)
+    from audiokit.models.style.drawing import draws
+    from audiokit.stages.generate.made import Making, drawn, melody
+    from audiokit.stages.generate.request import want
 
-    def note_of(number: int) -> Sound:
-        note = wanted.notes[number]
-        made, warnings = make_note(
-            wanted.model, wanted.sounds[note.sound], note.pitch, note.velocity, wanted.settings, key=number
-        )
-        sound = Sound.of(made, rate)
-        sound.notes.warnings += [*note.warnings, *warnings]
-        return sound
-
-    if len(wanted.notes) == 1:
-        return note_of(0)
-
-    def items() -> Iterator[tuple[str, Sound]]:
-        for number, note in enumerate(wanted.notes):
-            yield note.name, note_of(number)
-
-    return Parts.in_turn(items, names=[note.name for note in wanted.notes], notes=Notes())
+    if draws(model):
+        return drawn(options)
+    wanted = want(options)
+    return melody(wanted, options) if midi else Making(wanted, options).result()
