@@ -89,14 +89,14 @@ class Step:
 
 def _each_part(step: Step, parts: Parts, save: Mapping[str, Any] | None) -> Parts:
     if parts.place is not None:
-        raise UsageError(f"these {parts.called} are a folder of its own layout, and cannot go on to {step.stage.name}")
+        raise UsageError(f"the {parts.called} lie in a layout of their own, which {step.stage.name} cannot keep")
 
     def items() -> Iterator[tuple[str, Sound]]:
         for name, sound in parts:
             yield name, step.filled_in({"part": name}).apply(piped(sound), save=save)
 
     made = Parts.in_turn(items, names=parts.names, source=parts.name)
-    made.notes = parts.notes
+    made.notes, made.called = parts.notes, parts.called
     return made
 
 

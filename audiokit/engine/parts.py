@@ -198,7 +198,7 @@ class Parts(Flow):
             return [
                 f"{name}: {text}"
                 for name, sound in self
-                for text in sound.save(target[name], subtype=subtype, clip=clip, force=force)
+                for text in _save(sound, target[name], subtype=subtype, clip=clip, force=force)
             ]
         if self.names is not None and self._rounds is not None:
             files = {name: str(Path(target) / (name + suffix)) for name in self.names}
@@ -236,7 +236,7 @@ class Parts(Flow):
         place = self.place or str
         for name, sound in self:
             file = place(name) + (self.suffix or suffix)
-            found = sound.save(folder / file, **how)
+            found = _save(sound, folder / file, **how)
             warnings += [f"{name}: {text}" for text in found]
             made.append((name, sound.notes))
             if told is not None:
@@ -244,3 +244,13 @@ class Parts(Flow):
         if self.index is not None:
             self.index(folder, made, self._entries)
         return warnings
+
+
+def _save(
+    part: Flow, path: str | os.PathLike[str], *, subtype: str | None, clip: str, force: bool = False
+) -> list[str]:
+    """Write one part; in a chain, a stage may have made chunks of a sound."""
+    if isinstance(part, Chunks):
+        return part.save(path, force=force)
+    assert isinstance(part, Sound)
+    return part.save(path, subtype=subtype, clip=clip, force=force)

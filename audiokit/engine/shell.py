@@ -67,8 +67,8 @@ def schema_option(schema: Callable[[], dict[str, Any]]) -> inspect.Parameter:
 
 
 def taken(holder: type, values: dict[str, Any]) -> Any:
-    """Take the values of shared options out of a command's values."""
-    return holder(**{option.name: values.pop(option.name) for option in declared_in(holder)})
+    """Take the values of shared options out of a command's values, and check them."""
+    return holder(**{option.name: option.value(values.pop(option.name)) for option in declared_in(holder)})
 
 
 def command(

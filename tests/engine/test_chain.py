@@ -193,3 +193,33 @@ def test_from_python_as_text_or_of_functions(songs):
     assert [entry["name"] for entry in sound.history] == ["normalize", "denoise"]
     with pytest.raises(UsageError, match="invert reads chunks, but denoise writes audio"):
         made | audiokit.invert.step()
+
+
+def test_a_chain_may_begin_with_nothing(cli, tmp_path):
+    first = ("generate", "--pitch", "A4", "--seconds", "0.5", "-o", "-")
+    piped = cli(*first).stdout
+    cli("normalize", "-", "--to", "-20", "-o", "pipe.wav", stdin=piped)
+    cli("run", "generate --pitch A4 --seconds 0.5 | normalize --to -20", "-o", "run.wav")
+    assert (tmp_path / "pipe.wav").read_bytes() == (tmp_path / "run.wav").read_bytes()
+    cli("run", "generate --pitch A4,C5 --seconds 0.5 | normalize --to -20", "-o", "two/", "--json")
+    assert len(list((tmp_path / "two").glob("*.wav"))) == 2
+    cli("run", "generate --pitch A4,C5 --seconds 0.5 | spectro", "-o", "sets/")
+    assert len(list((tmp_path / "sets").glob("*.chunks/manifest.json"))) == 2
+    made = audiokit.chain("generate --pitch A4 --seconds 0.5 | normalize --to -20")()
+    np.testing.assert_array_equal(made.samples, audiokit.read(tmp_path / "run.wav")[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("generate --pitch A4", "-o", "x.wav", "song.wav"), "nothing to do with song.wav"),
+        (("generate --pitch A4", "-o", "x.wav", "--skip-existing"), "--skip-existing"),
+        (("generate --pitch A4,C5 | normalize", "-o", "x.wav"), "2 notes do not fit"),
+        (("generate --pitch A4,C5 --kit | normalize", "-o", "kit/"), "a layout of their own"),
+        (("generate --pitch A4",), "no output"),
+    ],
+)
+def test_what_means_nothing_to_such_a_chain(cli, tmp_path, arguments, says):
+    done = cli("run", *arguments, status=2)
+    assert says in done.stderr.decode()
+    assert not list(tmp_path.iterdir())

@@ -198,3 +198,81 @@ def test_shell_pipe_and_json(cli):
     lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
     assert [line["pitch"] for line in lines] == [69, 72]
     assert all(line["output"].endswith(".wav") for line in lines)
+
+
+def test_the_command_and_python_make_the_same_bytes(tmp_path, cli):
+    options = {"pitch": "C4,E4", "family": "organ", "count": 2, "seconds": 0.5, "rate": 16000}
+    cli("generate", *("--pitch", "C4,E4", "--family", "organ", "--count", "2"),
+        *("--seconds", "0.5", "--rate", "16000", "-o", "shell/"))  # fmt: skip
+    notes = audiokit.generate(**options)
+    assert len(notes.names) == 4
+    assert notes.save(tmp_path / "python") == []
+    shell = tmp_path / "shell"
+    assert sorted(p.name for p in shell.iterdir()) == sorted(p.name for p in (tmp_path / "python").iterdir())
+    for name in ("latents.npy", "examples.json"):
+        assert (shell / name).read_bytes() == (tmp_path / "python" / name).read_bytes()
+    for name, note in notes:
+        saved, about = read(shell / f"{name}.wav")
+        np.testing.assert_allclose(note.samples, saved, atol=2**-23)
+        assert [entry["name"] for entry in about.history] == ["generate"] == [e["name"] for e in note.history]
+    np.testing.assert_array_equal(notes[notes.names[2]].samples, audiokit.generate(**options)[notes.names[2]].samples)
+
+
+def test_python_takes_numbers_and_arrays(tmp_path):
+    between = audiokit.generate(pitch=60.5, family="organ", seconds=1, rate=16000)
+    assert between.channels == 1 and between.rate == 16000
+    assert abs(estimate_pitch(between.samples[0], 16000) - 60.5) < 0.2
+    make(tmp_path / "one", {"pitch": "57", "family": "string"})
+    latents = np.load(tmp_path / "one" / "latents.npy")
+    back = audiokit.generate(pitch=57, latent=latents, family="string", velocity=100, **QUICK)
+    (first,) = read_notes(tmp_path / "one")
+    np.testing.assert_allclose(back.samples, read(first.path)[0], atol=2**-23)
+
+
+def test_kits_and_melodies_mean_the_same_from_python(tmp_path):
+    kit = audiokit.generate(pitch="48,60", velocity="50", family="guitar", kit=True, **QUICK)
+    assert kit.save(tmp_path / "kit") == []
+    assert len(list((tmp_path / "kit").glob("*.sfz"))) == 1 and len(list((tmp_path / "kit").rglob("*.wav"))) == 2
+    write_midi(tmp_path / "song.mid", Score([Note(0.0, 0.5, 60), Note(1.0, 1.5, 67)]))
+    song = audiokit.generate(midi=tmp_path / "song.mid", instrument="flute", rate=16000)
+    assert abs((song.length or 0) - 2.5 * 16000) < 100 and song.notes.report["notes"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"pitch": "H4"}, audiokit.AudiokitError, "not a pitch"),
+        ({"pitch": 200}, audiokit.AudiokitError, "outside 0..127"),
+        ({"kit": True, "nsynth": True}, audiokit.AudiokitError, "three kinds"),
+        ({"like": "a.wav", "instrument": "flute"}, audiokit.AudiokitError, "both say"),
+        ({"rate": 10}, audiokit.AudiokitError, "--rate"),
+        ({"loudness": 3}, TypeError, "loudness"),
+    ],
+)
+def test_python_refuses_what_the_command_refuses(options, error, says):
+    with pytest.raises(error, match=says):
+        audiokit.generate(**options)
+    with pytest.raises(TypeError, match="by name"):
+        audiokit.generate(69)
+
+
+def test_a_folder_that_is_there_gets_the_notes_and_keeps_what_it_has(tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("keep")
+    make(tmp_path / "notes", {"pitch": "60"})
+    assert len(read_notes(tmp_path / "notes")) == 1
+    with pytest.raises(audiokit.AudiokitError, match=r"examples\.json: exists"):
+        make(tmp_path / "notes", {"pitch": "64"})
+    make(tmp_path / "notes", {"pitch": "64"}, force=True)
+    assert [note.pitch for note in read_notes(tmp_path / "notes")] == [64]
+    assert (tmp_path / "notes" / "mine.txt").read_text() == "keep"
+
+
+def test_schema_says_that_nothing_is_read(cli):
+    schema = json.loads(cli("generate", "--schema").stdout)
+    assert schema["reads"] == [] and schema["writes"] == ["parts", "audio"]
+    assert schema["options"]["count"] == {
+        "type": "integer", "flag": "--count", "description": "Sounds to draw; each plays every pitch and velocity.",
+        "default": 1, "minimum": 1,
+    }  # fmt: skip
+    assert schema["options"]["pitch"]["type"] == ["string", "number"]
