@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from audiokit.engine.flow import Flow, Notes
 from audiokit.errors import ParameterError
-from audiokit.io.chunkset import Head, Item, create_chunks, open_chunks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from audiokit.io.chunkset import Head, Item
 
     Piece = tuple[Item, NDArray[Any]]
 
@@ -53,6 +54,8 @@ class Chunks(Flow):
             InputError: it is not there, or no chunk set.
             DamagedError: it is cut short, or does not match its manifest (also raised while reading).
         """
+        from audiokit.io.chunkset import open_chunks
+
         if isinstance(source, Chunks):
             return source
         reader = open_chunks(str(source))
@@ -72,6 +75,7 @@ class Chunks(Flow):
         import numpy as np
 
         from audiokit.dsp.spectrum.transform import Transform
+        from audiokit.io.chunkset import Head
 
         if not isinstance(transform, Transform):
             raise ParameterError(
@@ -136,6 +140,8 @@ class Chunks(Flow):
             UsageError: the suffix is that of audio.
             InputError: the target exists, or cannot be written.
         """
+        from audiokit.io.chunkset import create_chunks
+
         if self.draw is not None and str(path).lower().endswith(".png"):
             self.draw(path, force)
             return []
@@ -150,4 +156,6 @@ class Chunks(Flow):
 
 def piece(values: NDArray[Any], start: int, stop: int, *, number: int = 0) -> Piece:
     """Make one piece that covers samples (or frames) start to stop; files and checksums come when it is saved."""
+    from audiokit.io.chunkset import Item
+
     return Item(f"{number:06d}.npy", start, stop, values.shape, ""), values

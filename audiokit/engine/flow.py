@@ -7,7 +7,6 @@ complete only when everything was pulled.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +36,8 @@ def seed_of(name: str, seed: int) -> int:
     >>> seed_of("a.wav", 0) == seed_of("a.wav", 0) != seed_of("b.wav", 0)
     True
     """
+    import hashlib
+
     digest = hashlib.sha256(f"{seed}:{name}".encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 

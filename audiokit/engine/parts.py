@@ -12,12 +12,12 @@ from audiokit.engine.chunks import Chunks
 from audiokit.engine.flow import Flow, Notes
 from audiokit.engine.sound import Sound
 from audiokit.engine.spool import Spool
-from audiokit.io.files import atomic_folder, check_free
-from audiokit.io.writer import Writer
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from audiokit.io.writer import Writer
 
     Array = NDArray[np.float32]
 
@@ -203,6 +203,8 @@ class Parts(Flow):
         if self.names is not None and self._rounds is not None:
             files = {name: str(Path(target) / (name + suffix)) for name in self.names}
             return self._save_together(files, subtype, clip, force)
+        from audiokit.io.files import atomic_folder, check_free
+
         how = {"subtype": subtype, "clip": clip}
         if self.marks is None:
             with atomic_folder(target, force=force) as folder:
@@ -212,6 +214,8 @@ class Parts(Flow):
         return self._fill(Path(target), Path(target), suffix, {**how, "force": force}, told)
 
     def _save_together(self, files: Mapping[str, str], subtype: str | None, clip: str, force: bool) -> list[str]:
+        from audiokit.io.writer import Writer
+
         assert self._rounds is not None
         writers: dict[str, Writer] = {}
         with ExitStack() as stack:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -87,6 +86,8 @@ def join(url: str, *parts: str) -> str:
 
 def run_local(task: Callable[[Job], dict[str, Any]], job: Job) -> dict[str, Any]:
     """Run a job whose input or outputs are remote on local copies of them."""
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="audiokit-") as folder:
         source = job.source
         if is_remote(source):

@@ -35,13 +35,13 @@ def shell_command(found: Stage[..., Any, Any] | Command[..., Any]) -> Callable[.
 
         groups = found.groups.values()
         return command(call, found.options, *groups, extra=[schema], doc=found.__doc__, name=found.name)
-    from audiokit.engine.work import run_many, run_stage
-
     stage = found
     shared: list[type] = [SaveOptions] if stage.saves else []
     shared.append(OneOutput if stage.many or not stage.reads else BatchOptions)
 
     def run(inputs: list[str] | None = None, out: str | None = None, **values: Any) -> None:
+        from audiokit.engine.work import run_many, run_stage
+
         save = taken(SaveOptions, values) if stage.saves else SaveOptions()
         if stage.many:
             run_many(stage, inputs or [], out, values, save, taken(OneOutput, values))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -13,14 +12,13 @@ from audiokit.engine.flow import Flow, Notes
 from audiokit.engine.spool import Spool
 from audiokit.errors import ParameterError
 from audiokit.io.about import BLOCK, AudioInfo
-from audiokit.io.reader import Reader, resampled, resampled_length
-from audiokit.io.writer import Writer
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from audiokit.engine.parts import Parts
+    from audiokit.io.reader import Reader
 
     Array: TypeAlias = NDArray[np.float32]
 
@@ -89,6 +87,8 @@ class Sound(Flow):
             DamagedError: cut short, or it holds NaN or infinity (raised while reading).
             ParameterError: an array whose rate, shape or type is wrong.
         """
+        from audiokit.io.reader import Reader
+
         if isinstance(source, Sound):
             return source.at(rate, mono=mono)
         if hasattr(source, "__array__"):
@@ -150,6 +150,8 @@ class Sound(Flow):
         about: dict[str, Any] = {"name": os.path.basename(info.path), "subtype": info.subtype}
         about.update(rate=info.rate, format=info.format, tags=info.tags)
         if os.path.isfile(info.path):
+            import hashlib
+
             with open(info.path, "rb") as file:
                 about["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
         return about
@@ -225,6 +227,8 @@ class Sound(Flow):
         """The same sound at another rate (soxr HQ), or with its channels averaged."""
         import numpy as np
 
+        from audiokit.io.reader import resampled, resampled_length
+
         rate = rate or self.rate
         if rate < 1:
             raise ParameterError(f"--rate {rate}: must be positive")
@@ -273,6 +277,8 @@ class Sound(Flow):
         >>> Sound.open(path).length
         8
         """
+        from audiokit.io.writer import Writer
+
         clip = "allow" if self.within_full_scale and clip == "rescale" else clip
         writer = Writer(path, self.rate, self.channels, like=self.info, subtype=subtype, clip=clip, force=force)
         with writer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -27,6 +26,8 @@ class Spool:
 
     def __init__(self, channels: int) -> None:
         self.channels, self.length = channels, 0
+        import tempfile
+
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the finalizer
         weakref.finalize(self, self._file.close)
 

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from audiokit.engine.batch import Job, expand, survey
 from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
 from audiokit.engine.sound import Sound, Source
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from audiokit.dsp.loudness.aim import Aim, Plan
     from audiokit.dsp.loudness.loudness import Meter
     from audiokit.dsp.loudness.match import Reference
+    from audiokit.engine.batch import Job
 
 Mode = Literal["loudness", "peak", "rms", "match"]
 
@@ -54,6 +54,8 @@ def _aim(options: Options) -> Aim:
 
 def _across(call: Call) -> Mapping[str, Any]:
     """Hear the reference once for all inputs, and an album as a whole."""
+    from audiokit.engine.batch import expand
+
     options = normalize.bind(call.options)
     found: dict[str, Any] = {}
     if options["reference"] is not None:
@@ -70,6 +72,8 @@ def _across(call: Call) -> Mapping[str, Any]:
 
 def _only_measure(call: Call) -> bool:
     """Print what the meter reads of every input, for `--measure`."""
+    from audiokit.engine.batch import survey
+
     if not call.options.get("measure"):
         return False
     if call.out is not None:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from audiokit.dsp.rhythm.beats import Beats
 from audiokit.dsp.rhythm.onsets import onset_curves
 from audiokit.dsp.rhythm.warp import TimeMap, warp
-from audiokit.engine.batch import expand
 from audiokit.engine.sound import Sound
 from audiokit.errors import UsageError
 from audiokit.io.audio import write
@@ -164,6 +163,8 @@ def save_grids(path: Path, panels: Sequence[tuple[str, Array, int, NDArray[np.fl
 
 def print_beats(inputs: Sequence[str], how: Alignment, extras: Extras, *, as_objects: bool, force: bool) -> None:
     """Only find beats: print them (text or JSON), or write what was asked for."""
+    from audiokit.engine.batch import expand
+
     sources = expand(inputs)
     check_extras(extras, len(sources))
     for source, _ in sources:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from audiokit.engine.batch import expand
 from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
 from audiokit.engine.settings import Device
@@ -47,6 +46,7 @@ def _only_beats(call: Call) -> bool:
 
 def _across(call: Call) -> Mapping[str, Any]:
     """Hear the reference once, and plan stems of one song together."""
+    from audiokit.engine.batch import expand
     from audiokit.stages.align_beats.plan import are_stems, plan_together, read_reference
     from audiokit.stages.align_beats.show import check_extras
 

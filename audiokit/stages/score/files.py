@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiokit.engine.batch import Job, expand, survey
 from audiokit.errors import BatchError, InputError, ParameterError, UsageError
 from audiokit.stages.score.compare import check_metrics, finite, score
 
 if TYPE_CHECKING:
+    from audiokit.engine.batch import Job
     from audiokit.engine.settings import BatchOptions
 
 
@@ -67,6 +67,8 @@ def score_files(
         UsageError, InputError: references cannot be found.
         BatchError: a score misses a limit.
     """
+    from audiokit.engine.batch import expand, survey
+
     check_metrics(metrics, reference is not None)
     estimates = [source for source, _ in expand(inputs)]
     references = pair_up(inputs, reference) if reference else {}
@@ -95,6 +97,8 @@ def pair_up(inputs: Sequence[str], reference: str) -> dict[str, str]:
     Raises:
         InputError: a reference is missing.
     """
+    from audiokit.engine.batch import expand
+
     if not os.path.isdir(reference):
         if not os.path.lexists(reference):
             raise InputError(f"{reference}: no such file or folder")
@@ -147,6 +151,7 @@ def _between_folders(inputs: Sequence[str], reference: str, rate: int | None) ->
     import numpy as np
 
     from audiokit.dsp.spectrum.metrics import EMBEDDING, embed, frechet_distance
+    from audiokit.engine.batch import expand
     from audiokit.io.audio import read
 
     if len(inputs) != 1 or not os.path.isdir(inputs[0]) or not os.path.isdir(reference):

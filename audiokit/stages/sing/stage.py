@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from audiokit.engine.batch import expand
 from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
 from audiokit.engine.parse import seconds
@@ -37,6 +36,8 @@ def _check(options: Options) -> None:
 
 def _across(call: Call) -> dict[str, Any]:
     """Refuse several speeches that would all write the same mix or plan."""
+    from audiokit.engine.batch import expand
+
     mix, plan = call.options.get("mix"), call.options.get("plan")
     single = [p for p in (mix, plan) if p and not _is_folder(p) and not (p == plan and Path(p).exists())]
     if single and len(expand(call.inputs)) > 1:

@@ -16,7 +16,6 @@ from audiokit.engine.sound import Sound
 from audiokit.engine.spectral import Fmax, Fmin, Hop, Kind, NFft, NMels, Preset, Scale, Window
 from audiokit.engine.stage import Call, Options, stage
 from audiokit.errors import ParameterError
-from audiokit.io.chunkset import Head
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,6 +112,7 @@ def spectro(
     from audiokit.dsp.spectrum.choice import make_transform
     from audiokit.dsp.spectrum.transform import encode
     from audiokit.dsp.spectrum.windows import windows
+    from audiokit.io.chunkset import Head
 
     options = dict(locals())
     source = sound.at(_rate(options), mono=mono)
