@@ -17,10 +17,11 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Measurement:
-    """One command: how long it took (start included) and the most memory any one of its processes held."""
+    """One command: how long it took (start included), the most memory any one of its processes held, processor time."""
 
     seconds: float
     peak_mb: float
+    processor: float = 0.0
 
 
 def measure(command: Sequence[str | os.PathLike], *, cwd: Path, repeats: int = 1) -> Measurement:
@@ -42,7 +43,7 @@ def measure(command: Sequence[str | os.PathLike], *, cwd: Path, repeats: int = 1
         if process.returncode:
             raise RuntimeError(f"{command}: {text.decode(errors='replace')[-2000:]}")
         if seconds < best.seconds:
-            best = Measurement(seconds, usage.ru_maxrss / 1024)
+            best = Measurement(seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
     return best
 
 

@@ -13,6 +13,8 @@ def integrate_heap(logm, phase, done, c_time, c_freq, advance, depth, levels):  
     A queue of `levels` buckets by log magnitude takes the place of an exact heap: the same order to within a
     bucket's width, and several times faster. Changes `phase` and `done` (N, F) in place; entries of `done`
     that are 1 at the start are known and spread first. Bins more than `depth` below the loudest are left.
+
+    One long function on purpose: the queues are shared by every step, and a call per bin would cost more than the step.
     """
     N, F = logm.shape
     low = logm.max() - depth
