@@ -70,7 +70,7 @@ class Chunks(Flow):
             transform: the Transform that says what they are.
 
         Raises:
-            ParameterError: another shape, or no Transform.
+            ParameterError: another shape or type, or no Transform.
         """
         import numpy as np
 
@@ -86,19 +86,23 @@ class Chunks(Flow):
         wanted = (transform.planes, transform.bins)
         if array.ndim != 3 or array.shape[0] % wanted[0] or array.shape[1] != wanted[1]:
             raise ParameterError(f"spectra are (channels, {wanted[1]}, frames) here, not {array.shape}")
+        if array.dtype.kind not in ("fc" if transform.dtype == "complex64" else "f"):
+            raise ParameterError(f"values of kind {transform.kind} are {transform.dtype}, not {array.dtype}")
         frames = array.shape[2]
         head = Head(
             "spectrum", transform.rate, array.shape[0] // transform.planes, None, transform.dtype, max(1, frames),
             max(1, frames), transform=transform.to_dict(),
         )  # fmt: skip
-        return cls(head, lambda: [piece(array, 0, frames)])
+        return cls(head, lambda: [piece(array, 0, frames)], name="the array")
 
-    def plain(self) -> tuple[NDArray[Any], Any]:
-        """All values as one array (C, bins, N), and the Transform that says what they are."""
+    def plain(self) -> Any:
+        """Spectra as one array (C, bins, N) and the Transform that says what they are; pieces of audio by number."""
         import numpy as np
 
         from audiokit.dsp.spectrum.transform import Transform
 
+        if self.head.kind == "audio":
+            return {item.file.removesuffix(".npy"): values for item, values in self}
         parts, position = [], 0
         for item, values in self:
             parts.append(values[..., position - item.start :] if item.start < position else values)
@@ -113,6 +117,11 @@ class Chunks(Flow):
     def name(self) -> str:
         """The path it came from."""
         return self._name or self.head.name
+
+    @property
+    def rate(self) -> int:
+        """Sample rate of the audio that it is, or that it came from, in Hz."""
+        return self.head.rate
 
     @property
     def history(self) -> list[dict[str, Any]]:

@@ -53,6 +53,7 @@ def _step(text: str, words: list[Word]) -> Step:
     try:
         options, others = parse_words(found, [word.text for word in rest])
         found.bind(options)
+        found.check_alone(options)
     except UsageError as error:
         start, stop = _blamed(str(error), rest) or (first.start, words[-1].stop)
         raise misplaced(text, start, stop, f"{first.text}: {error}", error.hint) from None

@@ -36,6 +36,7 @@ class Option:
         when: option and value that must be chosen for this one to matter, such as ("engine", "optimize").
         hidden: set by the program, not by users.
         reads: names a file that is read, and is no sound.
+        alone: looks at all inputs together, so that it has no meaning in a chain or for one sound.
     """
 
     help: str
@@ -46,9 +47,10 @@ class Option:
     max: float | None = None
     parse: Parser | None = None
     recorded: bool = True
-    when: tuple[str, str] | None = None
+    when: tuple[str, Any] | None = None
     hidden: bool = False
     reads: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True)

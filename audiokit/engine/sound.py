@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -288,6 +288,27 @@ class Sound(Flow):
         if self.if_over and writer.peak > 1 and not writer.warnings:
             writer.warnings.append(self.if_over.format(db=20 * math.log10(writer.peak)))
         return writer.warnings
+
+
+class Counted:
+    """Blocks that are counted as they pass.
+
+    Attributes:
+        length: samples per channel so far.
+
+    >>> import numpy as np
+    >>> counted = Counted([np.zeros((2, 3), np.float32), np.zeros((2, 1), np.float32)])
+    >>> [block.shape for block in counted], counted.length
+    ([(2, 3), (2, 1)], 4)
+    """
+
+    def __init__(self, blocks: Iterable[Array]) -> None:
+        self._blocks, self.length = blocks, 0
+
+    def __iter__(self) -> Iterator[Array]:
+        for block in self._blocks:
+            self.length += block.shape[1]
+            yield block
 
 
 #: What stands for a sound wherever one is wanted.

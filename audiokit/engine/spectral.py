@@ -21,6 +21,12 @@ Window = Annotated[str | None, Option("Window (default: hann).", metavar="hann|h
 NMels = Annotated[int | None, Option("Number of mel bands (default: 128).", min=1)]
 Fmin = Annotated[float | None, Option("Lowest mel frequency in Hz (default: 0).", min=0)]
 Fmax = Annotated[float | None, Option("Highest mel frequency in Hz (default: half the rate).", min=0)]
+Rate = Annotated[
+    int | None,
+    Option(
+        "Sample rate of what the spectrum shows, in Hz (default: the preset's, or the input's).", min=1, max=768_000
+    ),
+]
 Scale = Annotated[
     Literal["linear", "log", "log10", "db"] | None,
     Option("Scale of magnitudes (default: log, the natural logarithm)."),

@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from audiokit.engine.chain import Step
@@ -76,6 +77,8 @@ class Hooks:
         across: look at all inputs of a batch first, and return options to change.
         instead: do the whole call in another way, and return True; for modes that write nothing.
         opens: open a source that only the options explain; None for any other.
+        found: what folders are searched for ("audio", "chunks", "either"), where the options decide.
+        inputs: put other names for inputs, such as the file that stands for a folder; others stay.
         twice: the input is read more than once.
         models: names of the models that are loaded.
     """
@@ -89,6 +92,8 @@ class Hooks:
     across: Callable[[Call], Mapping[str, Any]] | None = None
     instead: Callable[[Call], bool] | None = None
     opens: Callable[[str, Options], Flow | None] | None = None
+    found: Callable[[Options], str] | None = None
+    inputs: Callable[[Sequence[str], Options], Sequence[str]] | None = None
     twice: bool | Callable[[Options], bool] = False
     models: Callable[[Options], Sequence[str]] | None = None
 
@@ -155,6 +160,7 @@ class Stage(Generic[P, Made, Plain]):
         rest = args[1:]
         if len(rest) > 1:
             raise TypeError(f"{self.function.__name__}() takes options by name only")
+        self.check_alone(options)
         if not self.reads:
             if args:
                 raise TypeError(f"{self.function.__name__}() reads nothing, and takes options by name only")
@@ -178,6 +184,16 @@ class Stage(Generic[P, Made, Plain]):
         if self.hooks.count is not None and given != self.hooks.count:
             raise UsageError(f"{self.name} takes {self.hooks.count} inputs, not {given}")
 
+    def check_alone(self, options: Options) -> None:
+        """Refuse options that only a command line of its own can follow (UsageError)."""
+        for option in self.options:
+            given = options.get(option.name)
+            if getattr(option.about, "alone", False) and given not in (None, False, option.default):
+                raise UsageError(
+                    f"{option.flag} looks at all inputs together, so it is for a command line of its own",
+                    hint=f"audiokit {self.name} INPUT... -o FOLDER/ {option.flag} {given}",
+                )
+
     def take(self, source: Any, about: Any = None, *, options: Options | None = None) -> Flow:
         """Open what a caller gave: a path, "-", an array, or a flow as it is.
 
@@ -193,7 +209,7 @@ class Stage(Generic[P, Made, Plain]):
                 raise UsageError(f"{self.name} reads {wanted}, not {source.kind}")
             return source
         if hasattr(source, "__array__"):
-            if Chunks in self.reads and not isinstance(about, int | None):
+            if Chunks in self.reads and (Sound not in self.reads or not isinstance(about, Real | None)):
                 return Chunks.of(source, about)
             return Sound.of(source, about)
         if self.hooks.opens is not None:
@@ -254,6 +270,7 @@ class Stage(Generic[P, Made, Plain]):
     def step(self, *args: P.args, **options: P.kwargs) -> Step:
         """This stage with its options, to be chained with others: `split.step(stem="vocals") | denoise.step()`."""
         self.bind(options)
+        self.check_alone(options)
         return Step(self, dict(options))
 
     def schema(self) -> dict[str, Any]:

@@ -172,6 +172,8 @@ def run_chain(
     if first.stage.hooks.across is not None and not batch.dry_run:
         call = Call(inputs, out, first.options, save, batch)
         steps[0] = replace(first, options={**first.options, **first.stage.hooks.across(call)})
+    if first.stage.hooks.inputs is not None:
+        inputs = first.stage.hooks.inputs(inputs, options[0])
     ext = suffix_of(last.stage, options[-1], inputs if len(steps) == 1 else ["-"])
     work = Work(tuple(steps), save, ext, batch.quiet)
     parts, batch = _parts(steps, options, batch)
@@ -184,7 +186,7 @@ def run_chain(
         needs=work.needs,
         ext=ext,
         parts=parts,
-        accept=found_as(first.stage),
+        accept=found_as(first.stage, options[0]),
         seed=first.options.get("seed", 0),
     )
 
@@ -318,8 +320,10 @@ def run_many(
     print_report(report, made, as_json=talk.json and out != "-", quiet=talk.quiet)
 
 
-def found_as(stage: Stage[..., Any, Any]) -> str:
+def found_as(stage: Stage[..., Any, Any], options: Mapping[str, Any]) -> str:
     """What folders are searched for: "audio", "chunks" or "either"."""
+    if stage.hooks.found is not None:
+        return stage.hooks.found(options)
     kinds = {kind.found_as for kind in stage.reads}
     return kinds.pop() if len(kinds) == 1 else "either"
 

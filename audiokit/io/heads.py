@@ -1,16 +1,13 @@
-"""What chunk sets say about themselves (format "audiokit.chunks", version 1), and arrays as .npy bytes."""
+"""What chunk sets say about themselves (format "audiokit.chunks", version 1), in words of JSON."""
 
 from __future__ import annotations
 
 import json
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from audiokit.errors import DamagedError, InputError
-
-if TYPE_CHECKING:
-    pass
 
 FORMAT, VERSION = "audiokit.chunks", 1
 MANIFEST = "manifest.json"

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+import audiokit
+from audiokit.errors import ParameterError, UsageError
 from audiokit.io import audio
 from audiokit.io.chunkset import open_chunks
 from tests import signals
@@ -97,3 +99,76 @@ def test_a_missing_piece_is_damage(cli, song, tmp_path):
     index.write_text(json.dumps(data))
     assert "missing between" in cli("chunk", "--join", "pieces/song", "-o", "x.wav", status=4).stderr.decode()
     assert not (tmp_path / "x.wav").exists()
+
+
+def test_a_folder_holds_recordings_to_cut_or_sets_to_join(cli, song, tmp_path):
+    cli("chunk", "song.wav", "--every", "1s", "-o", "mixed/set.tar")
+    (tmp_path / "song.wav").rename(tmp_path / "mixed/song.wav")
+    assert cli("chunk", "mixed", "--every", "1s", "-o", "out/", "--dry-run").stdout == b"mixed/song.wav -> out/song\n"
+    assert cli("chunk", "mixed", "--join", "-o", "out/", "--dry-run").stdout == b"mixed/set.tar -> out/set.wav\n"
+    assert b"not audio" in cli("chunk", "mixed/set.tar", "--every", "1s", "-o", "out/", status=3).stderr
+
+
+def test_joining_is_a_step_of_a_chain(cli, song, tmp_path):
+    cli("chunk", "song.wav", "--every", "1s", "--overlap", "25%", "-o", "pieces/")
+    cli("run", "chunk --join | normalize --to -20", "pieces/song", "-o", "chain.wav")
+    cli("chunk", "--join", "pieces/song", "-o", "whole.wav", "--subtype", "FLOAT")
+    cli("normalize", "whole.wav", "--to", "-20", "-o", "steps.wav")
+    (chain, about), (steps, _) = (audio.read(tmp_path / name) for name in ("chain.wav", "steps.wav"))
+    assert np.array_equal(chain, steps)
+    assert [entry["name"] for entry in about.history] == ["chunk", "chunk", "normalize"]
+    # How the pieces were cut is no part of how they are joined.
+    assert about.history[1]["options"] == {"join": True, "clip": "rescale"}
+    assert (
+        b"but this is one sound" in cli("run", "normalize | chunk --join", "song.wav", "-o", "x.wav", status=2).stderr
+    )
+    again = cli("run", "chunk --every 1s | chunk --every 1s", "song.wav", "-o", "x/", status=2)
+    assert b"in pieces already" in again.stderr
+
+
+def test_reports_say_rate_channels_and_seconds(cli, song, tmp_path):
+    for out in ("pieces/", "song.chunks"):
+        report = json.loads(cli("chunk", "song.wav", "--every", "0.3s", "-o", out, "--json").stdout)
+        assert (report["pieces"], report["rate"], report["channels"]) == (18, RATE, 2)
+        assert report["seconds"] == round(song.shape[1] / RATE, 6)
+
+
+def test_python_callers_get_pieces_of_paths_and_arrays(song, tmp_path):
+    y = song.copy()
+    pieces = audiokit.chunk(song, RATE, every=2, tail="drop")
+    assert list(pieces) == ["000000", "000001"] and np.array_equal(song, y)
+    np.testing.assert_array_equal(pieces["000001"], song[:, 2 * RATE : 4 * RATE])
+    as_set = audiokit.chunk(song, RATE, every="2s", tail="drop", format="chunks")
+    np.testing.assert_equal(as_set, pieces)
+    parts = audiokit.chunk(tmp_path / "song.wav", every=2, tail="drop")
+    assert isinstance(parts, audiokit.Parts)
+    np.testing.assert_array_equal(parts["000001"].samples, pieces["000001"])
+    parts = audiokit.chunk(tmp_path / "song.wav", every=2)
+    parts.save(tmp_path / "saved")
+    audiokit.chunk(tmp_path / "song.wav", every=2, format="chunks").save(tmp_path / "saved.chunks")
+    for source in ("saved", "saved/pieces.json", "saved.chunks"):
+        np.testing.assert_array_equal(audiokit.chunk(tmp_path / source, join=True).samples, song)
+
+
+@pytest.mark.parametrize(
+    ("y", "rate", "options", "error", "says"),
+    [
+        (np.zeros((2, 800), np.float32), None, {"every": 1}, ParameterError, "rate of the audio"),
+        (np.zeros((2, 800), np.int16), RATE, {"every": 1}, ParameterError, "not int16"),
+        (np.zeros((800, 2), np.float32), RATE, {"every": 1}, ParameterError, "channels, samples"),
+        (np.zeros((2, 800), np.float32), RATE, {}, UsageError, "where to cut"),
+        (np.zeros((2, 800), np.float32), RATE, {"every": 1, "tail": "fold"}, ParameterError, "--tail fold: not one of"),
+        (np.zeros((2, 800), np.float32), RATE, {"join": True}, UsageError, "one sound"),
+    ],
+    ids=["no rate", "int16", "transposed", "nowhere", "choice", "join"],
+)
+def test_python_callers_are_refused_in_one_sentence(y, rate, options, error, says):
+    with pytest.raises(error, match=says):
+        audiokit.chunk(y, rate, **options)
+
+
+def test_the_schema_names_where_to_cut(cli):
+    found = json.loads(cli("chunk", "--schema").stdout)
+    assert found["reads"] == ["audio", "chunks"] and found["writes"] == ["parts", "chunks", "audio"]
+    assert found["options"]["at"]["enum"] == ["beats", "silence"]
+    assert found["options"]["min"]["flag"] == "--min" and found["options"]["join"]["type"] == "boolean"

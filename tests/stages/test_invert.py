@@ -14,7 +14,7 @@ from audiokit.dsp.spectrum.presets import find_preset
 from audiokit.dsp.spectrum.stft import stft
 from audiokit.dsp.spectrum.transform import encode, forward
 from audiokit.dsp.spectrum.windows import join_chunks, windows
-from audiokit.errors import DamagedError, ParameterError, UsageError
+from audiokit.errors import DamagedError, InputError, ParameterError, UsageError
 from audiokit.io.chunkset import Item
 from audiokit.models.vocoders.engines import Inversion, choose_engine
 from audiokit.stages.invert.bare import shape_bare
@@ -213,3 +213,64 @@ def test_a_stream_that_dies_leaves_nothing(cli, tmp_path, rng):
     cli("invert", "-", "-o", "out.wav", stdin=tar[: len(tar) // 2], status=4)
     assert not (tmp_path / "out.wav").exists()
     cli("invert", "in.wav", "-o", "out.wav", status=3)
+
+
+def test_python_callers_give_arrays_paths_and_flows(tmp_path, rng):
+    y = plucks(rng, 1.0, 22_050)
+    audiokit.write(tmp_path / "in.wav", y, 22_050, subtype="FLOAT")
+    values, transform = audiokit.spectro(y, 22_050, n_fft=512)
+    before = values.copy()
+    np.testing.assert_allclose(audiokit.invert(values, transform, length=y.shape[1]), y, atol=1e-6)
+    np.testing.assert_array_equal(values, before)
+    audiokit.spectro(tmp_path / "in.wav", n_fft=512).save(tmp_path / "in.chunks")
+    for source in (tmp_path / "in.chunks", audiokit.spectro(tmp_path / "in.wav", n_fft=512)):
+        sound = audiokit.invert(source)
+        assert isinstance(sound, audiokit.Sound) and sound.notes.report["engine"] == "istft"
+        np.testing.assert_allclose(sound.samples, y, atol=1e-6)
+        np.testing.assert_array_equal(sound.samples, sound.samples)
+        assert [entry["name"] for entry in sound.history] == ["spectro", "invert"]
+
+
+def test_python_callers_name_the_source_as_array_path_or_sound(tmp_path, rng):
+    y = plucks(rng, 1.0, 22_050)
+    audiokit.write(tmp_path / "in.wav", y, 22_050, subtype="FLOAT")
+    values, transform = audiokit.spectro(y, 22_050, kind="magnitude")
+    for source in (y, tmp_path / "in.wav", audiokit.Sound.open(tmp_path / "in.wav")):
+        found = audiokit.invert(values, transform, source=source, iterations=2, length=y.shape[1])
+        assert error_db(found, y) < -50
+
+
+def test_python_callers_say_what_a_bare_array_is(tmp_path, rng):
+    np.save(tmp_path / "mel.npy", rng.uniform(-1, 0, (1, 128, 256)).astype(np.float32))
+    sound = audiokit.invert(tmp_path / "mel.npy", preset="cyclegan-music", iterations=0, model="none")
+    assert sound.rate == 22_050 and sound.samples.shape == (1, 255 * 512)
+    assert "loudness is arbitrary" in sound.notes.warnings[0]
+    with pytest.raises(InputError, match=r"no mel\.json beside it"):
+        audiokit.invert(tmp_path / "mel.npy")
+    with pytest.raises(InputError, match=r"no mel\.json beside it"):
+        audiokit.invert(tmp_path / "mel.npy", kind="mel")
+
+
+def test_python_callers_are_refused_in_one_sentence(rng):
+    values, transform = audiokit.spectro(noise(rng, 0.2), 22_050, kind="magnitude")
+    for about in (None, 22_050, {"rate": 22_050}):
+        with pytest.raises(ParameterError, match="said by a Transform, not by"):
+            audiokit.invert(values, about)
+    with pytest.raises(ParameterError, match=r"spectra are \(channels, 1025, frames\)"):
+        audiokit.invert(values[:, 1:], transform)
+    with pytest.raises(ParameterError, match="values of kind magnitude are float32, not complex64"):
+        audiokit.invert(values.astype(np.complex64), transform)
+    with pytest.raises(DamagedError, match=r"the array: .*NaN"):
+        audiokit.invert(values * np.nan, transform).any()
+    with pytest.raises(ParameterError, match="--method magic: not one of"):
+        audiokit.invert(values, transform, method="magic")
+    with pytest.raises(ParameterError, match="--vocoder replaces"):
+        audiokit.invert(values, transform, vocoder="x", model="y")
+
+
+def test_the_schema_names_methods(cli):
+    found = json.loads(cli("invert", "--schema").stdout)
+    assert found["reads"] == ["chunks"] and found["writes"] == ["audio"]
+    assert found["options"]["method"]["enum"] == ["auto", "istft", "pghi", "griffin-lim"]
+    assert found["options"]["source"]["format"] == "path" and found["options"]["device"]["default"] == "auto"
+    assert "length" not in found["options"]

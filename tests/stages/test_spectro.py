@@ -11,7 +11,7 @@ import soundfile as sf
 import audiokit
 from audiokit.dsp.spectrum.choice import make_transform
 from audiokit.dsp.spectrum.windows import windows
-from audiokit.errors import ParameterError
+from audiokit.errors import ParameterError, UsageError
 from audiokit.io.chunkset import open_chunks
 from tests.signals import noise, plucks
 
@@ -137,3 +137,62 @@ def test_statuses(cli, song, tmp_path):
     (tmp_path / "text.wav").write_text("not audio")
     cli("spectro", "text.wav", "-o", "a.chunks", status=3)
     assert not (tmp_path / "a.chunks").exists()
+
+
+def test_python_callers_get_values_or_a_set(song):
+    y, rate = audiokit.read(song)
+    before = y.copy()
+    values, transform = audiokit.spectro(y, rate, preset="melgan")
+    np.testing.assert_array_equal(y, before)
+    assert values.shape[:2] == (2, 80) and values.dtype == np.float32 and transform.preset == "melgan"
+    chunks = audiokit.spectro(song, preset="melgan", chunk="32f", overlap="8f")
+    assert isinstance(chunks, audiokit.Chunks) and (chunks.rate, chunks.head.hop) == (22_050, 24)
+    assert chunks.head.source["sha256"]
+    found, same = chunks.plain()
+    np.testing.assert_array_equal(found, values)
+    assert same == transform
+    for name in ("a.chunks", "a.tar", "a.npy"):
+        audiokit.spectro(song, preset="melgan").save(song.parent / name)
+        np.testing.assert_array_equal(audiokit.Chunks.open(song.parent / name).plain()[0], values)
+    audiokit.spectro(song).save(song.parent / "a.png")
+    assert (song.parent / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_python_callers_may_ask_for_another_rate(song):
+    y, rate = audiokit.read(song)
+    values, transform = audiokit.spectro(y, rate, rate=8000, n_fft=512)
+    assert transform.rate == 8000 and values.shape == (2, 257, 1 + 24_000 // 128)
+
+
+@pytest.mark.parametrize(
+    ("y", "rate", "options", "says"),
+    [
+        (np.zeros((2, 800), np.float32), None, {}, "rate of the audio is None"),
+        (np.zeros((2, 800), np.complex64), 8000, {}, "not complex64"),
+        (np.zeros((800, 2), np.float32), 8000, {}, "channels, samples"),
+        (np.zeros((2, 800), np.float32), 8000, {"preset": "jazz"}, "unknown preset"),
+        (np.zeros((2, 800), np.float32), 8000, {"n_fft": 1}, "--n-fft 1: must be at least 2"),
+        (np.zeros((2, 800), np.float32), 8000, {"format": "gif"}, "--format gif: not one of chunks, npy, tar, png"),
+    ],
+    ids=["no rate", "complex", "transposed", "preset", "range", "choice"],
+)
+def test_python_callers_are_refused_in_one_sentence(y, rate, options, says):
+    with pytest.raises(ParameterError, match=says):
+        audiokit.spectro(y, rate, **options)
+
+
+def test_a_data_set_is_made_of_many_files_by_a_command_line_alone(cli, song):
+    """A chain, or a call for one sound, would leave --split and --shards aside without a word."""
+    said = cli("run", "spectro --split train:1", song, "-o", "sets/", status=2).stderr.decode()
+    assert "--split looks at all inputs together" in said and "hint: audiokit spectro INPUT... -o FOLDER/" in said
+    with pytest.raises(UsageError, match="--shards looks at all inputs"):
+        audiokit.spectro(song, shards="1MB")
+    with pytest.raises(UsageError, match="--split looks at all inputs"):
+        audiokit.spectro.step(split="train:1")
+
+
+def test_spectro_and_invert_declare_the_numbers_of_a_spectrum_alike(cli):
+    made, read = (json.loads(cli(name, "--schema").stdout)["options"] for name in ("spectro", "invert"))
+    shared = ("preset", "kind", "n_fft", "hop", "window", "n_mels", "fmin", "fmax", "scale", "rate")
+    assert {name: made[name] for name in shared} == {name: read[name] for name in shared}
+    assert made["scale"]["enum"] == ["linear", "log", "log10", "db"] and made["n_fft"]["minimum"] == 2

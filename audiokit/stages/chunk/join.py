@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 INDEX = "pieces.json"
 
 
-def is_pieces(source: str) -> bool:
-    """Whether a source is the index of a folder of pieces.
+def index_in(source: str) -> str | None:
+    """Find the index of a folder of pieces, if a source is such a folder or its index.
 
-    >>> is_pieces("song/pieces.json"), is_pieces("song.chunks")
-    (True, False)
+    >>> index_in("song/pieces.json"), index_in("song.chunks"), index_in("-")
+    ('song/pieces.json', None, None)
     """
-    return Path(source).name == INDEX
+    path = Path(source)
+    if path.name == INDEX:
+        return source
+    return str(path / INDEX) if (path / INDEX).exists() else None
 
 
 def open_pieces(index_path: str) -> Chunks:

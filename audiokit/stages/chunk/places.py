@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from audiokit.dsp.effects.cut import LEVEL_S, Span, beat_spans, block_levels, even_spans, silence_spans
 from audiokit.dsp.rhythm.beats import track_beats
 from audiokit.engine.parse import seconds
-from audiokit.engine.sound import Sound
+from audiokit.engine.sound import Counted, Sound
 from audiokit.engine.stage import Options
 from audiokit.errors import InputError, ParameterError
 
@@ -47,7 +46,7 @@ def spans_of(sound: Sound, options: Options) -> Iterator[Span] | list[Span]:
     rate = sound.rate
     if options["every"] is not None:
         return even_spans(*piece_and_overlap(options, rate))
-    counted = _Counted(sound.blocks())
+    counted = Counted(sound.blocks())
     if options["at"] == "silence":
         step = max(1, round(LEVEL_S * rate))
         levels = block_levels(counted, step)
@@ -71,16 +70,3 @@ def spans_of(sound: Sound, options: Options) -> Iterator[Span] | list[Span]:
         period = float(np.median(np.diff(found.times_s))) * rate * options["beats"]
         spans = [span for span in spans if span[1] - span[0] > 0.75 * period]
     return spans
-
-
-class _Counted:
-    """Blocks that are counted as they pass."""
-
-    def __init__(self, blocks: Iterable[NDArray[np.float32]]) -> None:
-        self._blocks = blocks
-        self.length = 0
-
-    def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        for block in self._blocks:
-            self.length += block.shape[1]
-            yield block

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from audiokit.engine.chunks import Chunks, piece
-from audiokit.engine.flow import Notes
+from audiokit.engine.flow import Flow, Notes
 from audiokit.engine.option import Option
 from audiokit.engine.parse import decibels, seconds
 from audiokit.engine.parts import Parts
 from audiokit.engine.settings import Mono, Rate
 from audiokit.engine.sound import Sound
-from audiokit.engine.stage import Call, Options, stage
+from audiokit.engine.stage import Options, stage
 from audiokit.errors import UsageError
 from audiokit.io.chunkset import Head
-from audiokit.stages.chunk.join import INDEX, is_pieces, joined, open_pieces
+from audiokit.stages.chunk.join import INDEX, index_in, joined, open_pieces
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,58 +39,80 @@ def _check(options: Options) -> None:
     piece_and_overlap(options, 48_000)
 
 
-def _put_together(call: Call) -> bool:
-    """Join pieces, for `--join`: a folder of pieces is named by its index, so that it counts as one input."""
-    if not call.options.get("join"):
-        return False
-    from audiokit.engine.batch import run
-    from audiokit.engine.chain import Step
-    from audiokit.engine.work import Work
-
-    named = [str(Path(path) / INDEX) if (Path(path) / INDEX).exists() else path for path in call.inputs]
-    work = Work((Step(chunk, {"join": True}),), call.save, ".wav", call.batch.quiet)
-    run(work, named, call.out, batch=call.batch, entries=work.entries(), accept="chunks")
-    return True
+def _found(options: Options) -> str:
+    """Folders are searched for recordings to cut, or for sets to join."""
+    return "chunks" if options["join"] else "audio"
 
 
-def _opens(source: str, options: Options) -> Chunks | None:
-    """Open pieces that are to be joined: a folder of them, or a chunk set; None where audio is to be cut."""
+def _inputs(inputs: Sequence[str], options: Options) -> Sequence[str]:
+    """Name a folder of pieces that are to be joined by its index, so that it counts as one input."""
+    return [index_in(path) or path for path in inputs] if options["join"] else inputs
+
+
+def _opens(source: str, options: Options) -> Flow:
+    """Open pieces that are to be joined (a folder of them, or a chunk set), or a recording to cut."""
     if not options["join"]:
-        return None
-    return open_pieces(source) if is_pieces(source) else Chunks.open(source)
+        return Sound.open(source)
+    index = index_in(source)
+    return Chunks.open(source) if index is None else open_pieces(index)
+
+
+def _suffix(options: Options) -> str:
+    return ".wav" if options["join"] else ".chunks" if options["format"] == "chunks" else ""
+
+
+_CUTS = ("join", False)
+_AT_SILENCE = ("at", "silence")
 
 
 @stage(
     reads=(Sound, Chunks),
     writes=(Parts, Chunks, Sound),
     check=_check,
-    instead=_put_together,
+    found=_found,
+    inputs=_inputs,
     opens=_opens,
     twice=lambda options: options["at"] is not None,
-    suffix=lambda options: ".chunks" if options["format"] == "chunks" else "",
-    naming=lambda options: None if options["format"] == "chunks" else "{stem}",
+    suffix=_suffix,
+    naming=lambda options: None if _suffix(options) else "{stem}",
 )
 def chunk(
     flow: Sound | Chunks,
     *,
-    every: Annotated[float | str | None, Option("Cut pieces of this length.", metavar="6s", parse=seconds)] = None,
-    overlap: Annotated[str, Option("What neighbouring pieces share, with --every.", metavar="50%|1s")] = "0",
-    tail: Annotated[Literal["pad", "keep", "drop"], Option("What becomes of a last piece that is too short.")] = "keep",
-    at: Annotated[Literal["beats", "silence"] | None, Option("Cut there instead.")] = None,
-    beats: Annotated[int, Option("--at beats: this many per piece, from a downbeat on.", min=1)] = 4,
+    every: Annotated[
+        float | str | None, Option("Cut pieces of this length.", metavar="6s", parse=seconds, when=_CUTS)
+    ] = None,
+    overlap: Annotated[
+        str, Option("What neighbouring pieces share, with --every.", metavar="50%|1s", when=_CUTS)
+    ] = "0",
+    tail: Annotated[
+        Literal["pad", "keep", "drop"], Option("What becomes of a last piece that is too short.", when=_CUTS)
+    ] = "keep",
+    at: Annotated[Literal["beats", "silence"] | None, Option("Cut there instead.", when=_CUTS)] = None,
+    beats: Annotated[
+        int, Option("--at beats: this many per piece, from a downbeat on.", min=1, when=("at", "beats"))
+    ] = 4,
     threshold: Annotated[
-        float | str, Option("--at silence: quieter is silence.", metavar="-40dB", parse=decibels)
+        float | str, Option("--at silence: quieter is silence.", metavar="-40dB", parse=decibels, when=_AT_SILENCE)
     ] = "-40dB",
-    min_: Annotated[float | str, Option("--at silence: shortest piece.", metavar="1s", parse=seconds)] = "1s",
+    min_: Annotated[
+        float | str, Option("--at silence: shortest piece.", metavar="1s", parse=seconds, when=_AT_SILENCE)
+    ] = "1s",
     max_: Annotated[
         float | str,
-        Option("--at silence: longest piece; then the quietest place is cut.", metavar="15s", parse=seconds),
+        Option(
+            "--at silence: longest piece; then the quietest place is cut.",
+            metavar="15s",
+            parse=seconds,
+            when=_AT_SILENCE,
+        ),
     ] = "15s",
     pause: Annotated[
-        float | str, Option("--at silence: shorter silences do not count.", metavar="0.2s", parse=seconds)
+        float | str,
+        Option("--at silence: shorter silences do not count.", metavar="0.2s", parse=seconds, when=_AT_SILENCE),
     ] = "0.2s",
     format: Annotated[
-        Literal["wav", "flac", "chunks"], Option("A folder of audio files per input, or a chunk set.")
+        Literal["wav", "flac", "chunks"], Option("A folder of audio files per input, or a chunk set.", when=_CUTS)
     ] = "wav",
     rate: Rate = None,
     mono: Mono = False,
@@ -108,10 +130,11 @@ def chunk(
 
     Returns:
         Parts, named by their number; the first and last sample of each are its details ("span"). A chunk set with
-        format="chunks". The whole again with join=True.
+        format="chunks". The whole again with join=True. For an array, the pieces (C, n) by number.
 
     Raises:
-        UsageError, ParameterError: where to cut is not said, or said twice, or makes no sense.
+        UsageError, ParameterError: where to cut is not said, or said twice, or makes no sense; pieces are to be cut,
+            or a sound is to be joined.
         InputError: no beats are found.
         DamagedError: pieces that are to be joined leave a gap.
 
@@ -120,13 +143,17 @@ def chunk(
     >>> {name: y.shape for name, y in pieces.items()}
     {'000000': (2, 4), '000001': (2, 4), '000002': (2, 2)}
     """
-    if isinstance(flow, Chunks):
-        return joined(flow)
     options = dict(locals())
+    if isinstance(flow, Chunks):
+        if not join:
+            raise UsageError(f"{flow.name}: is in pieces already", hint="put them together with --join")
+        return joined(flow)
+    if join:
+        raise UsageError("--join puts pieces together, but this is one sound")
     source = flow.at(rate, mono=mono)
     source = source if at is None else source.replay()
     notes = Notes()
-    notes.report["rate"] = source.rate
+    notes.report |= {"rate": source.rate, "channels": source.channels}
     cut = _Cut(source, options, notes)
     return cut.chunks() if format == "chunks" else cut.parts()
 
@@ -148,7 +175,7 @@ class _Cut:
         for start, values in cut(self.sound.blocks(), spans_of(self.sound, self.options), tail=tail):
             yield start, values
             count, end = count + 1, start + values.shape[1]
-        self.notes.report |= {"pieces": count, "seconds": round(end / self.sound.rate, 3)}
+        self.notes.report |= {"pieces": count, "seconds": round(end / self.sound.rate, 6)}
 
     def parts(self) -> Parts:
         """The pieces as sounds."""

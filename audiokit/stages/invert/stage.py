@@ -10,7 +10,7 @@ from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
 from audiokit.engine.settings import Device, Seed
 from audiokit.engine.sound import Sound, Source
-from audiokit.engine.spectral import Fmax, Fmin, Hop, Kind, NFft, NMels, Preset, Scale, Window
+from audiokit.engine.spectral import Fmax, Fmin, Hop, Kind, NFft, NMels, Preset, Rate, Scale, Window
 from audiokit.engine.stage import Options, stage
 from audiokit.errors import InputError, ParameterError
 from audiokit.io.about import AudioInfo
@@ -91,7 +91,7 @@ def invert(
     device: Device = "auto",
     preset: Preset = None,
     kind: Kind = None,
-    rate: Annotated[int | None, Option("Sample rate of a bare .npy, in Hz.", min=1)] = None,
+    rate: Rate = None,
     scale: Scale = None,
     n_fft: NFft = None,
     hop: Hop = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,9 +11,9 @@ from audiokit.engine.chunks import Chunks, piece
 from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
 from audiokit.engine.parse import seconds
-from audiokit.engine.settings import Mono, Rate, Seed
-from audiokit.engine.sound import Sound
-from audiokit.engine.spectral import Fmax, Fmin, Hop, Kind, NFft, NMels, Preset, Scale, Window
+from audiokit.engine.settings import Mono, Seed
+from audiokit.engine.sound import Counted, Sound
+from audiokit.engine.spectral import Fmax, Fmin, Hop, Kind, NFft, NMels, Preset, Rate, Scale, Window
 from audiokit.engine.stage import Call, Options, stage
 from audiokit.errors import ParameterError
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from audiokit.dsp.spectrum.transform import Transform
     from audiokit.engine.chunks import Piece
+    from audiokit.io.chunkset import Head
 
 
 def _dataset(call: Call) -> bool:
@@ -73,6 +74,7 @@ def spectro(
             "Divide a data set by recording; adding files moves none of the others.",
             metavar="train:0.9,valid:0.1",
             recorded=False,
+            alone=True,
         ),
     ] = None,
     split_by: Annotated[
@@ -81,7 +83,12 @@ def spectro(
     ] = "recording",
     shards: Annotated[
         str | None,
-        Option("Pack the chunk sets (made now, or given) into WebDataset shards.", metavar="500MB", recorded=False),
+        Option(
+            "Pack the chunk sets (made now, or given) into WebDataset shards.",
+            metavar="500MB",
+            recorded=False,
+            alone=True,
+        ),
     ] = None,
     seed: Seed = 0,
 ) -> Chunks:
@@ -140,8 +147,8 @@ def spectro(
     )
 
     def pieces() -> Iterator[Piece]:
-        counted = _Counted(source)
-        spectra = _spectra(counted, transform)
+        counted = Counted(source.blocks())
+        spectra = _spectra(counted, source.channels, transform)
         for number, (values, start, stop) in enumerate(windows(spectra, size, shared)):
             if size is None:
                 made.head.chunk = made.head.hop = max(1, stop)
@@ -150,25 +157,14 @@ def spectro(
         made.head.length = counted.length
 
     def draw(path: str | os.PathLike[str], force: bool) -> None:
-        counted = _Counted(source)
-        notes.report["frames"] = _draw(counted, transform, path, title=_stem(sound), force=force)
+        counted = Counted(source.blocks())
+        spectra = _spectra(counted, source.channels, transform)
+        notes.report["frames"] = _draw(spectra, made.head, transform, path, force=force)
         made.head.length = counted.length
 
     made = Chunks(head, pieces, name=sound.name, notes=notes)
     made.draw = draw
     return made
-
-
-class _Counted:
-    """The blocks of a sound, counted as they pass."""
-
-    def __init__(self, sound: Sound) -> None:
-        self.sound, self.length = sound, 0
-
-    def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        for block in self.sound.blocks():
-            self.length += block.shape[1]
-            yield block
 
 
 def _rate(options: Options) -> int | None:
@@ -186,10 +182,12 @@ def _stem(sound: Sound) -> str:
     return "stdin" if sound.name == "-" else Path(sound.name).stem
 
 
-def _spectra(blocks: _Counted, transform: Transform) -> Iterator[NDArray[np.complex64]]:
+def _spectra(
+    blocks: Iterable[NDArray[np.float32]], channels: int, transform: Transform
+) -> Iterator[NDArray[np.complex64]]:
     from audiokit.dsp.spectrum.stft import StftStream
 
-    frames = StftStream(channels=blocks.sound.channels, **transform.framing)
+    frames = StftStream(channels=channels, **transform.framing)
     for block in blocks:
         yield frames.push(block)
     yield frames.finish()
@@ -200,23 +198,30 @@ def _measured(sound: Sound, transform: Transform) -> Transform:
     from audiokit.dsp.spectrum.transform import energies, resolve
 
     peak = 0.0
-    for frames in _spectra(_Counted(sound), transform):
+    for frames in _spectra(sound.blocks(), sound.channels, transform):
         peak = max(peak, float(energies(frames, transform).max(initial=0.0)))
     return resolve(transform, peak)
 
 
-def _draw(blocks: _Counted, transform: Transform, path: str | os.PathLike[str], *, title: str, force: bool) -> int:
+def _draw(
+    spectra: Iterable[NDArray[np.complex64]],
+    head: Head,
+    transform: Transform,
+    path: str | os.PathLike[str],
+    *,
+    force: bool,
+) -> int:
     """Draw the level of every bin over time; returns the number of frames."""
     from audiokit.dsp.spectrum.picture import levels
     from audiokit.io.image import save_spectrogram
 
-    level, frames, centres = levels(_spectra(blocks, transform), transform, channels=blocks.sound.channels)
+    level, frames, centres = levels(spectra, transform, channels=head.channels)
     save_spectrogram(
         str(path),
         level,
         seconds=frames * transform.hop / transform.rate,
         frequencies_hz=centres,
-        title=f"{title}, {transform.preset or transform.kind}",
+        title=f"{head.name}, {transform.preset or transform.kind}",
         axis="mel" if transform.kind == "mel" else "linear",
         force=force,
     )
