@@ -26,12 +26,11 @@ import numpy as np
 
 from audiokit import read, spectro
 
-song, rate = read(sys.argv[1])[0], read(sys.argv[1])[1].rate
 for name in ("found.wav", "from-source.wav", "from-mel.wav"):
-    other, info = read(name)
-    reference, _ = read(sys.argv[1], rate=info.rate)
-    truth, _ = spectro(reference, info.rate, kind="magnitude", scale="linear")
-    found, _ = spectro(other, info.rate, kind="magnitude", scale="linear")
+    other, rate = read(name)
+    reference, _ = read(sys.argv[1], rate=rate)
+    truth, _ = spectro(reference, rate, kind="magnitude", scale="linear")
+    found, _ = spectro(other, rate, kind="magnitude", scale="linear")
     frames = min(truth.shape[2], found.shape[2])
     difference = np.linalg.norm(found[..., :frames] - truth[..., :frames]) / np.linalg.norm(truth[..., :frames])
     print(f"{name:16s} spectral convergence {20 * np.log10(difference + 1e-6):6.1f} dB")

@@ -97,7 +97,7 @@ def test_unet_generator_on_pictures_it_suits(sides):
         (["cyclegan", "loud", "soft", "soft", "-o", "x"], 2, "two folders are needed, not 3"),
         (["cyclegan", "loud", "soft", "-o", "x", "--frames", "256"], 3, "4.0 s of sound, but one crop of the model is"),
         (["cyclegan", "loud", "soft", "-o", "x", "--frames", "30"], 2, "multiples of 4"),
-        (["cyclegan", "loud", "soft", "-o", "x", "--frames", "32", "--generator", "cnn"], 2, "resnet or unet"),
+        (["cyclegan", "loud", "soft", "-o", "x", "--frames", "32", "--generator", "cnn"], 2, "not one of resnet, unet"),
         (["cyclegan", "loud", "soft", "-o", "x", "--preset", "melgan"], 5, "in dB"),
         (["cyclegan", "loud", "soft", "-o", "x", "--steps", "3", "--epochs", "1", "--frames", "32"], 2, "exclude"),
         (["cyclegan", "loud", "soft", "-o", "x", "--held-out", "soft"], 2, "given twice"),

@@ -7,7 +7,7 @@ import torch
 from audiokit.errors import InputError, UsageError
 from audiokit.io.audio import write
 from audiokit.models.folder import checkpoint
-from audiokit.models.separation.separator import split
+from audiokit.stages.split import split
 from audiokit.training.sound.settings import SplitterRun, SplitterSettings
 from audiokit.training.sound.splitter import SplitterRecipe, mid_side, train_splitter
 from audiokit.training.sound.stem_mixes import Part, StemMixer, find_songs, read_judges, read_song
