@@ -26,6 +26,7 @@ class Chunks(Flow):
             everything was read.
 
     >>> import numpy as np
+    >>> from audiokit.io.chunkset import Head
     >>> head = Head("audio", 8000, 1, 4, "float32", 4, 4)
     >>> chunks = Chunks(head, lambda: iter([piece(np.zeros((1, 4), np.float32), 0, 4)]))
     >>> [(item.start, item.stop) for item, values in chunks]

@@ -50,6 +50,7 @@ def fold_weight_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     References:
         Salimans, Kingma (2016), Weight normalization, equation 2.
 
+    >>> import torch
     >>> v = torch.tensor([[3.0, 4.0]])
     >>> fold_weight_norm({"conv.weight_g": torch.tensor([[10.0]]), "conv.weight_v": v})["conv.weight"].tolist()
     [[6.0, 8.0]]
