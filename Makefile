@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 AUDIOKIT := $(BIN)/audiokit
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench parity readme man clean
+.PHONY: help setup demo test lint bench parity readme docs man clean
 
 help:
 	@echo "make setup   create $(VENV) and install audiokit into it"
@@ -14,7 +14,8 @@ help:
 	@echo "make bench   speed, memory and quality beside what you would otherwise use"
 	@echo "make parity  compare with the real spleeter package, in an environment of its own (downloads TensorFlow)"
 	@echo "make man     write man pages into build/man (then: man build/man/audiokit-split.1)"
-	@echo "make readme  fill the generated parts of README.md in again"
+	@echo "make readme  fill the generated parts of README.md and docs/ in again"
+	@echo "make docs    build the manual as a site with search into build/site"
 
 setup: $(VENV)/.installed
 
@@ -25,7 +26,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.tested: $(VENV)/.installed
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[media,score,cluster,remote]' --group test
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[media,score,cluster,remote]' --group test --group docs
 	touch $@
 
 demo: setup
@@ -47,7 +48,15 @@ clean:
 	rm -rf demo build dist runs/bench
 
 readme: $(VENV)/.tested
-	$(BIN)/python -m cogapp -r README.md
+	$(BIN)/python -m cogapp -r $$(grep -rl --include='*.md' '\[\[\[cog' README.md docs)
+
+$(VENV)/.documented: $(VENV)/.installed
+	$(BIN)/python -m pip install -q -c constraints.txt --group docs
+	touch $@
+
+docs: $(VENV)/.documented
+	$(BIN)/zensical build --clean --strict
+	@echo "build/site/index.html; to read it: $(BIN)/python -m http.server -d build/site"
 
 man: $(VENV)/.installed
 	$(BIN)/python -m tests.man build/man

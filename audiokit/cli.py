@@ -57,11 +57,12 @@ def load_command(name: str, found: Any) -> Any:
     elif hasattr(found, "app"):
         command = typer.main.get_command(found.app)
     else:
+        from audiokit.engine.help import GroupedCommand
         from audiokit.engine.shell import shell_command
 
         function = shell_command(found) if hasattr(found, "schema") else getattr(found, name.replace("-", "_"))
         app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-        app.command(name, context_settings=CONTEXT)(function)
+        app.command(name, cls=GroupedCommand, context_settings=CONTEXT)(function)
         command = typer.main.get_command(app)
     command.name = name
     return command

@@ -37,6 +37,7 @@ class Option:
         hidden: set by the program, not by users.
         reads: names a file that is read, and is no sound.
         alone: looks at all inputs together, so that it has no meaning in a chain or for one sound.
+        group: the heading it stands under in help and manual; by default with what the command does.
     """
 
     help: str
@@ -51,6 +52,7 @@ class Option:
     hidden: bool = False
     reads: bool = False
     alone: bool = False
+    group: str = "Options"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Argument:
 
     help: str
     metavar: str
+    group: str = "Arguments"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,10 @@ from typing import Annotated, Literal
 from audiokit.engine.option import Option
 from audiokit.engine.parse import seconds
 
+#: Headings of the help, beside "Options" for what a command does.
+FILES = "Input and output"
+BATCH = "Batch"
+
 Out = Annotated[
     str | None,
     Option(
@@ -15,10 +19,13 @@ Out = Annotated[
         short="-o",
         metavar="PATH",
         recorded=False,
+        group=FILES,
     ),
 ]
-Rate = Annotated[int | None, Option("Sample rate to work at, in Hz (default: the input's).", min=1, max=768_000)]
-Mono = Annotated[bool, Option("Average the channels first.")]
+Rate = Annotated[
+    int | None, Option("Sample rate to work at, in Hz (default: the input's).", min=1, max=768_000, group=FILES)
+]
+Mono = Annotated[bool, Option("Average the channels first.", group=FILES)]
 Seed = Annotated[int, Option("Same seed, same bytes.", recorded=False)]
 Model = Annotated[str | None, Option("A model by name, folder or checkpoint file.", metavar="NAME|FOLDER|FILE")]
 Device = Annotated[str, Option("Where the network runs.", metavar="auto|cpu|cuda|mps", recorded=False)]
@@ -31,17 +38,22 @@ Segment = Annotated[
         recorded=False,
     ),
 ]
-Force = Annotated[bool, Option("Replace outputs that exist.", recorded=False)]
-Json = Annotated[bool, Option("Print one JSON object per input on standard output.", recorded=False)]
-Jobs = Annotated[int, Option("Local processes to use.", short="-j", min=1, recorded=False)]
-Quiet = Annotated[bool, Option("Say nothing but errors.", short="-q", recorded=False)]
+Force = Annotated[bool, Option("Replace outputs that exist.", recorded=False, group=BATCH)]
+Json = Annotated[bool, Option("Print one JSON object per input on standard output.", recorded=False, group=BATCH)]
+Jobs = Annotated[int, Option("Local processes to use.", short="-j", min=1, recorded=False, group=BATCH)]
+Quiet = Annotated[bool, Option("Say nothing but errors.", short="-q", recorded=False, group=BATCH)]
 Clip = Annotated[
     Literal["rescale", "limit", "allow"],
-    Option("When a result exceeds full scale in an integer format: turn the file down, limit its peaks, or cut them."),
+    Option(
+        "When a result exceeds full scale in an integer format: turn the file down, limit its peaks, or cut them.",
+        group=FILES,
+    ),
 ]
 Subtype = Annotated[
     str | None,
-    Option("Encoding of audio outputs (default: the input's bit depth).", metavar="PCM_16|PCM_24|FLOAT|..."),
+    Option(
+        "Encoding of audio outputs (default: the input's bit depth).", metavar="PCM_16|PCM_24|FLOAT|...", group=FILES
+    ),
 ]
 
 
@@ -59,20 +71,27 @@ class BatchOptions:
 
     force: Force = False
     skip_existing: Annotated[
-        bool, Option("Skip outputs newer than their input that were made with the same options.", recorded=False)
+        bool,
+        Option(
+            "Skip outputs newer than their input that were made with the same options.", recorded=False, group=BATCH
+        ),
     ] = False
-    dry_run: Annotated[bool, Option("Only print what would become what.", recorded=False)] = False
+    dry_run: Annotated[bool, Option("Only print what would become what.", recorded=False, group=BATCH)] = False
     jobs: Jobs = 1
-    cluster: Annotated[str | None, Option("Send the files to a Dask scheduler.", metavar="ADDRESS", recorded=False)] = (
-        None
-    )
+    cluster: Annotated[
+        str | None, Option("Send the files to a Dask scheduler.", metavar="ADDRESS", recorded=False, group=BATCH)
+    ] = None
     name: Annotated[
         str | None,
-        Option("Name outputs in a folder, such as '{stem}_{part}.{ext}'.", metavar="TEMPLATE", recorded=False),
+        Option(
+            "Name outputs in a folder, such as '{stem}_{part}.{ext}'.", metavar="TEMPLATE", recorded=False, group=BATCH
+        ),
     ] = None
     fail_fast: Annotated[
         bool,
-        Option("Stop at the first file that fails, or go on.", flag="--fail-fast/--keep-going", recorded=False),
+        Option(
+            "Stop at the first file that fails, or go on.", flag="--fail-fast/--keep-going", recorded=False, group=BATCH
+        ),
     ] = False
     json: Json = False
     quiet: Quiet = False

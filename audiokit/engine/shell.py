@@ -11,7 +11,7 @@ import typer
 
 from audiokit.engine.command import Command
 from audiokit.engine.option import Argument, Declared, Option, declared_in
-from audiokit.engine.settings import BatchOptions, OneOutput, Out, SaveOptions
+from audiokit.engine.settings import BATCH, FILES, BatchOptions, OneOutput, Out, SaveOptions
 from audiokit.engine.stage import Call, Stage
 from audiokit.errors import UsageError
 
@@ -27,17 +27,15 @@ OUT = Declared("out", str | None, None, get_args(Out)[1])
 def shell_command(found: Stage[..., Any, Any] | Command[..., Any]) -> Callable[..., None]:
     """Make the function that Typer runs for a declaration."""
     schema = schema_option(found.schema)
+    declared = declared_by(found)
     if isinstance(found, Command):
 
         def call(**values: Any) -> None:
             together = {name: taken(holder, values) for name, holder in found.groups.items()}
             found(**values, **together)
 
-        groups = found.groups.values()
-        return command(call, found.options, *groups, extra=[schema], doc=found.__doc__, name=found.name)
+        return command(call, declared, extra=[schema], doc=found.__doc__, name=found.name)
     stage = found
-    shared: list[type] = [SaveOptions] if stage.saves else []
-    shared.append(OneOutput if stage.many or not stage.reads else BatchOptions)
 
     def run(inputs: list[str] | None = None, out: str | None = None, **values: Any) -> None:
         from audiokit.engine.work import run_many, run_stage
@@ -49,9 +47,35 @@ def shell_command(found: Stage[..., Any, Any] | Command[..., Any]) -> Callable[.
         batch = taken(BatchOptions, values) if stage.reads else BatchOptions(**vars(taken(OneOutput, values)))
         run_stage(stage, Call(inputs or [], out, values, save, batch))
 
-    inputs = [TRACKS if stage.many else INPUTS] if stage.reads else []
-    declared = [*inputs, OUT, *stage.options]
-    return command(run, declared, *shared, extra=[schema], doc=stage.__doc__, name=stage.name)
+    return command(run, declared, extra=[schema], doc=stage.__doc__, name=stage.name)
+
+
+def declared_by(found: Stage[..., Any, Any] | Command[..., Any]) -> list[Declared]:
+    """List the arguments and options that the shell offers for a declaration, the shared ones last."""
+    if isinstance(found, Command):
+        return [*found.options, *(option for holder in found.groups.values() for option in declared_in(holder))]
+    shared: list[type] = [SaveOptions] if found.saves else []
+    shared.append(OneOutput if found.many or not found.reads else BatchOptions)
+    inputs = [TRACKS if found.many else INPUTS] if found.reads else []
+    return [*inputs, *found.options, OUT, *(option for holder in shared for option in declared_in(holder))]
+
+
+def headings(options: Iterable[Declared]) -> dict[str, str]:
+    """Name the heading that each option stands under in help and manual, in the order of the headings.
+
+    What something does comes first, then its files, then what every batch offers; a command that is no batch has the
+    few of those that it shares under the heading before.
+
+    >>> from audiokit.stages.mix import mix
+    >>> list(dict.fromkeys(headings(declared_by(mix)).values()))
+    ['Arguments', 'Options', 'Input and output']
+    """
+    found = {option.name: option.about.group for option in options}
+    if "jobs" not in found:
+        before = FILES if FILES in found.values() else "Options"
+        found = {name: before if heading == BATCH else heading for name, heading in found.items()}
+    last = (FILES, BATCH)
+    return dict(sorted(found.items(), key=lambda item: 1 + last.index(item[1]) if item[1] in last else 0))
 
 
 def schema_option(schema: Callable[[], dict[str, Any]]) -> inspect.Parameter:
@@ -74,7 +98,7 @@ def taken(holder: type, values: dict[str, Any]) -> Any:
 def command(
     run: Callable[..., None],
     declared: Iterable[Declared],
-    *shared: type,
+    *,
     extra: Iterable[inspect.Parameter] = (),
     doc: str | None = None,
     name: str | None = None,
@@ -84,22 +108,21 @@ def command(
     Args:
         run: takes a value for every option, by name.
         declared: arguments and options.
-        shared: dataclasses whose fields are further options.
         extra: parameters that Typer handles by itself.
         doc: help text; by default that of `run`.
         name: of the command; by default that of `run`.
     """
-    options = [*declared, *(option for holder in shared for option in declared_in(holder))]
     alone = [p.name for p in extra]
 
     def wrapped(**values: Any) -> None:
         run(**{name: value for name, value in values.items() if name not in alone})
 
-    visible = [option for option in options if not getattr(option.about, "hidden", False)]
+    visible = [option for option in declared if not getattr(option.about, "hidden", False)]
     parameters = [*(parameter(option) for option in visible), *extra]
     wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapped.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
     wrapped.__doc__ = shell_help(doc or run.__doc__ or "")
+    wrapped.headings = headings(visible)  # type: ignore[attr-defined]
     wrapped.__name__ = (name or run.__name__).replace("-", "_")
     return wrapped
 

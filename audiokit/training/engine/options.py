@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from audiokit.engine.option import Option
-from audiokit.engine.settings import Device, Json, Quiet, Seed
+from audiokit.engine.settings import FILES, Device, Json, Quiet, Seed
 from audiokit.errors import InputError
 from audiokit.training.engine.files import CHECKPOINT
 
@@ -29,7 +29,9 @@ SourceNote = Annotated[
 class RunOptions:
     """How a training run goes; see `audiokit.training.engine.loop.fit`."""
 
-    out: Annotated[str, Option("Run folder, which becomes the model folder.", short="-o", metavar="FOLDER")]
+    out: Annotated[
+        str, Option("Run folder, which becomes the model folder.", short="-o", metavar="FOLDER", group=FILES)
+    ]
     steps: Steps = None
     minutes: Annotated[float | None, Option("End after this time at the latest, resumed or not.", min=0)] = None
     validate_every: ValidateEvery = None

@@ -1,0 +1,154 @@
+"""What the generated parts of README.md and docs/ are made of; `make readme` fills them in, a test looks.
+
+cog calls these functions from the pages. Everything comes from where it is said once: declarations, model cards, and
+the tables that the benches wrote.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def command_table(folder: str) -> str:
+    """Every command with its line, linked to its page in a folder ("docs/commands/", "")."""
+    from audiokit.cli import COMMANDS
+
+    rows = [f"| [`{name}`]({folder}{name}.md) | {line} |" for name, (_, line) in COMMANDS.items()]
+    return "\n".join(["| command | does |", "|---|---|", *rows])
+
+
+def recipe_table() -> str:
+    """Every training recipe with its line, linked to its options further down the page."""
+    from audiokit.stages.train.group import train
+
+    rows = [f"| [`train {name}`](#train-{name}) | {line} |" for name, (_, line) in train.table.items()]
+    return "\n".join(["| recipe | trains |", "|---|---|", *rows])
+
+
+def reference(name: str) -> str:
+    """Everything that a command's declaration says: what flows, the options in their groups, the examples of its help.
+
+    A group of commands (`train`, `models`) has a section for each.
+    """
+    from audiokit.engine.table import find
+
+    found = find(name)
+    if hasattr(found, "table"):
+        return "\n\n".join(
+            f"## {name} {inner}\n\n{_about(found.find(inner), f'{name} {inner}', '###')}" for inner in found.table
+        )
+    return _about(found, name, "##")
+
+
+def _about(found: Any, name: str, level: str) -> str:
+    from audiokit.engine.shell import declared_by, headings
+
+    parts = []
+    if level == "###":
+        parts.append(found.summary)
+    if hasattr(found, "reads"):
+        parts.append(_flows(found))
+    options = {o.name: o for o in declared_by(found) if not getattr(o.about, "hidden", False)}
+    under = headings(options.values())
+    for heading in dict.fromkeys(under.values()):
+        rows = [_row(options[name]) for name in under if under[name] == heading]
+        parts.append("\n".join([f"{level} {heading}\n", "| option | meaning |", "|---|---|", *rows]))
+    examples = _examples(found)
+    if examples:
+        parts.append(f"{level} Examples of the help\n\n```text\n{examples}\n```")
+    parts.append(f"`audiokit {name} --schema` prints these options as JSON, for front-ends.")
+    return "\n\n".join(parts)
+
+
+def _flows(stage: Any) -> str:
+    reads = " or ".join(kind.kind for kind in stage.reads) or "nothing"
+    writes = " or ".join(kind.kind for kind in stage.writes)
+    several = ", several at once" if stage.many else ""
+    door = f"audiokit.{stage.function.__name__}"
+    return f"Reads {reads}{several}; writes {writes}. From Python: `{door}(...)`; in a chain: `... | {stage.name}`."
+
+
+def _examples(found: Any) -> str:
+    _, _, rest = inspect.cleandoc(found.__doc__ or "").partition("Examples:\n")
+    return inspect.cleandoc("\n" + rest.partition("\n\n")[0]) if rest else ""
+
+
+def _row(option: Any) -> str:
+    """One option as a row: what is typed, and what it means, its choices, range and default."""
+    about = option.about
+    if not hasattr(about, "flag"):
+        return f"| <code>{_cell(about.metavar)}</code> | {_cell(about.help)} |"
+    typed = [*([about.short] if about.short else []), about.flag or option.flag]
+    value = "" if option.is_flag else " " + _placeholder(option)
+    said = [_cell(about.help)]
+    limits = _limits(about)
+    if limits:
+        said.append(limits)
+    if option.default not in (None, False, inspect.Parameter.empty) and not (option.is_flag and "/" in typed[-1]):
+        said.append(f"Default: <code>{_cell(str(option.default))}</code>.")
+    if option.is_flag and "/" in typed[-1]:
+        said.append(f"Default: <code>{typed[-1].split('/')[0 if option.default else 1]}</code>.")
+    return f"| <code>{_cell(', '.join(typed) + value)}</code> | {' '.join(said)} |"
+
+
+def _placeholder(option: Any) -> str:
+    if option.about.metavar:
+        return str(option.about.metavar)
+    if option.choices:
+        return "|".join(option.choices)
+    if option.is_source:
+        return "FILE"
+    return "N" if int in option.kinds and float not in option.kinds else "X" if float in option.kinds else "TEXT"
+
+
+def _limits(about: Any) -> str:
+    if about.min is None and about.max is None:
+        return ""
+    if about.max is None:
+        return f"At least {about.min:g}."
+    return f"At most {about.max:g}." if about.min is None else f"{about.min:g} to {about.max:g}."
+
+
+def _cell(text: str) -> str:
+    """Text as a cell of a Markdown table: no bar, and nothing that reads as markup."""
+    return escape(text, quote=False).replace("|", "&#124;").replace("*", "&#42;").replace("_", "&#95;")
+
+
+def model_table() -> str:
+    """Every model that ships, from its own card."""
+    rows = []
+    for card_file in sorted((ROOT / "audiokit/weights").glob("*/model.json")):
+        card = json.loads(card_file.read_text())
+        size = (card_file.parent / "weights.safetensors").stat().st_size / 1e6
+        licence = card.get("licence", "MIT")
+        rows.append(
+            f"| `{card_file.parent.name}` | {card['kind']} | {card['architecture']} | {size:.1f} MB | {licence} |"
+        )
+    return "\n".join(["| model | for | architecture | size | licence |", "|---|---|---|---|---|", *rows])
+
+
+#: Result file -> heading, in the order of the page; files that are not listed come last under their own name.
+HEADINGS = {
+    "commands": "Each command beside what you would otherwise run",
+    "startup": "Start-up",
+    "throughput": "A folder of many files",
+    "memory": "Memory",
+}
+
+
+def benchmarks() -> str:
+    """Every results table that a bench wrote (tests/bench/results/NAME.md), under a heading each."""
+    return "\n\n".join(f"## {heading}\n\n{text}" for heading, text in _results())
+
+
+def _results() -> Iterator[tuple[str, str]]:
+    found = {path.stem: path.read_text().strip() for path in sorted((ROOT / "tests/bench/results").glob("*.md"))}
+    for name in [*(name for name in HEADINGS if name in found), *(name for name in found if name not in HEADINGS)]:
+        yield HEADINGS.get(name, name), found[name]
