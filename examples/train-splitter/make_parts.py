@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiokit.dsp.voice.world import HOP_S, analyse_voice, runs, synthesise_voice
+from audiokit.dsp.voice.world import HOP_S, Voice, analyse_voice, runs, synthesise_voice
 from audiokit.io.audio import read, write
 from audiokit.io.midi import write_midi
 from audiokit.io.midi_format import Note, Score
@@ -47,9 +47,8 @@ def melody(rng: np.random.Generator, lengths: list[int], center: float) -> list[
     return pitches
 
 
-def sing(y: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
-    """Turn speech (T,) into a sung line of another voice."""
-    voice = analyse_voice(y, rate)
+def sing(voice: Voice, rate: int, rng: np.random.Generator) -> np.ndarray:
+    """Turn speech that was taken apart into a sung line (T,) of another voice, at times with harmonies."""
     frames: list[np.ndarray] = []
     pieces: list[tuple[int, int]] = []  # (start, stop) in the sung frames of every voiced piece
     at = 0
@@ -88,7 +87,13 @@ def sing(y: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
         curve += depth * np.sin(2 * np.pi * rng.uniform(4.5, 6.5) * seconds + rng.uniform(0, 6))
         curve += 0.03 * np.cumsum(rng.standard_normal(len(f0))) / np.sqrt(1 + np.arange(len(f0)))
         f0 = np.where(sounding, 440 * 2 ** ((curve - 69) / 12), 0)
-    return synthesise_voice(f0, envelope, bands, rate, breath=rng.uniform(0.5, 1.2))
+    y = synthesise_voice(f0, envelope, bands, rate, breath=rng.uniform(0.5, 1.2))
+    for interval in rng.choice([-12, -5, 3, 4, 7, 12], rng.choice(3, p=[0.7, 0.2, 0.1]), replace=False):
+        drift = 2 ** ((interval + 0.1 * rng.standard_normal()) / 12)
+        second = synthesise_voice(f0 * drift, envelope, bands, rate, breath=rng.uniform(0.5, 1.2))
+        late = int(rng.uniform(0, 0.03) * rate)
+        y = y + rng.uniform(0.2, 0.8) * np.pad(second, (late, 0))[: len(y)]
+    return y
 
 
 def _syllables(voiced: np.ndarray) -> list[tuple[int, int]]:
@@ -169,19 +174,57 @@ def _drum_pattern(rng: np.random.Generator) -> dict[int, list[int]]:
     }
 
 
+def room(rng: np.random.Generator) -> list[str]:
+    """Draw fluidsynth's reverberation and chorus."""
+    chosen = {"reverb.room-size": (0.1, 0.9), "reverb.level": (0.0, 0.7), "chorus.level": (0.0, 3.0)}
+    return [word for name, (a, b) in chosen.items() for word in ("-o", f"synth.{name}={rng.uniform(a, b):.3f}")]
+
+
+def finished(path: Path, rng: np.random.Generator) -> Path:
+    """Play a recording through effects, a compressor and a limiter, and often through a lossy coder."""
+    chain = []
+    if rng.random() < 0.2:
+        chain.append(f"volume={rng.uniform(6, 20):.1f}dB,asoftclip=type={rng.choice(['tanh', 'atan', 'cubic'])}")
+    if rng.random() < 0.3:
+        depth, speed = rng.uniform(0.2, 0.9), rng.uniform(0.3, 6)
+        chain.append(
+            rng.choice([f"tremolo=f={speed:.2f}:d={depth:.2f}", f"flanger=speed={speed / 4 + 0.1:.2f}", "aphaser"])
+        )
+    if rng.random() < 0.25:
+        chain.append(f"aecho=0.8:0.8:{rng.uniform(60, 500):.0f}:{rng.uniform(0.1, 0.5):.2f}")
+    if rng.random() < 0.7:
+        chain.append(
+            f"acompressor=threshold={rng.uniform(-30, -12):.0f}dB:ratio={rng.uniform(1.5, 8):.1f}"
+            f":attack={rng.uniform(1, 40):.0f}:release={rng.uniform(40, 400):.0f}:makeup={rng.uniform(1, 4):.1f}"
+        )
+    if rng.random() < 0.5:
+        chain.append(f"volume={rng.uniform(0, 8):.1f}dB,alimiter=limit={rng.uniform(0.6, 1):.2f}:level=0")
+    coder = [
+        (".wav", []),
+        (".mp3", ["-b:a", f"{rng.choice([96, 128, 160, 192, 320])}k"]),
+        (".m4a", ["-b:a", f"{rng.choice([96, 128, 192, 256])}k"]),
+    ][rng.choice(3, p=[0.4, 0.4, 0.2])]
+    out = path.with_name("finished" + coder[0])
+    effects = ["-af", ",".join(chain)] if chain else []
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", str(path), *effects, *coder[1], str(out)], check=True, capture_output=True
+    )
+    return out
+
+
 def main() -> None:
     """Do what the command line says."""
     mode, out = sys.argv[1], Path(sys.argv[2])
     out.mkdir(parents=True, exist_ok=True)
     if mode == "sing":
         for number, source in enumerate(sys.argv[3:]):
-            for take in range(2):
-                rng = np.random.default_rng([number, take])
-                y, info = read(source, mono=True)
-                rate = info.rate
-                if not 16_000 <= rate <= 48_000 or y.shape[1] < rate:
-                    continue
-                sung = sing(y[0], rate, rng)
+            y, info = read(source, mono=True)
+            rate = info.rate
+            if not 16_000 <= rate <= 48_000 or y.shape[1] < rate:
+                continue
+            voice = analyse_voice(y[0], rate)
+            for take in range(3):
+                sung = sing(voice, rate, np.random.default_rng([number, take]))
                 write(
                     out / f"{Path(source).stem}_{take}.flac",
                     0.5 * sung[None] / np.abs(sung).max(),
@@ -195,20 +238,9 @@ def main() -> None:
             rng = np.random.default_rng([7, number])
             with tempfile.TemporaryDirectory() as folder:
                 write_midi(Path(folder) / "song.mid", band(rng, 45.0))
-                command = [
-                    "fluidsynth",
-                    "-ni",
-                    "-g",
-                    "0.4",
-                    "-r",
-                    str(RATE),
-                    "-F",
-                    f"{folder}/song.wav",
-                    soundfont,
-                    f"{folder}/song.mid",
-                ]
-                subprocess.run(command, check=True, capture_output=True)
-                y, _ = read(f"{folder}/song.wav")
+                command = ["fluidsynth", "-ni", "-g", "0.4", *room(rng), "-r", str(RATE), "-F", f"{folder}/song.wav"]
+                subprocess.run([*command, soundfont, f"{folder}/song.mid"], check=True, capture_output=True)
+                y, _ = read(finished(Path(folder) / "song.wav", rng), rate=RATE)
             write(out / f"band_{number:03d}.flac", 0.5 * y / np.abs(y).max(), RATE, subtype="PCM_16", force=True)
 
 

@@ -1,16 +1,23 @@
 #!/usr/bin/env bash
 # A separator from songs with stems, in small: train, resume, separate with it.   bash run.sh [FOLDER]
 #
-# The shipped model was trained on much more. make_parts.py beside this file made most of it: speech sung on made-up
-# melodies (`python make_parts.py sing sung/ SPEECH...`) and bands played from a soundfont (`python make_parts.py play
-# bands/ SOUNDFONT.sf2 56`). Songs are songs with true stems, judge/ holds songs and mixes of other voices and players:
+# The shipped model was trained on much more, made by the programs beside this file:
+#
+#   python speak.py spoken/ 120                            made-up speakers (needs a package, see there)
+#   python make_parts.py sing sung/ spoken/*.flac SPEECH   each recording sung three times by changed voices
+#   python make_parts.py play bands/ SOUNDFONT.sf2 180     instrumentals, with effects, limiters and coders
+#
+# A song is a folder of stems in layers (vocals.flac, vocals_back.flac, drums.flac, bass.flac ...), which are mixed
+# anew each time. judge/ holds songs and mixes of other voices and players. `--start` goes on from the shipped weights,
+# where the sizes are theirs; without it training begins at random.
 #
 #   audiokit train splitter songs/ --judge judge/ --part vocals=singing --part vocals=speech --part vocals=sung \
-#     --part accompaniment=bands --part accompaniment=instrumentals --part accompaniment=loops \
-#     --setting 'widths=[32,64,96]' --setting memory=320 --seconds 12 --batch 2 --precision bfloat16 \
-#     --judge-every 150 --minutes 49 --seed 1 -o run
+#     --part vocals=spoken --part accompaniment=bands --part accompaniment=instrumentals --part accompaniment=loops \
+#     --start splitter-2stems --setting 'widths=[32,64,96]' --setting memory=320 --from-songs 0.35 --seconds 12 \
+#     --batch 2 --precision bfloat16 --learning-rate 0.001 --average 0.998 --judge-every 150 --minutes 90 -o run
 #
-# `novelty` in its model.json (how far the voice is held to what does not repeat) was then set to 0.5 by the judge's mixes.
+# `novelty` in its model.json (how far the voice is held to what does not repeat) and the share of REPET are then
+# chosen by the judge's songs.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "${1:-work}" && cd "${1:-work}"

@@ -2,13 +2,14 @@
 
 Every example is new. Some mixes take all stems from one moment of one song, the others put parts together that never
 met. Each part has its own speed (pitch and tempo together), gain, place between left and right, colour and, where it
-is mono, sometimes a room; then all are summed.
+is mono, sometimes a room; a stem that lies there in layers is mixed anew from them. Then all are summed and, often,
+mastered: a compressor and a limiter hear the sum and turn all stems down alike, so that they still sum to the mix.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +30,33 @@ class Part:
     Attributes:
         audio: (C, T), 16-bit integers, one or two channels.
         cutoff: share of the band (0..1) that the recording fills; above it there is nothing to learn.
+        layers: recordings (C, T) that sum to `audio`, where they are known.
     """
 
     audio: NDArray[np.int16]
     cutoff: float = 1.0
+    layers: Sequence[NDArray[np.int16]] = ()
 
     def cut(self, start: int, length: int) -> Audio:
         """Take samples as float32 (C, length); the recording repeats when it ends."""
-        at = np.arange(start, start + length)
-        return np.take(self.audio, at, axis=1, mode="wrap").astype(np.float32) / np.float32(32768)
+        return _cut(self.audio, start, length)
+
+    def remixed(self, start: int, length: int, rng: np.random.Generator) -> Audio:
+        """Take samples as `cut` does; layers get levels of their own, and some are left out."""
+        if not self.layers or rng.random() < 0.3:
+            return self.cut(start, length)
+        gains = 10 ** (rng.normal(0, 4, len(self.layers)) / 20) * (rng.random(len(self.layers)) < 0.85)
+        if not gains.any():
+            gains[rng.integers(len(gains))] = 1.0
+        layers = zip(gains, self.layers, strict=True)
+        return np.sum([np.float32(g) * as_stereo(_cut(y, start, length)) for g, y in layers if g], axis=0)
+
+
+def _cut(y: NDArray[np.int16], start: int, length: int) -> Audio:
+    if start >= 0 and start + length <= y.shape[1]:
+        return y[:, start : start + length].astype(np.float32) / np.float32(32768)
+    at = np.arange(start, start + length)
+    return np.take(y, at, axis=1, mode="wrap").astype(np.float32) / np.float32(32768)
 
 
 @dataclass
@@ -53,6 +72,7 @@ class StemMixer:
         from_songs: share of examples whose stems belong together, where there are songs.
         empty: share of examples in which one stem is silent.
         layered: share of loose parts that are two at once.
+        mastered: share of examples that a compressor or a limiter has worked on.
     """
 
     stems: Sequence[str]
@@ -63,6 +83,7 @@ class StemMixer:
     from_songs: float = 0.3
     empty: float = 0.12
     layered: float = 0.4
+    mastered: float = 0.5
 
     def __post_init__(self) -> None:
         """Refuse stems that nothing is there for."""
@@ -98,6 +119,8 @@ class StemMixer:
             y *= (0.1 / levels * 10 ** (gains / 20))[:, None, None].astype(np.float32)
         if rng.random() < self.empty:
             y[rng.integers(len(self.stems))] = 0
+        if rng.random() < self.mastered:
+            y = y * mastering_gain(y.sum(axis=0), rng, self.rate)
         if rng.random() < 0.5:
             y = y[:, ::-1]
         peak = np.abs(y.sum(axis=0)).max()
@@ -121,7 +144,7 @@ class StemMixer:
             start = int(rng.integers(0, max(1, total - size)))
             if np.abs(song[self.stems[0]].audio[:, start : start + size]).max(initial=0) > 300:
                 break
-        y = np.stack([as_stereo(_resampled(song[s].cut(start, size), length, speed)) for s in self.stems])
+        y = np.stack([as_stereo(_resampled(song[s].remixed(start, size, rng), length, speed)) for s in self.stems])
         return y, min(1.0, speed * min(song[s].cutoff for s in self.stems))
 
     def _loose(self, stem: str, rng: np.random.Generator, length: int) -> tuple[Audio, float]:
@@ -139,7 +162,7 @@ class StemMixer:
             if part.audio.shape[1] < size and stem == self.stems[0]:
                 y = self._phrases(group, part, rng, size)
             else:
-                y = part.cut(start, size)
+                y = part.remixed(start, size, rng)
             if np.sqrt(np.mean(y**2)) > 1e-3:
                 break
         return _placed(_resampled(y, length, speed), rng, self.rate), min(1.0, speed * part.cutoff)
@@ -172,6 +195,32 @@ def _resampled(y: Audio, length: int, speed: float) -> Audio:
     low = at.astype(int)
     share = (at - low).astype(np.float32)
     return y[:, low] * (1 - share) + y[:, low + 1] * share
+
+
+def mastering_gain(y: Audio, rng: np.random.Generator, rate: int) -> Audio:
+    """Draw a compressor and a limiter, and find by how much they turn a mix (C, T) down, moment by moment: (T,).
+
+    >>> y = np.concatenate([np.full((2, 8000), 0.01), np.full((2, 8000), 0.5)], axis=1).astype(np.float32)
+    >>> gain = mastering_gain(y, np.random.default_rng(1), 8000)
+    >>> gain.shape, bool(gain[2000] > gain[-2000])
+    ((16000,), True)
+    """
+    step = max(1, rate // 200)  # 5 ms
+    power = np.mean(y.astype(np.float64) ** 2, axis=0)
+    power = np.add.reduceat(power, np.arange(0, len(power), step)) / step
+    reach = int(rng.integers(1, 24))  # a level of 10 ms to 0.24 s
+    window = np.exp(-np.arange(4 * reach) / reach)
+    level = np.convolve(power, window / window.sum())[: len(power)]
+    level_db = 10 * np.log10(level + 1e-9)
+    above_db = np.maximum(0, level_db - (np.percentile(level_db, 95) - rng.uniform(3, 15)))
+    gain_db = -above_db * rng.uniform(0.2, 0.8)
+    gain = 10 ** (np.interp(np.arange(y.shape[1]), np.arange(len(gain_db)) * step, gain_db) / 20)
+    loudest = np.abs(y).max(axis=0) * gain
+    if rng.random() < 0.5:
+        drive = 10 ** (rng.uniform(-6, 6) / 20) / max(float(np.percentile(loudest, 99)), 1e-4)
+        bent = drive * loudest
+        gain = gain * np.where(bent > 1e-3, np.tanh(bent) / np.maximum(bent, 1e-3), 1.0)
+    return gain.astype(np.float32)
 
 
 def as_stereo(y: Audio) -> Audio:
@@ -236,36 +285,37 @@ def find_audio(folder: str | Path) -> list[Path]:
 
 
 def read_song(folder: str | Path, stems: Sequence[str], rate: int) -> dict[str, Part]:
-    """Read a folder of stems; whatever belongs to no stem asked for is summed into `accompaniment`, if asked for.
+    """Read a folder of stems: `vocals.flac`, and further layers of it as `vocals_back.flac`.
 
-    A file called mixture or mix is used only for what the other files leave open.
+    Whatever belongs to no stem asked for is summed into `accompaniment`, if asked for.
 
     Raises:
-        InputError: the folder holds none of the stems.
+        InputError: no file is named after a stem.
     """
-    files = {path.stem: path for path in find_audio(folder)}
-    mixture = files.pop("mixture", files.pop("mix", None))
-    song = {stem: read_part(files[stem], rate) for stem in stems if stem in files}
-    rest = [path for name, path in files.items() if name not in stems]
+    files = {path.stem.lower(): path for path in find_audio(folder)}
+    mixture = files.pop("mixture", None) or files.pop("mix", None)
+    own = {name: next((stem for stem in stems if name == stem or name.startswith(f"{stem}_")), "") for name in files}
+    found: dict[str, list[Part]] = {}
+    for name in sorted(files, key=lambda name: (len(name), name)):
+        if stem := own[name] or (REST if REST in stems and REST not in own.values() else ""):
+            found.setdefault(stem, []).append(read_part(files[name], rate))
+    song = {stem: parts[0] if len(parts) == 1 else _sum(parts) for stem, parts in found.items()}
     missing = [stem for stem in stems if stem not in song]
-    if missing == [REST] and rest:
-        others = [read_part(path, rate) for path in rest]
-        song[REST] = _sum(others, np.ones(len(others), int))
-    elif len(missing) == 1 and missing[0] in (REST, "other") and mixture and song:
+    if len(missing) == 1 and missing[0] in (REST, "other") and mixture and song:
         parts = [read_part(mixture, rate), *song.values()]
-        song[missing[0]] = _sum(parts, np.array([1] + [-1] * (len(parts) - 1)))
+        song[missing[0]] = replace(_sum(parts, [1] + [-1] * (len(parts) - 1)), layers=())
     if not song:
         raise InputError(f"{folder}: holds none of {', '.join(stems)}", hint="name the files after the stems")
     return song
 
 
-def _sum(parts: Sequence[Part], signs: NDArray) -> Part:
+def _sum(parts: Sequence[Part], signs: Sequence[int] = ()) -> Part:
     length = min(part.audio.shape[1] for part in parts)
-    total = sum(
-        sign * np.broadcast_to(part.audio[:, :length], (2, length)).astype(np.int32)
-        for part, sign in zip(parts, signs, strict=True)
-    )
-    return Part(np.clip(total, -32768, 32767).astype(np.int16), min(part.cutoff for part in parts))
+    total = np.zeros((2, length), np.int32)
+    for sign, part in zip(signs or [1] * len(parts), parts, strict=True):
+        total += sign * np.broadcast_to(part.audio[:, :length], (2, length))
+    layers = tuple(part.audio[:, :length] for part in parts)
+    return Part(np.clip(total, -32768, 32767).astype(np.int16), min(part.cutoff for part in parts), layers)
 
 
 def find_songs(folder: str | Path) -> list[Path]:

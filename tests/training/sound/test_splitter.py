@@ -10,7 +10,7 @@ from audiokit.models.folder import checkpoint
 from audiokit.stages.split import split
 from audiokit.training.sound.settings import SplitterRun, SplitterSettings
 from audiokit.training.sound.splitter import SplitterRecipe, mid_side, train_splitter
-from audiokit.training.sound.stem_mixes import Part, StemMixer, find_songs, read_judges, read_song
+from audiokit.training.sound.stem_mixes import Part, StemMixer, find_songs, mastering_gain, read_judges, read_song
 
 RATE = 8000
 SMALL = {"rate": RATE, "n_fft": 256, "hop": 64, "bands": 64, "single": 32, "widths": [4, 6]}
@@ -95,6 +95,34 @@ def test_spleeters_network_trains_too(mixer):
     assert np.isfinite(losses).all() and np.mean(losses[-4:]) < np.mean(losses[:4])
 
 
+def test_a_stem_in_layers_is_mixed_anew_from_them(rng):
+    """What comes out is a sum of the layers with other levels, and at least one of them is always there."""
+    layers = [(1000 * rng.standard_normal((channels, 400))).astype(np.int16) for channels in (1, 2, 2)]
+    whole = sum(np.broadcast_to(y, (2, 400)).astype(np.int32) for y in layers)
+    part = Part(whole.astype(np.int16), layers=layers)
+    basis = np.stack([np.broadcast_to(y[:, 50:150], (2, 100)).ravel() for y in layers], axis=1) / 32768
+    levels = []
+    for _ in range(40):
+        y = part.remixed(50, 100, rng)
+        assert y.shape == (2, 100) and y.any()
+        found, residue, *_ = np.linalg.lstsq(basis, y.ravel(), rcond=None)
+        assert residue.sum() < 1e-6 * np.sum(y**2)
+        levels.append(found)
+    assert np.std(levels, axis=0).min() > 0.1 and np.abs(levels).min() < 1e-3  # some are left out
+    same = part.remixed(50, 100, np.random.default_rng(4))
+    assert np.array_equal(same, part.remixed(50, 100, np.random.default_rng(4)))
+
+
+def test_mastering_evens_out_levels_and_never_turns_up(rng):
+    loudness = np.repeat([0.02, 0.5, 0.02, 0.5], RATE)
+    y = (loudness * rng.standard_normal((2, 4 * RATE))).astype(np.float32)
+    for _ in range(8):
+        gain = mastering_gain(y, rng, RATE)
+        assert gain.shape == (4 * RATE,) and gain.max() <= 1.0001 and gain.min() > 0
+        before, after = ([np.std(z[:, k * RATE : (k + 1) * RATE]) for k in range(4)] for z in (y, y * gain))
+        assert after[1] / after[2] < before[1] / before[2]
+
+
 def save_song(folder, rng, names=("vocals", "drums", "bass")):
     makers = {"vocals": voice, "drums": clicks, "bass": clicks, "mixture": clicks}
     made = {name: makers[name](rng, 6) for name in names}
@@ -114,6 +142,11 @@ def test_songs_are_read_in_any_layout(tmp_path, rng):
         np.abs(song["accompaniment"].audio - np.clip((made["mixture"] - made["vocals"]) * 32768, -32768, 32767)).max()
         <= 2
     )
+    write(tmp_path / "a" / "vocals_back.wav", made["vocals"], RATE, subtype="PCM_16")
+    both = read_song(tmp_path / "a", ["vocals", "accompaniment"], RATE)
+    assert len(both["vocals"].layers) == 2 and len(both["accompaniment"].layers) == 2
+    assert np.array_equal(both["vocals"].audio, sum(y.astype(np.int32) for y in both["vocals"].layers))
+    assert np.abs(both["vocals"].layers[1] - 32768 * made["vocals"]).max() <= 1
     assert find_songs(tmp_path) == [tmp_path / "a", tmp_path / "b"]
     with pytest.raises(InputError, match="holds none of piano"):
         read_song(tmp_path / "a", ["piano", "flute"], RATE)
