@@ -96,6 +96,11 @@ class Chunks(Flow):
         )  # fmt: skip
         return cls(head, lambda: [piece(array, 0, frames)], name="the array")
 
+    def _repr_html_(self) -> str:
+        from audiokit.engine.shown import table
+
+        return table(self)
+
     def plain(self) -> Any:
         """Spectra as one array (C, bins, N) and the Transform that says what they are; pieces of audio by number."""
         import numpy as np

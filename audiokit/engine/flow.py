@@ -7,10 +7,14 @@ complete only when everything was pulled.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass
@@ -77,3 +81,24 @@ class Flow:
     def plain(self) -> Any:
         """Give what Python callers get who handed over arrays."""
         raise NotImplementedError
+
+
+class Counted:
+    """Blocks that are counted as they pass.
+
+    Attributes:
+        length: samples per channel so far.
+
+    >>> import numpy as np
+    >>> counted = Counted([np.zeros((2, 3), np.float32), np.zeros((2, 1), np.float32)])
+    >>> [block.shape for block in counted], counted.length
+    ([(2, 3), (2, 1)], 4)
+    """
+
+    def __init__(self, blocks: Iterable[NDArray[np.float32]]) -> None:
+        self._blocks, self.length = blocks, 0
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        for block in self._blocks:
+            self.length += block.shape[1]
+            yield block

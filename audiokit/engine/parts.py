@@ -167,6 +167,11 @@ class Parts(Flow):
             return {"seconds": round((head.length or 0) / head.rate, 6), "rate": head.rate, "channels": head.channels}
         return {}
 
+    def _repr_html_(self) -> str:
+        from audiokit.engine.shown import players
+
+        return players(self)
+
     def plain(self) -> dict[str, Array]:
         """The samples (C, T) by name, for callers who handed over an array."""
         return {name: sound.samples for name, sound in self}

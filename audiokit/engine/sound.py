@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -170,6 +170,11 @@ class Sound(Flow):
             return np.ascontiguousarray(blocks[0], np.float32)
         return np.concatenate([np.zeros((self.channels, 0), np.float32), *blocks], axis=1)
 
+    def _repr_html_(self) -> str:
+        from audiokit.engine.shown import player
+
+        return player(self, self.name)
+
     def plain(self) -> Array:
         """The samples, for callers who handed over an array."""
         return self.samples
@@ -288,27 +293,6 @@ class Sound(Flow):
         if self.if_over and writer.peak > 1 and not writer.warnings:
             writer.warnings.append(self.if_over.format(db=20 * math.log10(writer.peak)))
         return writer.warnings
-
-
-class Counted:
-    """Blocks that are counted as they pass.
-
-    Attributes:
-        length: samples per channel so far.
-
-    >>> import numpy as np
-    >>> counted = Counted([np.zeros((2, 3), np.float32), np.zeros((2, 1), np.float32)])
-    >>> [block.shape for block in counted], counted.length
-    ([(2, 3), (2, 1)], 4)
-    """
-
-    def __init__(self, blocks: Iterable[Array]) -> None:
-        self._blocks, self.length = blocks, 0
-
-    def __iter__(self) -> Iterator[Array]:
-        for block in self._blocks:
-            self.length += block.shape[1]
-            yield block
 
 
 #: What stands for a sound wherever one is wanted.

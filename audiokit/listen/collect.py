@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-import base64
+import hashlib
 import json
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from audiokit.errors import AudiokitError, InputError
 from audiokit.io.audio import SUFFIXES, Reader
-from audiokit.listen.pictures import spectrogram_png, waveform_svg
+from audiokit.io.preview import Codec, codec_for, data_uri, encoded, smaller, spectrogram_webp, waveform_svg
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Longer files are shown and played up to here, so that a page stays a page.
 MAX_SECONDS = 600.0
+#: Audio inside a page takes about so many bytes: beyond it FLAC gives way to MP3, and MP3 becomes smaller.
+BUDGET = 5_200_000
 
 
 @dataclass
 class Track:
-    """One audio file, ready for the page."""
+    """One audio file, ready for the page.
+
+    Attributes:
+        name, group: file, and folder below the one shown.
+        rate, channels, seconds: Hz, how many, length as shown.
+        data_uri: the audio; empty where `same` has it, or where it is only linked.
+        same: place in the list of a track before that sounds the same to the last bit.
+        link: the file itself, as an address relative to the page; empty where FLAC inside the page makes it needless.
+        lufs: loudness; None for silence, or where it is too short to say.
+        peak: highest absolute sample, at most 1.
+        waveform, spectrogram: SVG, and a picture's address.
+        history: one entry per command that made it.
+        top_hz: upper edge of the spectrogram.
+        note: what must be said beside it.
+    """
 
     name: str
     group: str
@@ -28,6 +50,10 @@ class Track:
     channels: int
     seconds: float
     data_uri: str
+    same: int | None
+    link: str
+    lufs: float | None
+    peak: float
     waveform: str
     spectrogram: str
     history: list[dict[str, Any]]
@@ -48,14 +74,27 @@ class Contents:
     problems: list[str] = field(default_factory=list)
 
 
-def collect(folder: Path, *, embed: str = "auto", title: str | None = None, limit: int = 200) -> Contents:
+def collect(
+    folder: Path,
+    *,
+    page: Path | None = None,
+    embed: str = "auto",
+    title: str | None = None,
+    limit: int = 200,
+    exclude: Sequence[str] = (),
+) -> Contents:
     """Read a folder, subfolders included.
+
+    Sounds come in the order in which they were made: first what no command made, then by steps and time.
 
     Args:
         folder: what to show.
-        embed: "flac", "mp3", "link" (refer to the files beside the page), or "auto": FLAC while small, then MP3.
+        page: where the page will be written, for the links to files; by default in the folder.
+        embed: "flac", "mp3", "link" (refer to the files beside the page), or "auto": FLAC while small, then MP3 with
+            a link to each file.
         title: heading; the folder's name by default.
         limit: at most so many audio files, the rest is counted.
+        exclude: patterns of paths below the folder that are not shown, as the shell writes them ("stems/*").
 
     Raises:
         InputError: the folder is missing or holds nothing to show.
@@ -65,21 +104,24 @@ def collect(folder: Path, *, embed: str = "auto", title: str | None = None, limi
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     contents = Contents(title or folder.resolve().name)
-    files = sorted(_files(folder))
+    files = sorted(path for path in _files(folder) if not _matches(path.relative_to(folder), exclude))
     audio = [path for path in files if path.suffix.lower() in SUFFIXES]
-    if embed == "auto":
-        embed = "flac" if sum(_seconds(path) for path in audio[:limit]) < 600 else "mp3"
     if len(audio) > limit:
         contents.problems.append(f"{len(audio) - limit} more audio files are not shown")
-    for path in audio[:limit]:
+    heads, problems = _heads(audio[:limit])
+    contents.problems += problems
+    chosen = _codec(embed, sum(head.seconds for head in heads))
+    beside = (page or folder / "index.html").resolve().parent
+    tracks = _Tracks(folder, beside, chosen, lossless=embed != "link" and chosen is not None and chosen.name == "flac")
+    for head in _story(heads, folder):
         try:
-            contents.tracks.append(_track(path, folder, embed))
+            contents.tracks.append(tracks.track(head.path))
         except AudiokitError as error:
             contents.problems.append(str(error))
     for path in files:
         name = str(path.relative_to(folder))
         if path.suffix == ".png":
-            contents.pictures.append((name, _data_uri("image/png", path.read_bytes())))
+            contents.pictures.append((name, _picture(path, chosen)))
         elif path.name == "metrics.jsonl":
             contents.metrics.append((name, _metrics(path)))
         elif path.suffix == ".json":
@@ -89,7 +131,23 @@ def collect(folder: Path, *, embed: str = "auto", title: str | None = None, limi
     return contents
 
 
-def _files(folder: Path):
+def _picture(path: Path, codec: Codec | None) -> str:
+    """Put a picture inside the page: as it is, or smaller in a page whose audio had to become smaller too."""
+    data = path.read_bytes()
+    return data_uri(*(smaller(data) if codec and codec.name == "mp3" else ("image/png", data)))
+
+
+def _matches(path: Path, patterns: Sequence[str]) -> bool:
+    return any(fnmatch(path.as_posix(), pattern) for pattern in patterns)
+
+
+def _codec(embed: str, seconds: float) -> Codec | None:
+    if embed == "link":
+        return None
+    return Codec("flac") if embed == "flac" else codec_for(seconds, budget=0 if embed == "mp3" else BUDGET)
+
+
+def _files(folder: Path) -> Iterator[Path]:
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(
             f for f in folders if not f.startswith(".") and not (Path(root) / f / "manifest.json").exists()
@@ -97,63 +155,94 @@ def _files(folder: Path):
         yield from (Path(root) / f for f in files if not f.startswith("."))
 
 
-def _seconds(path: Path) -> float:
-    try:
+@dataclass
+class _Head:
+    """What orders a sound among the others."""
+
+    path: Path
+    seconds: float
+    steps: int
+    made: float
+
+
+def _heads(paths: list[Path]) -> tuple[list[_Head], list[str]]:
+    heads, problems = [], []
+    for path in paths:
+        try:
+            with Reader(path) as reader:
+                seconds = min(MAX_SECONDS, (reader.length or 0) / reader.rate)
+                heads.append(_Head(path, seconds, len(reader.info.history), path.stat().st_mtime))
+        except AudiokitError as error:
+            problems.append(str(error))
+    return heads, problems
+
+
+def _story(heads: list[_Head], folder: Path) -> list[_Head]:
+    """Order sounds by folder, sources before what was made of them, and in a folder by steps, time and name."""
+    groups: dict[Path, list[_Head]] = {}
+    for head in heads:
+        groups.setdefault(head.path.parent.relative_to(folder), []).append(head)
+
+    def first(group: tuple[Path, list[_Head]]) -> tuple[bool, float, Path]:
+        return any(head.steps for head in group[1]), min(head.made for head in group[1]), group[0]
+
+    ordered = sorted(groups.items(), key=first)
+    return [h for _, members in ordered for h in sorted(members, key=lambda h: (h.steps, h.made, h.path.name))]
+
+
+class _Tracks:
+    """Make tracks, and notice those that sound the same."""
+
+    def __init__(self, folder: Path, beside: Path, codec: Codec | None, *, lossless: bool) -> None:
+        self._folder, self._beside, self._codec, self._lossless = folder, beside, codec, lossless
+        self._known: dict[str, int] = {}
+        self._count = 0
+
+    def track(self, path: Path) -> Track:
+        """Read one file, for at most `MAX_SECONDS`."""
         with Reader(path) as reader:
-            return min(MAX_SECONDS, (reader.length or 0) / reader.rate)
-    except AudiokitError:
-        return 0.0
+            length, info = reader.length or 0, reader.info
+            note = f"first {MAX_SECONDS / 60:.0f} minutes" if length > MAX_SECONDS * reader.rate else ""
+        with Reader(path, stop=min(length, int(MAX_SECONDS * info.rate))) as reader:
+            y = reader.read()
+        sound = hashlib.sha256(f"{info.rate} {y.shape}".encode() + y.tobytes()).hexdigest()
+        same = self._known.get(sound)
+        embedded = "" if same is not None or self._codec is None else data_uri(*encoded(y, info.rate, self._codec))
+        mid = y.mean(axis=0)
+        relative = path.relative_to(self._folder)
+        made = Track(
+            name=relative.name,
+            group=str(relative.parent),
+            rate=info.rate,
+            channels=info.channels,
+            seconds=y.shape[1] / info.rate,
+            data_uri=embedded,
+            same=same,
+            link="" if self._lossless else quote(Path(os.path.relpath(path.resolve(), self._beside)).as_posix()),
+            lufs=_lufs(y, info.rate),
+            peak=min(1.0, float(abs(y[:2]).max(initial=0.0))),
+            waveform=waveform_svg(mid, info.rate),
+            spectrogram=data_uri("image/webp", spectrogram_webp(mid, info.rate)),
+            history=info.history,
+            top_hz=min(16_000, info.rate / 2),
+            note=note,
+        )
+        self._known.setdefault(sound, self._count)
+        self._count += 1
+        return made
 
 
-def _track(path: Path, folder: Path, embed: str) -> Track:
-    with Reader(path) as reader:
-        length = reader.length or 0
-        note = f"first {MAX_SECONDS / 60:.0f} minutes" if length > MAX_SECONDS * reader.rate else ""
-    with Reader(path, stop=min(length, int(MAX_SECONDS * reader.rate))) as reader:
-        y, info = reader.read(), reader.info
-    uri = path.relative_to(folder).as_posix() if embed == "link" else _encode(y, info.rate, embed)
-    relative = path.relative_to(folder)
-    mid = y.mean(axis=0)
-    return Track(
-        name=relative.name,
-        group=str(relative.parent),
-        rate=info.rate,
-        channels=info.channels,
-        seconds=y.shape[1] / info.rate,
-        data_uri=uri,
-        waveform=waveform_svg(mid, info.rate),
-        spectrogram=_data_uri("image/png", spectrogram_png(mid, info.rate)),
-        history=info.history,
-        top_hz=min(16_000, info.rate / 2),
-        note=note,
-    )
-
-
-def _encode(y, rate: int, embed: str) -> str:
-    """Encode for the browser; levels over full scale are turned down for listening only."""
-    import io
-
+def _lufs(y: np.ndarray, rate: int) -> float | None:
+    """Measure loudness as the page plays it; None where the meter hears nothing or the rate is below its range."""
     import numpy as np
-    import soundfile as sf
 
-    peak = float(np.abs(y).max(initial=0.0))
-    stereo = y[:2] if y.shape[0] != 1 else y
-    if peak > 1:
-        stereo = stereo / peak
-    if embed == "mp3" and rate not in (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000):
-        import soxr
+    from audiokit.dsp.loudness.loudness import LOWEST_RATE, measure
 
-        stereo, rate = soxr.resample(stereo.T, rate, 44_100).T, 44_100
-    buffer = io.BytesIO()
-    container, subtype, mime = (
-        ("MP3", "MPEG_LAYER_III", "audio/mpeg") if embed == "mp3" else ("FLAC", "PCM_16", "audio/flac")
-    )
-    sf.write(buffer, stereo.T, rate, format=container, subtype=subtype)
-    return _data_uri(mime, buffer.getvalue())
-
-
-def _data_uri(mime: str, data: bytes) -> str:
-    return f"data:{mime};base64,{base64.b64encode(data).decode()}"
+    if rate < LOWEST_RATE:
+        return None
+    heard = y[:2] / max(1.0, float(np.abs(y[:2]).max(initial=0.0)))
+    level = measure(heard, rate, dual_mono=True).integrated_lufs
+    return round(level, 2) if math.isfinite(level) else None
 
 
 #: Numbers of a run that say nothing when drawn.

@@ -1,101 +1,10 @@
-"""Small pictures for the page: spectrograms as PNG, waveforms and curves as SVG; no plotting library is loaded."""
+"""Small pictures of the page as SVG and HTML: curves of a training, and how a sound was made."""
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import numpy as np
-
-#: Control points of a dark-to-light map that stays readable for colour-blind eyes (perceptually even steps).
-_COLOURS = (
-    (0, 0, 8),
-    (40, 11, 84),
-    (101, 21, 110),
-    (159, 42, 99),
-    (212, 72, 66),
-    (245, 125, 21),
-    (250, 193, 39),
-    (252, 255, 200),
-)
-
-
-def png(pixels: np.ndarray) -> bytes:
-    """Encode an RGB picture (height, width, 3), uint8.
-
-    >>> import numpy as np
-    >>> png(np.zeros((2, 3, 3), np.uint8))[:8]
-    b'\\x89PNG\\r\\n\\x1a\\n'
-    """
-    import numpy as np
-
-    height, width, _ = pixels.shape
-    rows = np.concatenate([np.zeros((height, 1), np.uint8), pixels.reshape(height, width * 3)], axis=1)
-    body = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(rows.tobytes(), 6)),
-        (b"IEND", b""),
-    ]
-    parts = [b"\x89PNG\r\n\x1a\n"]
-    for tag, data in body:
-        parts.append(struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data)))
-    return b"".join(parts)
-
-
-def spectrogram_png(y: np.ndarray, rate: int, *, width: int = 900, height: int = 160, top_hz: float = 16_000) -> bytes:
-    """Draw one channel (T,) as a spectrogram on a mel-like frequency axis, 80 dB deep.
-
-    Args:
-        y: samples.
-        rate: Hz.
-        width, height: pixels.
-        top_hz: highest frequency shown (at most half the rate).
-    """
-    import numpy as np
-
-    n_fft = 2048
-    padded = np.pad(np.asarray(y, np.float32), (n_fft // 2, n_fft // 2))
-    starts = np.linspace(0, max(0, len(padded) - n_fft), width).astype(int)
-    window = np.hanning(n_fft).astype(np.float32)
-    spectrum = np.empty((width, n_fft // 2 + 1), np.float32)
-    for first in range(0, width, 128):
-        frames = np.stack([padded[s : s + n_fft] for s in starts[first : first + 128]])
-        spectrum[first : first + 128] = np.abs(np.fft.rfft(frames * window, axis=1))
-    top = min(top_hz, rate / 2)
-    mel = np.linspace(0, np.log1p(top / 700), height)
-    bins = np.clip(np.expm1(mel) * 700 / (rate / n_fft), 0, n_fft // 2)
-    low = bins.astype(int)
-    high = np.minimum(low + 1, n_fft // 2)
-    share = (bins - low).astype(np.float32)
-    rows = spectrum[:, low] * (1 - share) + spectrum[:, high] * share
-    decibels = 20 * np.log10(np.maximum(rows, 1e-7) / max(float(rows.max(initial=0.0)), 1e-7))
-    return png(_colour(np.clip(decibels / 80 + 1, 0, 1).T[::-1]))
-
-
-def _colour(values: np.ndarray) -> np.ndarray:
-    import numpy as np
-
-    points = np.array(_COLOURS, float)
-    at = np.linspace(0, 1, len(points))
-    table = np.stack([np.interp(np.linspace(0, 1, 256), at, points[:, c]) for c in range(3)], axis=1)
-    return table.astype(np.uint8)[(values * 255).astype(np.uint8)]
-
-
-def waveform_svg(y: np.ndarray, rate: int, *, columns: int = 450) -> str:
-    """Draw one channel (T,) as an SVG outline that stretches to any width."""
-    from audiokit.io.image import envelope
-
-    _, low, high = envelope(y, rate, columns)
-    upper = " ".join(f"{x},{50 - 48 * min(1.0, float(v)):.1f}" for x, v in enumerate(high))
-    lower = " ".join(f"{x},{50 - 48 * max(-1.0, float(v)):.1f}" for x, v in reversed(list(enumerate(low))))
-    return (
-        f'<svg class="wave" viewBox="0 0 {max(1, len(low))} 100" preserveAspectRatio="none" aria-hidden="true">'
-        f'<polygon points="{upper} {lower}"/></svg>'
-    )
+from typing import Any
 
 
 def curves_svg(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, title: str) -> str:
@@ -130,3 +39,26 @@ def curves_svg(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, 
         f'<svg viewBox="0 0 600 195" class="curve" role="img" aria-label="{escape(title)}">{axes}{"".join(drawn)}</svg>'
         "</figure>"
     )
+
+
+def flow_html(source: str, history: Sequence[Mapping[str, Any]]) -> str:
+    """Draw how a sound was made: what went in, then one box per command, with its options when it is opened.
+
+    >>> flow_html("a.wav", [])
+    ''
+    >>> flow_html("b.wav", [{"name": "normalize", "options": {"to": -14.0}}]).count("<b>normalize</b>")
+    2
+    """
+    if not history:
+        return ""
+    steps, listed = [], []
+    for entry in history:
+        name, options = str(entry.get("name")), entry.get("options") or {}
+        said = " ".join(f"{key}={value}" for key, value in options.items() if value is not None)
+        inputs = [str(path).rsplit("/", 1)[-1] for path in entry.get("inputs") or []]
+        joined = f"<small>{escape(' + '.join(inputs))}</small>" if inputs else ""
+        steps.append(f'<li title="{escape(said)}"><b>{escape(name)}</b>{joined}</li>')
+        listed.append(f"<li><b>{escape(name)}</b> {escape(said)}</li>")
+    count = f"{len(history)} step{'s' * (len(history) > 1)}"
+    chain = f'<ol class="flow" aria-label="how it was made">{"".join(steps)}<li class="made">{escape(source)}</li></ol>'
+    return f"{chain}<details><summary>options of {count}</summary><ol>{''.join(listed)}</ol></details>"

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any
 
 from audiokit.listen.collect import Contents, Track
-from audiokit.listen.pictures import curves_svg
+from audiokit.listen.pictures import curves_svg, flow_html
 
 
 def render(contents: Contents) -> str:
@@ -20,7 +20,7 @@ def render(contents: Contents) -> str:
             group = track.group
             players.append(f"<h2>{escape('' if group == '.' else group)}</h2>" if group != "." else "")
         players.append(_player(index, track))
-    sources = json.dumps([{"name": t.name, "uri": t.data_uri, "seconds": t.seconds} for t in contents.tracks])
+    sources = json.dumps([_source(track) for track in contents.tracks])
     sections = [
         _section("Curves", "".join(_curves(name, lines) for name, lines in contents.metrics)),
         _section("Scores", "".join(f"<h3>{escape(n)}</h3>{_table(v)}" for n, v in contents.scores)),
@@ -40,28 +40,27 @@ def render(contents: Contents) -> str:
     return template
 
 
+def _source(track: Track) -> dict[str, Any]:
+    """What the script knows of a track; one that sounds like another refers to it."""
+    about: dict[str, Any] = {"name": track.name, "seconds": track.seconds, "lufs": track.lufs, "peak": track.peak}
+    if track.same is not None:
+        return {**about, "same": track.same}
+    return {**about, "uri": track.data_uri or track.link}
+
+
 def _player(index: int, track: Track) -> str:
-    facts = f"{track.seconds:.2f} s · {track.rate} Hz · {track.channels} ch{' · ' + track.note if track.note else ''}"
+    facts = f"{track.seconds:.2f} s · {track.rate} Hz · {track.channels} ch"
+    facts += f" · {track.lufs:.1f} LUFS" if track.lufs is not None else ""
+    facts += f" · {track.note}" if track.note else ""
     key = f"<kbd>{index + 1}</kbd>" if index < 9 else ""
+    file = f' <a class="file" href="{escape(track.link)}" download>the file</a>' if track.link else ""
     return f"""<article class="track" data-index="{index}" tabindex="0" role="button" aria-pressed="false"
  aria-label="{escape(track.name)}: play, or switch to it at the same position">
-<header><b>{escape(track.name)}</b> {key} <small>{escape(facts)}</small></header>
+<header><b>{escape(track.name)}</b> {key} <small>{escape(facts)}</small>{file}</header>
 <div class="stage"><div class="seek" data-seek="{index}">{track.waveform}<i class="head"></i></div>
 <div class="seek spectrum" data-seek="{index}"><img alt="spectrogram of {escape(track.name)}" src="{track.spectrogram}">
 <i class="head"></i><span class="hz">{track.top_hz / 1000:g} kHz</span><span class="hz low">0</span></div></div>
-{_history(track.history)}</article>"""
-
-
-def _history(history: list[dict[str, Any]]) -> str:
-    if not history:
-        return ""
-    steps = []
-    for entry in history:
-        options = entry.get("options") or {}
-        text = " ".join(f"{key}={value}" for key, value in options.items() if value is not None)
-        steps.append(f"<li><b>{escape(str(entry.get('name')))}</b> {escape(text)}</li>")
-    count = f"{len(history)} step{'s' * (len(history) > 1)}"
-    return f"<details><summary>made by {count}</summary><ol>{''.join(steps)}</ol></details>"
+{flow_html(track.name, track.history)}</article>"""
 
 
 def _section(title: str, body: str) -> str:

@@ -17,7 +17,13 @@ def page(
     *,
     out: Annotated[str | None, Option("Default: index.html in the folder.", short="-o", metavar="PAGE.html")] = None,
     title: Annotated[str | None, Option("Heading (default: the folder's name).")] = None,
-    embed: Annotated[Literal["auto", "flac", "mp3", "link"], Option("How audio travels inside the page.")] = "auto",
+    embed: Annotated[
+        Literal["auto", "flac", "mp3", "link"],
+        Option("How audio travels inside the page: auto is FLAC while it is small, then MP3 and a link to each file."),
+    ] = "auto",
+    exclude: Annotated[
+        list[str] | None, Option("Leave out paths below the folder that match; may be given again.", metavar="PATTERN")
+    ] = None,
     limit: Annotated[int, Option("Show at most so many audio files.", min=1)] = 200,
     force: Force = False,
     quiet: Quiet = False,
@@ -25,7 +31,8 @@ def page(
     """Build one self-contained listening page for a folder or a training run.
 
     It holds players, pictures, recipes, scores and training curves, and needs no network and no server. Switching
-    between tracks keeps the position, so that two versions of a sound can be compared at the same moment.
+    between tracks keeps the position, so that two versions of a sound can be compared at the same moment, as loud as
+    they are or with their loudness matched.
 
     Examples:
         audiokit page results/
@@ -36,7 +43,7 @@ def page(
     from audiokit.listen.render import render
 
     target = Path(out) if out else Path(folder) / "index.html"
-    html = render(collect(Path(folder), embed=embed, title=title, limit=limit))
+    html = render(collect(Path(folder), page=target, embed=embed, title=title, limit=limit, exclude=exclude or ()))
     with atomic_file(target, force=force) as temporary:
         temporary.write_text(html, encoding="utf-8")
     if not quiet:

@@ -31,8 +31,12 @@ def results(tmp_path, rng):
 def test_page_holds_everything_and_refers_to_nothing(results, cli):
     cli("page", results, "-o", "page.html")
     html = (results.parent / "page.html").read_text()
-    assert html.count("data:audio/flac") == 2 and html.count("data:image/png") == 2
-    assert "normalize</b> to=-14" in html and "7.25" in html and "broken.wav: not audio" in html
+    assert html.count("data:audio/flac") == 2 and html.count("data:image/webp") == 2
+    assert (
+        '<li title="to=-14"><b>normalize</b></li><li class="made">a &lt;b&gt;.wav</li>' in html
+        and "7.25" in html
+        and "broken.wav: not audio" in html
+    )
     assert "a &lt;b&gt;.wav" in html and "<h3>metrics.jsonl</h3>" in html
     assert re.findall("<figcaption>(.*?) <small>", html) == ["loss: critic", "validation: distance_db"]  # no constants
     assert not re.search(r"""(src|href)=["'](?!data:)""", html)
@@ -62,17 +66,62 @@ def test_spectrogram_picture_shows_the_tone_where_it_is(tmp_path):
 
     from PIL import Image
 
-    from audiokit.listen.pictures import spectrogram_png
+    from audiokit.io.preview import spectrogram_webp
 
-    picture = np.asarray(Image.open(io.BytesIO(spectrogram_png(signals.sine(2000, 1.0)[0], 22_050))), float)
+    picture = np.asarray(Image.open(io.BytesIO(spectrogram_webp(signals.sine(2000, 1.0)[0], 22_050))), float)
     row = picture.sum(axis=(1, 2)).argmax()
     expected = 160 * (1 - np.log1p(2000 / 700) / np.log1p(11_025 / 700))
     assert abs(row - expected) < 4
 
 
-def test_links_instead_of_embedding(results):
+def test_links_instead_of_embedding(results, cli):
     html = render(collect(results, embed="link"))
-    assert "data:audio" not in html and "takes/half.wav" in html
+    assert "data:audio" not in html and '"uri": "takes/half.wav"' in html
+    elsewhere = results.parent / "pages/one.html"
+    elsewhere.parent.mkdir()
+    cli("page", results, "-o", elsewhere, "--embed", "link")
+    links = re.findall('href="([^"]*)" download', elsewhere.read_text())
+    assert sorted(links) == ["../results/a%20%3Cb%3E.wav", "../results/takes/half.wav"]
+
+
+def test_sounds_come_in_the_order_in_which_they_were_made(tmp_path, rng):
+    y = signals.plucks(rng, 1.0, 22_050)
+    step = audio.history_entry("normalize", {"to": -14})
+    audio.write(tmp_path / "made/b.wav", y / 2, 22_050, history=[step])
+    audio.write(tmp_path / "made/a.wav", y / 4, 22_050, history=[step, step])
+    audio.write(tmp_path / "zebra/song.wav", y, 22_050)
+    audio.write(tmp_path / "zebra/stems/x.wav", y, 22_050)
+    contents = collect(tmp_path, exclude=["*/stems/*"])
+    assert [track.name for track in contents.tracks] == ["song.wav", "b.wav", "a.wav"]
+
+
+def test_a_sound_that_is_there_twice_travels_once(tmp_path, rng):
+    y = signals.plucks(rng, 1.0, 22_050)
+    for name in ("one", "two", "three"):
+        audio.write(tmp_path / f"{name}.wav", y if name != "two" else y / 2, 22_050)
+    contents = collect(tmp_path)
+    by_name = {track.name: track for track in contents.tracks}
+    assert sum(bool(track.data_uri) for track in contents.tracks) == 2 and by_name["two.wav"].data_uri
+    assert render(contents).count("data:audio") == 2
+
+
+def test_a_long_page_becomes_small(tmp_path, rng):
+    """Ten minutes of noise: the worst there is for a codec; FLAC alone would take 100 MB."""
+    y = 0.1 * rng.standard_normal((2, 44_100 * 100)).astype(np.float32)
+    for index in range(6):
+        audio.write(tmp_path / f"{index}.wav", np.roll(y, 1000 * index, axis=1), 44_100, subtype="PCM_16")
+    html = render(collect(tmp_path))
+    assert html.count("data:audio/mpeg") == 6 and html.count(" download>the file</a>") == 6
+    assert len(html) < 12_000_000
+
+
+def test_loudness_is_matched_as_far_as_peaks_allow(tmp_path, rng):
+    y = signals.plucks(rng, 2.0, 22_050)
+    audio.write(tmp_path / "a.wav", y / 10, 22_050)
+    audio.write(tmp_path / "silent.wav", 0 * y, 22_050)
+    quiet, silent = collect(tmp_path).tracks
+    assert quiet.lufs is not None and abs(quiet.peak - np.abs(y / 10).max()) < 1e-6
+    assert silent.lufs is None and silent.peak == 0
 
 
 @pytest.mark.parametrize(("folder", "status"), [("nowhere", 3), ("empty", 3), ("file.wav", 3)])
@@ -89,14 +138,15 @@ def test_existing_page_is_kept(results, cli):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_in_a_browser(results, tmp_path):
+@pytest.mark.parametrize("embed", ["flac", "mp3"])
+def test_in_a_browser(results, tmp_path, embed):
     """Play, switch at the same position, seek, pause: from file://, without a console error or a request."""
     browser_path = shutil.which("chromium") or shutil.which("google-chrome")
     if not browser_path:
         pytest.skip("no Chromium on this machine")
     sync = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
     page_file = tmp_path / "page.html"
-    page_file.write_text(render(collect(results)))
+    page_file.write_text(render(collect(results, embed=embed)))
     arguments = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
     arguments += ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
     with sync.sync_playwright() as driver:
@@ -118,6 +168,14 @@ def test_in_a_browser(results, tmp_path):
         page.wait_for_function("window.audiokitPage.state().current === 1 && window.audiokitPage.state().playing")
         after = state()
         assert after["previous"] == 0 and before["position"] <= after["position"] < before["position"] + 1.0
+        # Decoders drop what a codec adds: positions mean the same in every track.
+        lengths = page.evaluate("Promise.all([0, 1].map(i => window.audiokitPage.buffer(i).then(b => b.duration)))")
+        assert lengths == [2.0, 2.0]
+        loud = [page.evaluate(f"window.audiokitPage.level({index})") for index in (0, 1)]
+        page.keyboard.press("m")
+        matched = [page.evaluate(f"window.audiokitPage.level({index})") for index in (0, 1)]
+        assert loud == [1, 1] and abs(matched[0] / matched[1] - 2) < 0.02
+        page.keyboard.press("m")
         page.keyboard.press("b")
         page.wait_for_function("window.audiokitPage.state().current === 0")
         page.keyboard.press("Space")

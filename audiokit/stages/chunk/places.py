@@ -8,8 +8,9 @@ import numpy as np
 
 from audiokit.dsp.effects.cut import LEVEL_S, Span, beat_spans, block_levels, even_spans, silence_spans
 from audiokit.dsp.rhythm.beats import track_beats
+from audiokit.engine.flow import Counted
 from audiokit.engine.parse import seconds
-from audiokit.engine.sound import Counted, Sound
+from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Options
 from audiokit.errors import InputError, ParameterError
 

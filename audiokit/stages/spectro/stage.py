@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from audiokit.engine.chunks import Chunks, piece
-from audiokit.engine.flow import Notes
+from audiokit.engine.flow import Counted, Notes
 from audiokit.engine.option import Option
 from audiokit.engine.parse import seconds
 from audiokit.engine.settings import Mono, Seed
-from audiokit.engine.sound import Counted, Sound
+from audiokit.engine.sound import Sound
 from audiokit.engine.spectral import Fmax, Fmin, Hop, Kind, NFft, NMels, Preset, Rate, Scale, Window
 from audiokit.engine.stage import Call, Options, stage
 from audiokit.errors import ParameterError

@@ -1,0 +1,63 @@
+"""`info`: facts of anything audiokit reads or writes, and what --check finds."""
+
+import json
+
+import numpy as np
+import pytest
+
+import audiokit
+from audiokit.io import audio
+
+
+def facts(done):
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def tone(tmp_path):
+    y = 0.5 * np.sin(2 * np.pi * 440 * np.arange(22_050) / 22_050, dtype=np.float32)
+    audiokit.write(tmp_path / "a.wav", y, 22_050, subtype="PCM_24", tags={"title": "A"})
+    return tmp_path / "a.wav"
+
+
+def test_facts_of_a_file(tone, cli):
+    [found] = facts(cli("info", tone, "--json"))
+    expected = {"format": "WAV", "subtype": "PCM_24", "rate": 22_050, "channels": 1, "length": 22_050, "seconds": 1.0}
+    assert {key: found[key] for key in expected} == expected
+    assert found["tags"] == {"title": "A"} and found["history"] == []
+
+
+def test_levels_are_those_of_the_samples(tone, cli):
+    [found] = facts(cli("info", tone, "--check", "--json"))
+    assert abs(found["peak_dbfs"] - -6.02) < 0.02 and abs(found["rms_dbfs"] - -9.03) < 0.02
+    assert max(map(abs, found["dc"])) < 1e-3
+
+
+def test_chunks_streams_and_models(tone, cli):
+    cli("spectro", tone, "-o", "a.chunks")
+    stream = cli("spectro", tone, "-o", "-").stdout
+    for found in (
+        facts(cli("info", "a.chunks", "--check", "--json"))[0],
+        facts(cli("info", "-", "--chunks", "--json", stdin=stream))[0],
+    ):
+        assert found["what"] == "chunk set" and found["rate"] == 22_050 and found["history"][0]["name"] == "spectro"
+
+
+def test_what_check_finds(tone, cli, tmp_path):
+    whole = tone.read_bytes()
+    (tmp_path / "short.wav").write_bytes(whole[:-9000])
+    audio.write(tmp_path / "nan.wav", np.array([[0.0, 1.0, 0.5]], np.float32), 8000, subtype="FLOAT")
+    data = bytearray((tmp_path / "nan.wav").read_bytes())
+    data[-8:-4] = b"\x00\x00\xc0\x7f"
+    (tmp_path / "nan.wav").write_bytes(data)
+    cli("info", "short.wav", "--check", status=4)
+    assert b"nan.wav" in cli("info", "nan.wav", "--check", status=4).stderr
+
+
+def test_one_that_cannot_be_read_does_not_hide_the_others(tone, cli, tmp_path):
+    (tmp_path / "text.wav").write_text("no audio")
+    done = cli("info", tone, "text.wav", "nowhere.wav", "--json", status=7)
+    found = facts(done)
+    assert found[0]["path"] == str(tone) and found[0]["length"] == 22_050
+    assert [other["status"] for other in found[1:]] == [3, 3] and "length" not in found[1]
+    assert b"text.wav" in done.stderr and b"nowhere.wav" in done.stderr
