@@ -6,7 +6,7 @@ loaded when they are first used, so `import audiokit` costs nothing.
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 #: Public name -> "module:attribute".
 _LAZY: dict[str, str] = {
