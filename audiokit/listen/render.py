@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 from html import escape
 from importlib import resources
+from string import Template
 from typing import Any
 
 from audiokit.listen.collect import Contents, Track
 from audiokit.listen.pictures import curves_svg, flow_html
 
 
+class _Page(Template):
+    """A page with fields like @@{TITLE}; what is filled in is not searched for fields again."""
+
+    delimiter = "@@"
+
+
 def render(contents: Contents) -> str:
     """Make the page as one string of HTML; audio, pictures, styles and script are inside."""
-    template = resources.files("audiokit.listen").joinpath("page.html").read_text(encoding="utf-8")
+    template = _Page(resources.files("audiokit.listen").joinpath("page.html").read_text(encoding="utf-8"))
     players, group = [], None
     for index, track in enumerate(contents.tracks):
         if track.group != group:
@@ -35,9 +42,7 @@ def render(contents: Contents) -> str:
         # "</" would end the script element early.
         "SOURCES": sources.replace("</", "<\\/"),
     }
-    for key, value in fields.items():
-        template = template.replace("{{" + key + "}}", value)
-    return template
+    return template.substitute(fields)
 
 
 def _source(track: Track) -> dict[str, Any]:

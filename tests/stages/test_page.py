@@ -61,6 +61,13 @@ def test_scores_of_several_files_become_one_table(tmp_path, cli, rng):
     cli("page", "made", "-o", "page.html", "--force")
 
 
+def test_names_that_look_like_fields_of_the_page_stay_what_they_are(tmp_path, rng):
+    audio.write(tmp_path / "@@{SOURCES} {{SECTIONS}}.wav", signals.plucks(rng, 0.5, 22_050), 22_050)
+    html = render(collect(tmp_path, title="$1 @@{PLAYERS} {{PLAYERS}}"))
+    assert "<title>$1 @@{PLAYERS} {{PLAYERS}}</title>" in html
+    assert "<b>@@{SOURCES} {{SECTIONS}}.wav</b>" in html and html.count('<article class="track"') == 1
+
+
 def test_spectrogram_picture_shows_the_tone_where_it_is(tmp_path):
     import io
 

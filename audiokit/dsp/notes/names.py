@@ -93,9 +93,9 @@ def estimate_pitch(y: np.ndarray, rate: int) -> float:
     57.0
     """
     if rate < 48000:  # at the highest pitches a period is only a few samples
-        from scipy.signal import resample_poly
+        import soxr
 
-        y, rate = resample_poly(y[: 2 * rate], 4, 1).astype(np.float32), 4 * rate
+        y, rate = soxr.resample(np.ascontiguousarray(y[: 2 * rate], np.float32), 1, 4), 4 * rate
     longest, shortest = int(rate / 26), max(2, int(rate / 4200))
     window = 2 * longest
     votes, clarity = [], []

@@ -22,6 +22,16 @@ T = np.arange(RATE) / RATE
 SINE = (0.3 * np.sin(2 * np.pi * 440 * T)).astype(np.float32)
 
 
+def test_what_distortion_makes_above_nyquist_does_not_come_back():
+    rate, hz = 16_000, 440
+    y = (0.5 * np.sin(2 * np.pi * hz * np.arange(rate) / rate)).astype(np.float32)
+    out = drive(y, 1.0)[rate // 4 : 3 * rate // 4]
+    level = np.abs(np.fft.rfft(out * np.hanning(len(out))))
+    at_hz = np.fft.rfftfreq(len(out), 1 / rate)
+    between = np.abs((at_hz + hz / 2) % hz - hz / 2) > 20  # no harmonic is near
+    assert 20 * np.log10(level[between].max() / level.max()) < -65
+
+
 def test_drive_distorts_more_the_further_it_is_turned():
     thd = [measure_thd(drive(SINE, amount), RATE, 440) for amount in (0.0, 0.1, 0.3, 0.6, 1.0)]
     assert thd[0] < 0.001
