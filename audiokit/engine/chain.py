@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from audiokit.engine.chunks import Chunks
 from audiokit.engine.flow import Flow
-from audiokit.engine.option import Option
 from audiokit.engine.parts import Parts
 from audiokit.engine.piped import piped
 from audiokit.engine.sound import Sound
@@ -26,6 +25,12 @@ if TYPE_CHECKING:
     from audiokit.engine.stage import Stage
 
 
+#: What the names of further files may hold, filled in per input.
+FIELDS = ("{stem}", "{part}", "{ext}", "{parent}")
+#: Options that name networks, which may be folders of one's own.
+_MODELS = ("model", "vocoder", "features")
+
+
 @dataclass(frozen=True)
 class Step:
     """A stage with its options, as given, and its further inputs.
@@ -33,7 +38,8 @@ class Step:
     Attributes:
         stage: what is done.
         options: as given.
-        others: paths of further inputs, for stages that take several; {stem} and the like are filled in per input.
+        others: paths of further inputs, for stages that take several; {stem} and the like are filled in per input. What
+            flows comes first, or where "-" stands.
         force: files that it writes may be replaced.
     """
 
@@ -48,6 +54,17 @@ class Step:
         """Chain with what comes next, as with a bar in the shell."""
         return Chain((self,)) | other
 
+    def check(self, *, first: bool) -> None:
+        """Refuse options that make no sense, or none in a chain, or none behind another stage (AudiokitError)."""
+        options = self.stage.bind(self.options)
+        self.stage.check_alone(self.options)
+        if self.stage.hooks.chained is not None:
+            self.stage.hooks.chained(options, first)
+        if self.stage.many:
+            if self.others.count("-") > 1:
+                raise UsageError("what flows can be one input only")
+            self.stage.check_count(len(self.others) + ("-" not in self.others))
+
     def apply(self, flow: Any, *, save: Mapping[str, Any] | None = None) -> Any:
         """Run the stage on a flow; parts go through it one by one, unless it takes them as they are."""
         if isinstance(flow, Parts) and flow.as_chunks is not None and Chunks in self.stage.reads:
@@ -60,8 +77,7 @@ class Step:
             return self.stage.apply(None, self.options, save=save)
         if not self.stage.many:
             return self.stage.apply(self.stage.take(flow), self.options, save=save)
-        self.stage.check_count(1 + len(self.others))
-        tracks = [self.stage.take(flow), *(self.stage.take(path) for path in self.others)]
+        tracks = [self.stage.take(flow if path == "-" else path) for path in self._in_order()]
         return self.stage.apply(tracks, self.options, save=save, inputs=[track.name for track in tracks])
 
     def filled_in(self, fields: Mapping[str, str]) -> Step:
@@ -75,16 +91,33 @@ class Step:
         files = {
             option.name
             for option in self.stage.options
-            if option.is_source or (isinstance(option.about, Option) and "FILE" in (option.about.metavar or ""))
+            if option.is_source or "FILE" in (getattr(option.about, "metavar", None) or "")
         }
         options = {name: fill(value) if name in files else value for name, value in self.options.items()}
         return replace(self, options=options, others=tuple(fill(path) for path in self.others))
 
+    def places(self, flow: str) -> tuple[str, ...]:
+        """All inputs of a stage that takes several, in order, with a name for what flows."""
+        return tuple(flow if path == "-" else path for path in self._in_order())
+
+    def _in_order(self) -> tuple[str, ...]:
+        return self.others if "-" in self.others else ("-", *self.others)
+
+    def named(self) -> list[str]:
+        """Name what can only be a file that this step reads beside what flows through it, there or not."""
+        paths = [self.options.get(option.name) for option in self.stage.options if option.is_source]
+        return [path for path in (*paths, *(other for other in self.others if other != "-")) if isinstance(path, str)]
+
     def files(self) -> list[str]:
-        """Name the files that this step reads beside what flows through it."""
-        named = [o.name for o in self.stage.options if o.is_source or getattr(o.about, "reads", False)]
-        paths = [self.options.get(name) for name in named]
-        return [path for path in (*paths, *self.others) if isinstance(path, str) and os.path.exists(path)]
+        """Name the files that this step reads beside what flows through it, and the folders of its models."""
+        words = [o.name for o in self.stage.options if getattr(o.about, "reads", False) or o.name in _MODELS]
+        given = [self.options.get(name) for name in words]
+        return [*self.named(), *(path for path in given if isinstance(path, str) and os.path.exists(path))]
+
+    def writes(self) -> list[str]:
+        """Name the files that this step writes beside what flows on."""
+        named = [option.name for option in self.stage.options if option.is_written]
+        return [path for path in map(self.options.get, named) if isinstance(path, str)]
 
 
 def _each_part(step: Step, parts: Parts, save: Mapping[str, Any] | None) -> Parts:
@@ -115,7 +148,10 @@ class Chain:
 
     def __or__(self, other: Chain | Step) -> Chain:
         """Chain with another chain, as with a bar in the shell."""
-        return fitting(Chain((*self.steps, *(other.steps if isinstance(other, Chain) else (other,)))))
+        chain = fitting(Chain((*self.steps, *(other.steps if isinstance(other, Chain) else (other,)))))
+        for number, step in enumerate(chain.steps):
+            step.check(first=number == 0)
+        return chain
 
     def __call__(self, source: Any = None, /, *rest: Any) -> Any:
         """Run on a path, a flow, or an array with its rate; give a flow, or an array for an array.

@@ -1,12 +1,15 @@
 """The same jobs on a Dask scheduler: Dask does scheduling, retries and the dashboard; we check and translate.
 
-Inputs, outputs and models lie on storage that the workers share; paths are sent absolute.
+Inputs, outputs and models lie on storage that the workers share. A worker does a job in the folder in which the command
+was given, so that names are the same there, in messages and in the history too.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -53,10 +56,48 @@ def run_on_cluster(task: Task, jobs: Sequence[Job], address: str) -> Iterator[Ou
         futures = {}
         for job in jobs:
             # Targets were checked before; a job that Dask repeats may find its own output there.
-            sent = _absolute(replace(job, force=True))
-            futures[client.submit(run_job, task, sent, pure=False, retries=RETRIES)] = job
+            sent = replace(job, force=True)
+            futures[client.submit(run_there, os.getcwd(), task, sent, pure=False, retries=RETRIES)] = job
         for future in as_completed(futures, loop=client.loop):  # type: ignore[no-untyped-call]
             yield _outcome(future, futures[future])
+
+
+class _Here:
+    """The working folder of this process, which tasks of one folder share; those of another wait."""
+
+    def __init__(self) -> None:
+        self._turn, self._users, self._folder = threading.Condition(), 0, ""
+
+    @contextmanager
+    def at(self, folder: str) -> Iterator[None]:
+        """Work in a folder (OSError where there is none)."""
+        with self._turn:
+            self._turn.wait_for(lambda: not self._users or self._folder == folder)
+            if not self._users:
+                self._before = os.getcwd()
+                os.chdir(folder)
+            self._users, self._folder = self._users + 1, folder
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._users -= 1
+                if not self._users:
+                    os.chdir(self._before)
+                self._turn.notify_all()
+
+
+_here = _Here()
+
+
+def run_there(folder: str, task: Task, job: Job) -> Outcome:
+    """Do a job on a worker, in the folder where its paths mean what they meant to whoever gave the command."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_here.at(folder))
+        except OSError:  # the worker does not see that folder, but perhaps what lies in others
+            job = _absolute(folder, job)
+        return run_job(task, job)
 
 
 def _check_workers(client: Any, address: str) -> None:
@@ -88,9 +129,9 @@ def _check_workers(client: Any, address: str) -> None:
         )
 
 
-def _absolute(job: Job) -> Job:
+def _absolute(folder: str, job: Job) -> Job:
     def absolute(path: str) -> str:
-        return path if is_remote(path) else os.path.abspath(path)
+        return path if is_remote(path) else os.path.normpath(os.path.join(folder, path))
 
     targets = {part: absolute(path) for part, path in job.targets.items()}
     return replace(job, source=absolute(job.source), target=absolute(job.target), targets=targets)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
 
-from audiokit.engine.chain import Chain, Step, fitting
+from audiokit.engine.chain import FIELDS, Chain, Step, fitting
+from audiokit.engine.remote import is_remote
 from audiokit.engine.stage import Stage
 from audiokit.engine.words import Word, misplaced, words_of
-from audiokit.errors import UsageError
+from audiokit.errors import AudiokitError, InputError, UsageError
 
 
 def chain(text: str) -> Chain:
@@ -28,36 +30,49 @@ def chain(text: str) -> Chain:
                 ^^^^^^^^
     """
     stages = words_of(text)
-    steps = tuple(_step(text, words) for words in stages)
+    steps = tuple(_step(text, words, first=number == 0) for number, words in enumerate(stages))
     return fitting(Chain(steps), text, [words[0] for words in stages])
 
 
-def _step(text: str, words: list[Word]) -> Step:
+def _step(text: str, words: list[Word], *, first: bool) -> Step:
     from audiokit.engine.shell import parse_words
     from audiokit.engine.table import find, stage_names
 
-    first, rest = words[0], words[1:]
-    if first.text == "tee":
+    name, rest = words[0], words[1:]
+    if name.text == "tee":
         from audiokit.engine.tee import Tee, tee
 
         if len(rest) != 1:
             hint = "such as: split --stem vocals | tee raw.wav | denoise"
-            raise misplaced(text, first.start, words[-1].stop, "tee takes one FILE", hint)
+            raise misplaced(text, name.start, words[-1].stop, "tee takes one FILE", hint)
         return Tee(tee, others=(rest[0].text,))
-    found = find(first.text)
+    found = find(name.text)
     if not isinstance(found, Stage):
-        near = get_close_matches(first.text, stage_names(), 1)
-        reason = f"{first.text} is no stage" if found is None else f"{first.text} is a command, but no stage of a chain"
+        near = get_close_matches(name.text, stage_names(), 1)
+        reason = f"{name.text} is no stage" if found is None else f"{name.text} is a command, but no stage of a chain"
         hint = f"did you mean {near[0]}?" if near else f"stages: {', '.join(stage_names())}"
-        raise misplaced(text, first.start, first.stop, reason, hint)
+        raise misplaced(text, name.start, name.stop, reason, hint)
     try:
         options, others = parse_words(found, [word.text for word in rest])
-        found.bind(options)
-        found.check_alone(options)
-    except UsageError as error:
-        start, stop = _blamed(str(error), rest) or (first.start, words[-1].stop)
-        raise misplaced(text, start, stop, f"{first.text}: {error}", error.hint) from None
-    return Step(found, options, tuple(others))
+        step = Step(found, options, tuple(others))
+        step.check(first=first)
+        _check_files(step)
+    except AudiokitError as error:
+        start, stop = _blamed(str(error), rest) or (name.start, words[-1].stop)
+        shown = misplaced(text, start, stop, f"{name.text}: {error}", error.hint)
+        raise type(error)(str(shown), hint=shown.hint) from None
+    return step
+
+
+def _check_files(step: Step) -> None:
+    """Refuse files that are not there, unless their names are made per input."""
+    for path in step.named():
+        if path == "-":
+            raise UsageError("- is what flows: it cannot be read for something else too")
+        if any(field in path for field in FIELDS) or is_remote(path):
+            continue
+        if not os.path.exists(path):
+            raise InputError(f"{path}: no such file", hint="names may hold {stem}, {part}, {ext} and {parent}")
 
 
 def _blamed(message: str, words: list[Word]) -> tuple[int, int] | None:

@@ -110,6 +110,14 @@ class Declared:
         return any(getattr(kind, "is_flow", False) for kind in self.kinds)
 
     @property
+    def is_written(self) -> bool:
+        """Whether the value names a file that is written beside the result."""
+        about = self.about
+        if not isinstance(about, Option) or about.reads or self.is_source:
+            return False
+        return (about.metavar or "").startswith("FILE")
+
+    @property
     def is_flag(self) -> bool:
         """Whether it is said by being there."""
         return self.kinds == (bool,)

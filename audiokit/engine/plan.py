@@ -6,7 +6,7 @@ import json
 import os
 import string
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -158,11 +158,26 @@ def _names(folder: str, relative: str, ext: str, parts: Sequence[str] | None, te
     return {part: str(Path(folder) / path.parent / name) for part, name in made.items()}
 
 
-def check_targets(jobs: Sequence[Job], batch: BatchOptions) -> None:
+def check_beside(jobs: Sequence[Job], beside: Callable[[Job], Sequence[str]]) -> None:
+    """Refuse files beside the outputs that two inputs would write (UsageError)."""
+    owners = {os.path.normpath(target): job.source for job in jobs for target in job.outputs if target != "-"}
+    for job in jobs:
+        for path in beside(job):
+            owner = owners.setdefault(os.path.normpath(path), job.source)
+            if owner is not job.source or path in job.outputs:
+                more = "" if owner is job.source else f" and {owner}"
+                raise UsageError(
+                    f"{path} would be written twice, for {job.source}{more}", hint="put {stem} into its name"
+                )
+
+
+def check_targets(
+    jobs: Sequence[Job], batch: BatchOptions, beside: Callable[[Job], Sequence[str]] = lambda job: ()
+) -> None:
     """Refuse outputs that exist, unless the batch says what to do with them (InputError)."""
     if batch.force or batch.skip_existing:
         return
-    existing = [t for job in jobs for t in job.outputs if t != "-" and _exists(t)]
+    existing = [t for job in jobs for t in (*job.outputs, *beside(job)) if t != "-" and _exists(t)]
     if existing:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         raise InputError(
@@ -175,15 +190,21 @@ def _exists(target: str) -> bool:
     return remote_exists(target) if is_remote(target) else os.path.lexists(target)
 
 
-def up_to_date(job: Job, needs: Sequence[str] = ()) -> bool:
-    """Whether all outputs are complete, newer than the input and what else is read, and carry this very recipe."""
+def up_to_date(job: Job, needs: Sequence[str] = (), beside: Sequence[str] = ()) -> bool:
+    """Whether all outputs are complete, newer than the input and what else is read, and carry this very recipe.
+
+    Args:
+        job: with what it appends to the history.
+        needs: files and folders of models that it reads beside its input.
+        beside: files that it writes beside its outputs, which must be there.
+    """
     if "-" in (job.source, job.target):
         return False
     if any(map(is_remote, [job.source, *job.outputs])):  # their times and recipes are not to be had cheaply
         return all(map(_exists, job.outputs))
     try:
         made = min(os.stat(target).st_mtime_ns for target in job.outputs)
-        if max(map(_modified, [job.source, *needs])) > made:
+        if max(map(_modified, [job.source, *needs])) > made or not all(map(_exists, beside)):
             return False
     except OSError:
         return False
@@ -192,7 +213,9 @@ def up_to_date(job: Job, needs: Sequence[str] = ()) -> bool:
 
 def _modified(source: str) -> int:
     manifest = Path(source) / "manifest.json"
-    return os.stat(manifest if manifest.exists() else source).st_mtime_ns
+    if manifest.exists() or not os.path.isdir(source):
+        return os.stat(manifest if manifest.exists() else source).st_mtime_ns
+    return max(item.stat().st_mtime_ns for item in [Path(source), *Path(source).iterdir()])
 
 
 def _made_by(target: str, entries: Sequence[dict[str, Any]]) -> bool:

@@ -71,6 +71,7 @@ class Hooks:
         saves: offer --subtype and --clip; by default where a sound is written.
         count: how many flows it takes, where `many` does not mean any number.
         check: refuse combinations of options before anything is read (options are bound).
+        chained: refuse options that make no sense in a chain (options are bound; whether the stage begins the chain).
         names: names of several outputs per input, such as stems.
         naming: what `--name` is where it is not given; "{stem}/{part}.{ext}" for names.
         suffix: that of outputs named here, where neither a `format` option nor what is written decides.
@@ -86,6 +87,7 @@ class Hooks:
     saves: bool | None = None
     count: int | None = None
     check: Callable[[Options], None] | None = None
+    chained: Callable[[Options, bool], None] | None = None
     names: Callable[[Options], Sequence[str] | None] | None = None
     naming: str | Callable[[Options], str | None] | None = None
     suffix: Callable[[Options], str] | None = None

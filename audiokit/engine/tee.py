@@ -34,6 +34,14 @@ class Tee(Step):
 
     records = False
 
+    def named(self) -> list[str]:
+        """Nothing is read."""
+        return []
+
+    def writes(self) -> list[str]:
+        """The file that what passes is written to."""
+        return list(self.others)
+
     def apply(self, flow: Any, *, save: Mapping[str, Any] | None = None) -> Any:
         """Pass a flow on; the first time it is pulled to its end, it is written."""
         made: Any = copy.copy(self.stage.take(flow))

@@ -88,6 +88,11 @@ class Work:
         """Name the files that a job reads beside its source."""
         return [path for step in self.filled_in(job) for path in step.files()]
 
+    def beside(self, job: Job) -> list[str]:
+        """Name the files that a job writes beside its outputs; those made of parts are known only when it runs."""
+        named = [path for step in self.filled_in(job) for path in step.writes()] if len(self.steps) > 1 else []
+        return [path for path in named if "{part}" not in path]
+
     def recorded(self, number: int) -> dict[str, Any]:
         """The part of a step's recipe that is about writing; only the last is written in another way than a pipe is."""
         if not self.steps[number].stage.saves:
@@ -95,11 +100,14 @@ class Work:
         how = self.save if number == len(self.steps) - 1 else SaveOptions()
         return {key: value for key, value in asdict(how).items() if value is not None}
 
-    def entries(self) -> list[dict[str, Any]]:
-        """What this work appends to a history."""
+    def entries(self, job: Job) -> list[dict[str, Any]]:
+        """What this work appends to the history of a job's outputs, as far as it is known before."""
         return [
-            step.stage.entry(step.options, save=self.recorded(number))
-            for number, step in enumerate(self.steps)
+            {
+                **step.stage.entry(step.options, save=self.recorded(number)),
+                **({"inputs": list(step.places("-" if number else job.source))} if step.stage.many else {}),
+            }
+            for number, step in enumerate(self.filled_in(job))
             if step.records
         ]
 
@@ -182,8 +190,9 @@ def run_chain(
         inputs,
         out,
         batch=batch,
-        entries=work.entries(),
+        entries=work.entries,
         needs=work.needs,
+        beside=work.beside,
         ext=ext,
         parts=parts,
         accept=found_as(first.stage, options[0]),

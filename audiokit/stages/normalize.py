@@ -95,7 +95,15 @@ class _Measure:
         return {"rate": sound.rate, "channels": sound.channels, **reading}
 
 
-@stage(reads=Sound, writes=Sound, check=_check, across=_across, instead=_only_measure, twice=True)
+def _chained(options: Options, first: bool) -> None:
+    """Refuse in a chain what writes nothing, and an album that does not lie in files."""
+    if options["measure"]:
+        raise UsageError("--measure writes nothing that could flow on", hint="audiokit normalize INPUT... --measure")
+    if options["album"] and not first:
+        raise UsageError("--album takes files, so it can only begin a chain")
+
+
+@stage(reads=Sound, writes=Sound, check=_check, chained=_chained, across=_across, instead=_only_measure, twice=True)
 def normalize(
     sound: Sound,
     *,

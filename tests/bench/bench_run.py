@@ -1,116 +1,171 @@
-"""A chain in one process beside the same chain as a shell's pipe, in one run.
+"""Chains in one process beside the same chains as a shell's pipe, and beside a loop that someone would write.
 
-    python -m tests.bench.bench_run [--clips 200] [--piped 10] [--song FILE] [--minutes 3]
+    python -m tests.bench.bench_run [--clips 200] [--piped 10] [--minutes 3] [--hours 3] [--base FOLDER]
 
-The clips go through `spectro | stylize | invert | normalize`: once in one `audiokit run` over their folder, and once
-as four processes for each of `--piped` of them, as a shell's loop does it; both count processor time per clip. A song
-goes through `denoise | normalize` both ways, and a song twenty times as long shows whether memory grows.
+Clips of 6 s go through `spectro | stylize | invert | normalize`: once in one `audiokit run` over their folder, and as
+four processes for each of the first `--piped` of them, as a shell's loop does it; what those take is counted per clip.
+A song goes both ways too. Then the clips become mel spectrograms at one loudness, beside a loop over librosa and
+pyloudnorm in one process. At last a chain is run on a song and on hours of it, and with more and more stages. The pipe
+can be that of another checkout (`--base`), such as an older release.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
+import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from audiokit.io import audio
 from tests import signals
-from tests.bench.measure import PROGRAM, measure, publish, table
+from tests.bench.measure import PROGRAM, Measurement, measure, publish, table
 
 RATE = 22_050
-HERE = shlex.join(PROGRAM)
-CHAIN = ("spectro", "stylize --model {model}", "invert", "normalize --to -16")
-SONG = ("denoise --engine wiener", "normalize --to -16")
+CLIP_S = 6.0
+STYLED = ("spectro", "stylize", "invert", "normalize")
+MEL = ("normalize", "spectro --kind mel")
+#: Nothing of it looks at a whole song at once.
+STREAMED = ("denoise --engine wiener", "normalize --to -16")
+#: A stage more each, audio or chunks.
+LONGER = ("normalize --to -20", "spectro", "invert", "denoise --engine wiener", "normalize --to -23", "spectro",
+          "invert", "normalize --to -16")  # fmt: skip
+LOOP = """
+import glob, os, sys
+import librosa, numpy, pyloudnorm, soundfile
+os.makedirs(sys.argv[2])
+for path in sorted(glob.glob(sys.argv[1] + "/*.wav")):
+    y, rate = soundfile.read(path)
+    loudness = pyloudnorm.Meter(rate).integrated_loudness(y)
+    y = pyloudnorm.normalize.loudness(y, loudness, -14.0)
+    mel = librosa.feature.melspectrogram(y=y.astype("float32"), sr=rate, n_fft=2048, hop_length=512, n_mels=128)
+    numpy.save(os.path.join(sys.argv[2], os.path.basename(path)[:-4] + ".npy"), mel)
+"""
 
 
-def clips(folder: Path, count: int, seconds: float = 2.0) -> list[Path]:
+def main() -> None:
+    """Measure, print and keep the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", type=int, default=200)
+    parser.add_argument("--piped", type=int, default=10)
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--hours", type=float, default=3.0)
+    parser.add_argument("--base", default="", help="another checkout, whose pipe is measured")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        cwd = Path(name)
+        paths = write_clips(cwd / "clips", chosen.clips)
+        song = write_song(cwd / "song.wav", chosen.minutes, channels=1)
+        texts = [
+            clips(cwd, paths[: chosen.piped], len(paths), chosen.base),
+            one_song(cwd, song, chosen.minutes, chosen.base),
+            mels(cwd, len(paths)),
+            memory(cwd, chosen.minutes, chosen.hours),
+        ]
+    publish("run", "\n\n".join(texts))
+
+
+def write_clips(folder: Path, count: int) -> list[Path]:
     """Write plucked notes, each clip of its own seed."""
     folder.mkdir()
     paths = [folder / f"{number:04d}.wav" for number in range(count)]
     for number, path in enumerate(paths):
-        audio.write(path, signals.plucks(np.random.default_rng(number), seconds, RATE, 1), RATE)
+        audio.write(path, signals.plucks(np.random.default_rng(number), CLIP_S, RATE, 1), RATE)
     return paths
 
 
-def shell_pipe(stages: list[str], source: str, out: str) -> str:
-    """The command line of a pipe of processes."""
+def write_song(path: Path, minutes: float, *, channels: int, rate: int = RATE) -> Path:
+    """Write a minute of plucked notes over and over."""
+    minute = signals.plucks(np.random.default_rng(5), 60.0, rate, channels)
+    with audio.Writer(path, rate, channels, subtype="PCM_16", clip="allow") as writer:
+        for _ in range(max(1, round(minutes))):
+            writer.write(minute)
+    return path
+
+
+def pipe(stages: Sequence[str], source: str, out: str, base: str) -> str:
+    """The line of a shell's pipe: a process per stage."""
+    program = shlex.join(["env", f"PYTHONPATH={base or os.environ.get('PYTHONPATH', '')}", *PROGRAM])
     first, *middle, last = stages
-    within = [f"{HERE} {stage} - -o - --quiet" for stage in middle]
-    return " | ".join([f"{HERE} {first} {source} -o - --quiet", *within, f"{HERE} {last} - -o {out} --quiet"])
+    within = [f"{program} {stage} - -o - --quiet" for stage in middle]
+    return " | ".join([f"{program} {first} {source} -o - --quiet", *within, f"{program} {last} - -o {out} --quiet"])
 
 
-def main() -> None:
-    """Measure, print and keep the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clips", type=int, default=200)
-    parser.add_argument("--piped", type=int, default=10)
-    parser.add_argument("--model", default="piano-to-vibraphone")
-    parser.add_argument("--minutes", type=float, default=3.0)
-    chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        cwd = Path(name)
-        paths = clips(cwd / "clips", chosen.clips)
-        stages = [stage.format(model=chosen.model) for stage in CHAIN]
-        loop = "set -e; mkdir -p piped; " + "; ".join(
-            shell_pipe(stages, f"clips/{path.name}", f"piped/{path.name}") for path in paths[: chosen.piped]
-        )
-        piped = measure(["bash", "-c", loop], cwd=cwd)
-        one = measure([*PROGRAM, "run", " | ".join(stages), "clips", "-o", "one/", "--quiet"], cwd=cwd)
-        two = measure([*PROGRAM, "run", " | ".join(stages), "clips", "-o", "two/", "--quiet", "--jobs", "2"], cwd=cwd)
-        same = all(
-            (cwd / "one" / p.name).read_bytes() == (cwd / "piped" / p.name).read_bytes() for p in paths[: chosen.piped]
-        )
-        per_clip = piped.processor / chosen.piped
-        rows = [
-            (
-                "pipe of four processes per clip",
-                per_clip * 1000,
-                1,
-                piped.seconds / chosen.piped * 1000,
-                1,
-                piped.peak_mb,
-            ),
-            *(
-                (
-                    label,
-                    m.processor / chosen.clips * 1000,
-                    per_clip / (m.processor / chosen.clips),
-                    m.seconds / chosen.clips * 1000,
-                    piped.seconds / chosen.piped / (m.seconds / chosen.clips),
-                    m.peak_mb,
-                )
-                for label, m in (("`audiokit run` over the folder", one), ("the same with `--jobs 2`", two))
-            ),
-        ]
-        header = (
-            f"{chosen.clips} clips of 2 s, `{' | '.join(stages)}`",
-            "processor ms",
-            "x less",
-            "wall ms",
-            "x faster",
-            "MB",
-        )
-        text = table(header, rows) + f"\nThe bytes are {'the same' if same else 'NOT the same'} both ways.\n"
-        text += "\n" + songs(cwd, chosen.minutes)
-    publish("run", text)
+def run(cwd: Path, stages: Sequence[str], source: str, out: str, *options: str) -> Measurement:
+    """The same in one process."""
+    return measure([*PROGRAM, "run", " | ".join(stages), source, "-o", out, "--quiet", *options], cwd=cwd)
 
 
-def songs(cwd: Path, minutes: float) -> str:
-    """A song both ways, and one twenty times as long through `run` alone."""
+def clips(cwd: Path, piped: list[Path], count: int, base: str) -> str:
+    """A folder of clips, beside the pipe for some of them."""
+    lines = [pipe(STYLED, f"clips/{path.name}", f"piped/{path.name}", base) for path in piped]
+    shell = measure(["bash", "-c", "set -eo pipefail; mkdir piped; " + "; ".join(lines)], cwd=cwd)
+    one = run(cwd, STYLED, "clips", "one/")
+    two = run(cwd, STYLED, "clips", "two/", "--jobs", "2")
+    assert all((cwd / "one" / f"{k:04d}.wav").read_bytes() == (cwd / "two" / f"{k:04d}.wav").read_bytes()
+               for k in range(count))  # fmt: skip
+    same = all(np.array_equal(audio.read(cwd / "one" / path.name)[0], audio.read(cwd / "piped" / path.name)[0])
+               for path in piped)  # fmt: skip
+    found = [(f"pipe of four processes, {len(piped)} clips", shell, len(piped)),
+             (f"`audiokit run`, {count} clips", one, count), ("the same with `--jobs 2`", two, count)]  # fmt: skip
+    header = (
+        f"clips of {CLIP_S:g} s, `{' | '.join(STYLED)}`",
+        "processor ms a clip",
+        "less",
+        "wall ms a clip",
+        "faster",
+    )
+    said = "The samples are the same both ways." if same else "The samples differ between the two."
+    return compared(header, found) + f"\n\n{said}"
+
+
+def one_song(cwd: Path, song: Path, minutes: float, base: str) -> str:
+    """One song both ways."""
+    shell = measure(["bash", "-c", "set -eo pipefail; " + pipe(STYLED, song.name, "a.wav", base)], cwd=cwd)
+    one = run(cwd, STYLED, song.name, "b.wav")
+    header = (f"a song of {minutes:g} minutes, the same chain", "processor ms", "less", "wall ms", "faster")
+    return compared(header, [("pipe of four processes", shell, 1), ("`audiokit run`", one, 1)])
+
+
+def mels(cwd: Path, count: int) -> str:
+    """Mel spectrograms at one loudness, beside a loop over two libraries."""
+    loop = measure([sys.executable, "-W", "ignore", "-c", LOOP, "clips", "loop"], cwd=cwd)
+    one = run(cwd, MEL, "clips", "mel/")
+    two = run(cwd, MEL, "clips", "mel2/", "--jobs", "2")
+    found = [("a loop over librosa and pyloudnorm", loop, count), ("`audiokit run`", one, count),
+             ("the same with `--jobs 2`", two, count)]  # fmt: skip
+    header = (f"{count} clips, `{' | '.join(MEL)}`", "processor ms a clip", "less", "wall ms a clip", "faster")
+    return compared(header, found)
+
+
+def memory(cwd: Path, minutes: float, hours: float) -> str:
+    """The most memory for a song and for hours of it, and for more and more stages."""
+    short = write_song(cwd / "short.wav", minutes, channels=2, rate=44_100)
+    long = write_song(cwd / "long.wav", hours * 60, channels=2, rate=44_100)
+    rows: list[tuple[object, ...]] = []
+    for path, said in ((short, f"{minutes:g} minutes"), (long, f"{hours:g} hours")):
+        m = run(cwd, STREAMED, path.name, f"out-{path.name}")
+        rows.append((f"`{' | '.join(STREAMED)}`", said, f"{m.peak_mb:.0f}", f"{m.seconds:.1f}"))
+    for number in (1, 3, 5, 8):
+        m = run(cwd, LONGER[:number], short.name, f"long{number}.wav")
+        rows.append((f"{number} stages: `{' | '.join(LONGER[:number])}`", f"{minutes:g} minutes", f"{m.peak_mb:.0f}",
+                     f"{m.seconds:.1f}"))  # fmt: skip
+    return table(("44.1 kHz stereo", "length", "peak MB", "wall s"), rows)
+
+
+def compared(header: Sequence[str], found: Sequence[tuple[str, Measurement, int]]) -> str:
+    """A table of rows, each beside the first."""
+    _, first, first_count = found[0]
     rows = []
-    for label, length in (("", minutes), (" (long)", 20 * minutes)):
-        path = cwd / f"song{len(rows)}.wav"
-        once = signals.plucks(np.random.default_rng(5), 60.0, 44_100, 2)
-        audio.write(path, np.tile(once, max(1, round(length))), 44_100)
-        if not label:
-            m = measure(["bash", "-c", shell_pipe(list(SONG), path.name, "a.wav")], cwd=cwd)
-            rows.append((f"pipe, {length:g} min", m.processor, m.seconds, m.peak_mb))
-        m = measure([*PROGRAM, "run", " | ".join(SONG), path.name, "-o", f"b{len(rows)}.wav", "--quiet"], cwd=cwd)
-        rows.append((f"`audiokit run`, {length:g} min", m.processor, m.seconds, m.peak_mb))
-    return table((f"`{' | '.join(SONG)}`", "processor s", "wall s", "MB"), rows)
+    for said, m, count in found:
+        processor, wall = 1000 * m.processor / count, 1000 * m.seconds / count
+        less, faster = 1000 * first.processor / first_count / processor, 1000 * first.seconds / first_count / wall
+        rows.append((said, f"{processor:.0f}", f"{less:.1f}x", f"{wall:.0f}", f"{faster:.1f}x", f"{m.peak_mb:.0f}"))
+    return table((*header, "peak MB"), rows)
 
 
 if __name__ == "__main__":

@@ -361,7 +361,7 @@ def _render_span(y: np.ndarray, rate: int, stretch: Stretch, start: int, stop: i
     wanted = count + 2 * context
     begin = round(first - context * stretch.speed)
     taken = max(1, round(wanted * stretch.speed))
-    engine = python_stretch.Signalsmith.Stretch()
+    engine = python_stretch.Signalsmith.Stretch(0)
     engine.preset(y.shape[0], rate)
     engine.setTimeFactor(stretch.speed)
     if semitones:

@@ -31,6 +31,12 @@ def _check(options: Options) -> None:
         raise UsageError("--tempo mean, --key match and --reference-out need --to REFERENCE")
 
 
+def _chained(options: Options, first: bool) -> None:
+    """Refuse to print beats in the middle of a chain."""
+    if not _has_goal(options):
+        raise UsageError("nothing to align to", hint="add --to REFERENCE, --bpm 120 or --beats beats.txt")
+
+
 def _only_beats(call: Call) -> bool:
     """Print the beats where there is nothing to align to."""
     options = align_beats.bind(call.options)
@@ -81,7 +87,7 @@ def _extras(options: Options) -> Extras:
     return Extras(options["beats_out"], options["click"], options["picture"], options["reference_out"])
 
 
-@stage(reads=Sound, writes=Sound, check=_check, instead=_only_beats, across=_across)
+@stage(reads=Sound, writes=Sound, check=_check, chained=_chained, instead=_only_beats, across=_across)
 def align_beats(
     sound: Sound,
     *,

@@ -57,7 +57,7 @@ def write_dataset(stage: Stage[..., Any, Any], call: Call) -> None:
     by_folder = options["split_by"] == "folder"
     place = partial(place_by_recording, shares=shares, seed=seed, folder=by_folder) if shares else None
     work = Work((Step(stage, call.options),), call.save, ".chunks", batch.quiet)
-    make = partial(run, work, batch=batch, entries=work.entries(), ext=".chunks", place=place)
+    make = partial(run, work, batch=batch, entries=work.entries, ext=".chunks", place=place)
     if not shards:
         make(call.inputs, f"{out}/", seed=seed)
         return
