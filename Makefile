@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 AUDIOKIT := $(BIN)/audiokit
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench parity readme docs man clean
+.PHONY: help setup demo test lint bench parity readme docs man graphs clean
 
 help:
 	@echo "make setup   create $(VENV) and install audiokit into it"
@@ -13,6 +13,7 @@ help:
 	@echo "make test    install what tests need and run everything (T=stages/normalize: one room, in seconds)"
 	@echo "make bench   speed, memory and quality beside what you would otherwise use"
 	@echo "make parity  compare with the real spleeter package, in an environment of its own (downloads TensorFlow)"
+	@echo "make graphs  make the ONNX graphs of the shipped models anew (M=audiokit/weights/denoiser: of one)"
 	@echo "make man     write man pages into build/man (then: man build/man/audiokit-split.1)"
 	@echo "make readme  fill the generated parts of README.md and docs/ in again"
 	@echo "make docs    build the manual as a site with search into build/site"
@@ -26,7 +27,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.tested: $(VENV)/.installed
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[media,score,cluster,remote]' --group test --group docs
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[media,score,cluster,remote,export]' --group test --group docs
 	touch $@
 
 demo: setup
@@ -57,6 +58,11 @@ $(VENV)/.documented: $(VENV)/.installed
 docs: $(VENV)/.documented
 	$(BIN)/zensical build --clean --strict
 	@echo "build/site/index.html; to read it: $(BIN)/python -m http.server -d build/site"
+
+# Beside the weights of a model folder; needed when settings or the code of a network change, not for new weights.
+M ?= $(wildcard audiokit/weights/*)
+graphs: $(VENV)/.tested
+	for model in $(M); do $(AUDIOKIT) models export $$model --onnx --force || exit 1; done
 
 man: $(VENV)/.installed
 	$(BIN)/python -m tests.man build/man

@@ -9,6 +9,7 @@ from audiokit.errors import BatchError, DamagedError, InputError, ModelError, Us
 from audiokit.models.folder import checkpoint
 from audiokit.models.separation.band_unet import BandUnet
 from audiokit.stages.models import catalogue
+from audiokit.stages.models.export import export_model, export_network
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_info_and_verify(cli, folder, capsys):
 
 def test_export_gives_the_same_numbers(folder, tmp_path):
     def export(name):
-        catalogue.export_model(str(folder), str(tmp_path / name), force=False, quiet=True)
+        export_model(str(folder), str(tmp_path / name), force=False, quiet=True)
 
     export("w.safetensors")
     export("w.pt")
@@ -91,3 +92,39 @@ def test_import_refuses_what_it_cannot_read(cli, tmp_path):
     with pytest.raises(UsageError, match="NAME=VALUE"):
         catalogue.import_model("spleeter", ".", str(tmp_path / "x"), settings=["bins"], force=False, quiet=True)
     assert not (tmp_path / "x").exists()
+
+
+def test_onnx_holds_weights_and_front_end(tmp_path, capsys):
+    import onnx
+    import onnxruntime
+
+    from audiokit.models.folder.runtime import read_metadata
+
+    out = tmp_path / "denoiser.onnx"
+    export_network("denoiser", str(out), force=False, quiet=False)
+    assert "differs from PyTorch by" in capsys.readouterr().err
+    onnx.checker.check_model(onnx.load(out), full_check=True)
+    about = read_metadata(out)
+    assert about["frontend"]["rate"] == 16_000 and about["settings"]["n_fft"] == 512
+    session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    assert [port.name for port in session.get_inputs()] == list(about["inputs"])
+    feed = {
+        port.name: np.zeros([7 if axis == "frames" else 1 if axis == "batch" else axis for axis in port.shape], "f4")
+        for port in session.get_inputs()
+    }
+    assert session.run(["mask"], feed)[0].shape == (1, 2, 7, 257)
+    with pytest.raises(InputError, match="exists"):
+        export_network("denoiser", str(out), force=False, quiet=True)
+    with pytest.raises(UsageError, match=r"writes a \.onnx file"):
+        export_network("denoiser", str(tmp_path / "d.pb"), force=False, quiet=True)
+
+
+def test_what_is_not_exported_says_why(tmp_path, cli):
+    from audiokit.models.voice.minirocket import MiniRocket
+
+    net = MiniRocket(c_in=2, seq_len=32, c_out=2, num_features=84)
+    card = {"architecture": "minirocket", "settings": net.settings, "kind": "judge"}
+    checkpoint.save(tmp_path / "rocket", net, card)
+    done = cli("models", "export", "rocket", "--onnx", "-o", "r.onnx", status=5)
+    assert b"minirocket is not exported to ONNX: it judges while others are trained" in done.stderr
+    assert not (tmp_path / "r.onnx").exists()

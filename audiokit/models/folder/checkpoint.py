@@ -18,6 +18,7 @@ from audiokit.io.files import atomic_folder
 from audiokit.models.folder.registry import ARCHITECTURES
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 FORMAT, VERSION = "audiokit.model", 1
@@ -196,6 +197,23 @@ def read_safetensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
 
 
+def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Read a .safetensors file as arrays, numbers with a point as float32 (DamagedError if it cannot be read)."""
+    import numpy as np
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        state = load_file(path)
+    except FileNotFoundError:
+        raise DamagedError(f"{path}: missing from the model folder") from None
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise DamagedError(f"{path}: damaged weights ({error})") from None
+    return {
+        key: value.astype(np.float32, copy=False) if value.dtype.kind == "f" else value for key, value in state.items()
+    }
+
+
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     """Read the tensors of any torch file, old or new serialisation, without running what it holds.
 
@@ -278,6 +296,8 @@ def pick_device(name: str) -> str:
     >>> pick_device("cpu")
     'cpu'
     """
+    if name == "cpu":
+        return name
     import torch
 
     available = ["cpu"]

@@ -41,6 +41,9 @@ class PatchGan(nn.Module):
     torch.Size([1, 1, 14, 30])
     """
 
+    #: Why `models export --onnx` refuses it.
+    not_exported = "it judges while others are trained, and no command runs it"
+
     def __init__(self, **settings: Any) -> None:
         super().__init__()
         self.config = config = PatchGanConfig(**settings)

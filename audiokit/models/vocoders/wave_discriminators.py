@@ -62,6 +62,9 @@ class MelganDiscriminator(nn.Module):
     [5, 5, 5]
     """
 
+    #: Why `models export --onnx` refuses it.
+    not_exported = "it judges while others are trained, and no command runs it"
+
     def __init__(
         self, *, scales: int = 3, base: int = 16, layers: int = 4, factor: int = 4, normed: bool = True
     ) -> None:

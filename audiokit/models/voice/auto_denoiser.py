@@ -146,10 +146,9 @@ class AutoDenoiser:
         )
         self.choice = choice
         if choice.engine == "neural":
-            from audiokit.models.folder.checkpoint import pick_device
             from audiokit.models.voice.denoise import NeuralDenoiser, load_network, working_gain
 
-            network, first_db = load_network(self._model or DEFAULT_MODEL, device=pick_device(self._device))
+            network, first_db = load_network(self._model or DEFAULT_MODEL, device=self._device)
             self._stream = NeuralDenoiser(
                 network,
                 channels=self.channels,

@@ -13,10 +13,10 @@ from audiokit.dsp.spectrum.stft import IstftStream, StftStream
 from audiokit.errors import ModelError
 
 if TYPE_CHECKING:
-    from audiokit.models.voice.gtcrn import Gtcrn
+    from audiokit.models.folder.runtime import Network
 
 
-def load_network(model: str, *, device: str = "cpu") -> tuple[Gtcrn, float | None]:
+def load_network(model: str, *, device: str = "auto") -> tuple[Network, float | None]:
     """Load a denoiser for the neural engine.
 
     Returns:
@@ -25,13 +25,12 @@ def load_network(model: str, *, device: str = "cpu") -> tuple[Gtcrn, float | Non
     Raises:
         ModelError: there is no such model, or it is of another kind.
     """
-    from audiokit.models.folder.checkpoint import load
-    from audiokit.models.voice.gtcrn import Gtcrn
+    from audiokit.models.folder.runtime import open_network
 
-    network, card = load(model, kind="denoise", device=device)
-    if not isinstance(network, Gtcrn):
+    network = open_network(model, kind="denoise", device=device)
+    if network.card["architecture"] != "gtcrn":
         raise ModelError(f"{model}: a denoiser of an architecture that this command does not run")
-    return network, card.get("frontend", {}).get("first_db")
+    return network, network.card.get("frontend", {}).get("first_db")
 
 
 def working_gain(y: np.ndarray) -> float:
@@ -62,7 +61,7 @@ class NeuralDenoiser:
 
     def __init__(
         self,
-        network: Gtcrn,
+        network: Network,
         *,
         channels: int,
         rate: int,
@@ -70,19 +69,23 @@ class NeuralDenoiser:
         gain: float = 1.0,
         first_db: float | None = None,
     ) -> None:
-        config = network.config
+        config = network.settings
+        own_rate = config["rate"]
         self.channels, self._strength, self._gain = channels, strength, gain
         self._network = network
-        self._state: dict[str, Any] | None = None
+        states = list(network.inputs().values())[1:]
+        self._state = tuple(
+            np.zeros([channels if axis == "batch" else int(axis) for axis in s], np.float32) for s in states
+        )
         rule = None if first_db is None else Rule(floor_db=first_db)
-        self._first = PlainDenoiser(channels=channels, rate=config.rate, rule=rule) if rule else None
-        sizes: dict[str, Any] = {"n_fft": config.n_fft, "hop": config.hop, "window": "sqrt-hann"}
+        self._first = PlainDenoiser(channels=channels, rate=own_rate, rule=rule) if rule else None
+        sizes: dict[str, Any] = {"n_fft": config["n_fft"], "hop": config["hop"], "window": "sqrt-hann"}
         self._analysis = StftStream(channels=channels, **sizes)
         self._synthesis = IstftStream(channels=channels, **sizes)
-        self._down = _resampler(rate, config.rate, channels)
-        self._up = _resampler(config.rate, rate, 2 * channels)
-        self._above = PlainDenoiser(channels=channels, rate=rate, strength=strength) if rate > config.rate else None
-        self._openness = _Curve(step=config.hop * rate / config.rate)
+        self._down = _resampler(rate, own_rate, channels)
+        self._up = _resampler(own_rate, rate, 2 * channels)
+        self._above = PlainDenoiser(channels=channels, rate=rate, strength=strength) if rate > own_rate else None
+        self._openness = _Curve(step=config["hop"] * rate / own_rate)
         # Audio on its way: the input, the input at the network's rate, and the finished lower band.
         self._input, self._low, self._lower = (_Queue(channels) for _ in range(3))
 
@@ -123,15 +126,12 @@ class NeuralDenoiser:
         return self._lower.take(above.shape[1]) + above * self._openness.take(above.shape[1], self._strength)
 
     def _enhance(self, spectra: np.ndarray) -> np.ndarray:
-        import torch
-
         if spectra.shape[2] == 0:
             return spectra
-        device = next(self._network.parameters()).device
-        with torch.inference_mode():
-            x = torch.from_numpy(spectra * np.float32(self._gain)).to(device)
-            mask, self._state = self._network.mask(x, self._state)
-        masks = mask.cpu().numpy()
+        x = (spectra * np.float32(self._gain)).transpose(0, 2, 1)  # (C, N, F)
+        mask, *state = self._network.run(np.stack([x.real, x.imag], axis=1), *self._state)
+        self._state = tuple(state)
+        masks = (mask[:, 0] + 1j * mask[:, 1]).transpose(0, 2, 1)
         if self.channels > 1:
             weight = np.abs(spectra) ** 2 + 1e-20
             masks = (masks * weight).sum(axis=0, keepdims=True) / weight.sum(axis=0, keepdims=True)

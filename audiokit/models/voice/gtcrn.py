@@ -23,6 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audiokit.models.folder.graph import MAIN, Graph, Port, sizes_of
+
 State = dict[str, Tensor]
 
 
@@ -290,9 +292,12 @@ class Gtcrn(nn.Module):
 
     def mask(self, spectrum: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Estimate what to multiply the spectrum with: a complex mask (B, F, N), and the next state."""
-        before: State = state or {}
+        mask, after = self.mask_parts(torch.view_as_real(spectrum).permute(0, 3, 2, 1), state or {})
+        return torch.complex(mask[:, 0], mask[:, 1]).transpose(1, 2), after
+
+    def mask_parts(self, x: Tensor, before: State) -> tuple[Tensor, State]:
+        """Estimate the mask (B, 2, N, F) of a spectrum (B, 2, N, F), real and imaginary parts, and the next state."""
         after: State = {}
-        x = torch.view_as_real(spectrum).permute(0, 3, 2, 1)  # (B, 2, N, F)
         size = (x.square().sum(dim=1, keepdim=True) + 1e-12).sqrt()
         x = torch.cat([size, x], dim=1)
         if self.config.compression != 1:
@@ -307,8 +312,41 @@ class Gtcrn(nn.Module):
             y, after[name] = path(y, before.get(name))
         for name, block in self.decoder.de_convs.named_children():
             y = self._block(f"de{name}", block, y + skips.pop(), before, after)
-        mask = self.erb.spread(y)  # (B, 2, N, F)
-        return torch.complex(mask[:, 0], mask[:, 1]).transpose(1, 2), after
+        return self.erb.spread(y), after  # (B, 2, N, F)
+
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: the mask of a block of frames, with the state that goes from block to block."""
+        c, bands = self.config.channels, self.erb.low + self.config.erb_bands
+        width = ((bands + 1) // 2 + 1) // 2
+        state: dict[str, Port] = {}
+        dilations = list(self.config.dilations)
+        for side, first, steps in (("en", 2, dilations), ("de", 0, dilations[::-1])):
+            for number, dilation in enumerate(steps, first):
+                past = Port(("batch", c, 2 * dilation, width), "frames before; zeros at the beginning")
+                state |= {f"{side}{number}.past": past, f"{side}{number}.hidden": Port((1, "batch", c), "likewise")}
+        state |= {name: Port((2, "batch", width, c // 2), "likewise") for name in ("dp1", "dp2")}
+        axes = ("batch", 2, "frames", self.config.n_fft // 2 + 1)
+        about = "real and imaginary parts of short-time spectra, window sqrt-hann, periodic"
+
+        def function(x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+            before = dict(zip(state, states, strict=True))
+            for name in ("dp1", "dp2"):
+                before[name] = before[name].flatten(1, 2)[:, None]
+            mask, after = self.mask_parts(x, before)
+            for name in ("dp1", "dp2"):
+                after[name] = after[name].reshape(2, x.shape[0], width, c // 2)
+            return (mask, *(after[name] for name in state))
+
+        outputs = {f"{name}.next": port for name, port in state.items()}
+        mask = Port(axes, "complex factors for the spectra, real and imaginary parts")
+        return {
+            MAIN: Graph(
+                function,
+                {"spectrum": Port(axes, about), **state},
+                {"mask": mask, **outputs},
+                sizes_of("frames", 5, 40, 1),
+            )
+        }
 
     @staticmethod
     def _block(name: str, block: nn.Module, x: Tensor, before: State, after: State) -> Tensor:

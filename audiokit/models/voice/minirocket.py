@@ -192,6 +192,9 @@ class MiniRocket(nn.Module):
     420
     """
 
+    #: Why `models export --onnx` refuses it.
+    not_exported = "it judges while others are trained, and no command runs it"
+
     def __init__(self, **settings: Any) -> None:
         super().__init__()
         self.config = MiniRocketConfig(**settings)

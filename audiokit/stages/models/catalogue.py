@@ -181,37 +181,3 @@ def _settings(given: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             settings[name] = value
     return settings
-
-
-def export_model(model: str, out: str, *, force: bool, quiet: bool) -> None:
-    """Write a model's weights as one file, or its whole folder.
-
-    Raises:
-        InputError: the target exists.
-        ModelError: the model is unknown.
-        UsageError: the suffix names no format.
-    """
-    import shutil
-
-    from audiokit.io.files import atomic_file, atomic_folder
-
-    folder = checkpoint.find(model)
-    verify(model)
-    suffix = Path(out).suffix if not out.endswith("/") else ""
-    if suffix in (".pt", ".pth"):
-        import torch
-
-        state = checkpoint.read_safetensors(folder / checkpoint.WEIGHTS)
-        with atomic_file(out, force=force) as temporary:
-            torch.save(state, temporary)
-    elif suffix == ".safetensors":
-        with atomic_file(out, force=force) as temporary:
-            shutil.copyfile(folder / checkpoint.WEIGHTS, temporary)
-    elif suffix:
-        raise UsageError(f"{out}: models are not written as {suffix}", hint="use .safetensors, .pt or a folder")
-    else:
-        with atomic_folder(out.rstrip("/"), force=force) as temporary:
-            for name in (checkpoint.CARD, checkpoint.WEIGHTS):
-                shutil.copyfile(folder / name, temporary / name)
-    if not quiet:
-        print(f"{model} -> {out}", file=sys.stderr)

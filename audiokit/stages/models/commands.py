@@ -102,16 +102,29 @@ def import_model(
 def export(
     model: Name,
     *,
-    out: Annotated[str, Option("A .safetensors or .pt file of weights, or a folder.", short="-o", metavar="PATH")],
+    out: Annotated[
+        str | None, Option("A .safetensors, .pt or .onnx file, or a folder.", short="-o", metavar="PATH")
+    ] = None,
+    onnx: Annotated[
+        bool, Option("The network for ONNX Runtime; without -o, into the model's own folder, where commands run it.")
+    ] = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a model elsewhere: its weights as one file for other programs, or the whole folder.
+    """Write a model elsewhere: weights as one file for other programs, the network as ONNX, or the folder.
+
+    An ONNX file holds network and weights, and says in its metadata what goes in and comes out. It is checked against
+    PyTorch at three lengths. Further parts of a network lie beside the first: FILE.PART.onnx.
 
     Examples:
         audiokit models export splitter-2stems -o weights.safetensors
         audiokit models export splitter-2stems -o my-splitter/
+        audiokit models export splitter-2stems --onnx -o splitter.onnx
+        audiokit models export runs/denoiser --onnx
     """
-    from audiokit.stages.models.catalogue import export_model
+    from audiokit.stages.models.export import export_model, export_network
 
-    export_model(model, out, force=force, quiet=quiet)
+    if onnx or (out or "").endswith(".onnx"):
+        export_network(model, out, force=force, quiet=quiet)
+    else:
+        export_model(model, out, force=force, quiet=quiet)

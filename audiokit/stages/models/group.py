@@ -16,7 +16,7 @@ models = Group(
         "import": (f"{_HERE}:import_model", "Convert an official checkpoint into a model folder, unchanged."),
         "export": (
             f"{_HERE}:export",
-            "Write a model elsewhere: its weights as one file for other programs, or the whole folder.",
+            "Write a model elsewhere: weights as one file for other programs, the network as ONNX, or the folder.",
         ),
     },
     """List, describe, pull, import, export and verify models.

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audiokit.errors import ParameterError
+from audiokit.errors import ModelError, ParameterError
 from audiokit.models.voice.gtcrn import Gtcrn, StridedBlock
 from audiokit.training.engine.loop import Recipe, update
 from audiokit.training.engine.options import RunOptions
@@ -246,13 +246,16 @@ def train_denoiser(
         InputError: not enough material.
         ModelError: `settings.start` is no denoiser.
     """
-    from audiokit.models.voice.denoise import load_network
+    from audiokit.models.folder.checkpoint import load
     from audiokit.training.engine.loop import cosine
 
     rate = 16_000
     config, weights, first_db = None, None, Mixer.first_db
     if settings.start is not None:
-        network, first_db = load_network(settings.start)
+        network, card = load(settings.start, kind="denoise")
+        if not isinstance(network, Gtcrn):
+            raise ModelError(f"{settings.start}: a denoiser of an architecture that is not trained here")
+        first_db = card.get("frontend", {}).get("first_db")
         config, weights, rate = asdict(network.config), network.state_dict(), network.config.rate
     mixer = Mixer(
         read_groups(speech, rate=rate),
