@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audiokit.dsp.spectrum.medians import running_median
 from audiokit.dsp.spectrum.mel import mel_filterbank
 from audiokit.dsp.spectrum.stft import frame_count, window_values
 
@@ -101,10 +102,8 @@ def _struck(magnitude: np.ndarray) -> np.ndarray:
     References:
         FitzGerald (2010), Harmonic/percussive separation using median filtering.
     """
-    from scipy.ndimage import median_filter
-
-    wide = median_filter(magnitude, (_WIDE_BANDS, 1)) ** 2
-    long = median_filter(magnitude, (1, _LONG_FRAMES)) ** 2
+    wide = running_median(magnitude, _WIDE_BANDS, axis=0) ** 2
+    long = running_median(magnitude, _LONG_FRAMES, axis=1) ** 2
     return wide / (wide + long + 1e-12)
 
 

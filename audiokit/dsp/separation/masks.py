@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from audiokit.dsp.spectrum.medians import running_median
 from audiokit.errors import ParameterError
 
 _TINY = 1e-10
@@ -32,10 +33,8 @@ def harmonic_percussive(magnitude: np.ndarray, *, frames: int = 17, bins: int = 
     >>> float(harmonic_percussive(x)[0, 0, 0, 10, 16])
     1.0
     """
-    from scipy.ndimage import median_filter
-
-    harmonic = median_filter(magnitude, size=(1, 1, 1, frames), mode="reflect")
-    percussive = median_filter(magnitude, size=(1, 1, bins, 1), mode="reflect")
+    harmonic = running_median(magnitude, frames, axis=3)
+    percussive = running_median(magnitude, bins, axis=2)
     return ratio_masks(np.stack([harmonic, percussive], axis=1), power=power)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from audiokit.dsp.spectrum.medians import running_median
 from audiokit.dsp.spectrum.stft import stft
 from audiokit.errors import ParameterError
 
@@ -149,7 +150,7 @@ class NoiseFloor:
         return decided, floor
 
     def _filter(self, power: np.ndarray) -> np.ndarray:
-        from scipy.ndimage import median_filter, minimum_filter1d, uniform_filter1d
+        from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
         smooth = uniform_filter1d(power, 2 * self._smooth + 1, axis=1, mode="nearest")
         floor = minimum_filter1d(smooth, 2 * self._half + 1, axis=1, mode="nearest")
@@ -157,5 +158,5 @@ class NoiseFloor:
         if self._tones:
             # A note that never pauses is a peak across frequency; noise is not.
             width = max(9, floor.shape[0] // 16) | 1
-            floor = np.minimum(floor, median_filter(floor, size=(width, 1), mode="nearest"))
+            floor = np.minimum(floor, running_median(floor, width, axis=0, mode="nearest"))
         return np.maximum(floor, 0) * self._bias + SILENCE

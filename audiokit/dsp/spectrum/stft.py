@@ -22,8 +22,10 @@ _COSINES = {
 }
 Pad = int | tuple[int, int]
 WINDOWS = (*_COSINES, "sqrt-hann")
-# Frames transformed at once: enough to amortise the call, few enough to stay in a few MB.
+# Frames turned back at once: enough to amortise the call, few enough to stay in a few MB.
 _BATCH = 512
+# Samples windowed and transformed at once: they are turned from frames into bins while they are in the nearest cache.
+_BATCH_SAMPLES = 1 << 16
 # Summed squared window below which a sample was never seen by any frame.
 _NO_WINDOW = 1e-10
 
@@ -328,8 +330,9 @@ def _transform(padded: np.ndarray, count: int, hop: int, window: np.ndarray) -> 
     """Window and transform the first `count` frames of (C, n) to (C, F, count)."""
     channels, n_fft = padded.shape[0], len(window)
     spectra = np.empty((channels, n_fft // 2 + 1, max(0, count)), np.complex64)
-    for start in range(0, count, _BATCH):
-        stop = min(count, start + _BATCH)
+    batch = max(1, _BATCH_SAMPLES // n_fft)
+    for start in range(0, count, batch):
+        stop = min(count, start + batch)
         piece = padded[:, start * hop : (stop - 1) * hop + n_fft]
         frames = np.lib.stride_tricks.sliding_window_view(piece, n_fft, axis=1)[:, ::hop]
         spectra[:, :, start:stop] = np.moveaxis(np.fft.rfft(frames * window, axis=2), 2, 1)

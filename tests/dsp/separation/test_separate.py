@@ -10,6 +10,7 @@ from audiokit.dsp.separation.separate import Fifo, Masking, averaged, separate, 
 from audiokit.dsp.separation.wiener import WienerModel
 from audiokit.dsp.spectrum.stft import stft
 from audiokit.errors import ParameterError
+from tests import signals
 
 
 def halves(X: np.ndarray) -> np.ndarray:
@@ -145,6 +146,15 @@ def test_harmonic_and_percussive_parts_of_a_tone_with_clicks():
     middle = slice(1000, -1000)
     assert sdr(tone[middle], harmonic[0, middle]) > 15
     assert sdr(clicks[middle], percussive[0, middle]) > 8
+
+
+def test_harmonic_and_percussive_parts_are_librosas(rng):
+    from librosa.decompose import hpss
+
+    y = signals.plucks(rng, 2.0, 22_050, channels=2) + 0.1 * rng.standard_normal((2, 44_100)).astype(np.float32)
+    X = np.abs(stft(y))
+    masks = np.stack(hpss(X, kernel_size=(17, 17), power=2.0, mask=True))
+    assert np.allclose(harmonic_percussive(X[None])[0], masks, atol=1e-4)
 
 
 def test_a_voice_over_a_loop_is_what_does_not_repeat(rng):

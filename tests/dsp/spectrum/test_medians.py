@@ -1,0 +1,37 @@
+"""Running medians are scipy's, to the bit."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import median_filter
+
+from audiokit.dsp.spectrum.medians import running_median
+
+
+@pytest.mark.parametrize("shape", [(40,), (3, 50), (2, 7, 33), (1, 2, 5, 4)])
+@pytest.mark.parametrize("size", [1, 3, 9, 31])
+@pytest.mark.parametrize("mode", ["reflect", "nearest"])
+def test_every_axis_gives_scipys_values(shape, size, mode, rng):
+    x = rng.standard_normal(shape).astype(np.float32)
+    x[x < -1] = 0  # ties
+    before = x.copy()
+    for axis in range(x.ndim):
+        sizes = [1] * x.ndim
+        sizes[axis] = size
+        found = running_median(x, size, axis=axis, mode=mode)
+        assert found.dtype == x.dtype and found.flags.c_contiguous
+        if x.shape[axis] != 2 or size < 5:  # with two values and a long window scipy 1.17 errs for several dimensions
+            assert np.array_equal(found, median_filter(x, size=tuple(sizes), mode=mode))
+    assert np.array_equal(x, before)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 14, 15, 16, 40])
+def test_what_is_shorter_than_the_window_is_reflected_until_it_fills_it(length, rng):
+    x = rng.standard_normal((4, length))
+    places = np.arange(-15, length + 15) % (2 * length)
+    windows = np.lib.stride_tricks.sliding_window_view(x[:, np.minimum(places, 2 * length - 1 - places)], 31, axis=1)
+    assert np.array_equal(running_median(x, 31, axis=1), np.median(windows, axis=2))
+
+
+def test_nothing_gives_nothing():
+    assert running_median(np.zeros((3, 0)), 9, axis=1).shape == (3, 0)
+    assert running_median(np.zeros((0, 5)), 9, axis=1).shape == (0, 5)
