@@ -65,7 +65,9 @@ def repetition(
     columns = both / (np.linalg.norm(both, axis=0, keepdims=True) + _TINY)
     likeness = columns.T @ columns
     reach = max(1, round(apart_s / hop_s))
-    background = np.empty_like(magnitude)
+    # A frame in a row: rows are gathered and sorted side by side, several times as fast as medians one by one.
+    rows = np.ascontiguousarray(np.moveaxis(magnitude, 3, 0))
+    repeated = rows.copy()  # where a stretch is too short for anything to repeat
     index = np.arange(frames)
     for frame in range(frames):
         row = likeness[frame].copy()
@@ -74,10 +76,10 @@ def repetition(
         nearest = np.argpartition(row, -count)[-count:]
         nearest = nearest[row[nearest] >= 0]
         if len(nearest):
-            background[..., frame] = np.median(magnitude[..., nearest], axis=-1)
-        else:  # too short a stretch for anything to repeat
-            background[..., frame] = magnitude[..., frame]
-    np.minimum(background, magnitude, out=background)
+            ranked = np.sort(rows[nearest], axis=0)
+            middle = ranked[(len(nearest) - 1) // 2 : len(nearest) // 2 + 1]
+            np.minimum(middle.mean(axis=0), rows[frame], out=repeated[frame])
+    background = np.moveaxis(repeated, 0, 3)
     masks = ratio_masks(np.stack([magnitude - background, background], axis=1), power=2.0)
     masks[:, 0, :, :lowest_bin], masks[:, 1, :, :lowest_bin] = 0, 1
     return masks
