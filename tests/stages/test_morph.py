@@ -34,6 +34,14 @@ def test_through_pipes_along_a_curve(cli, clips, tmp_path):
     np.testing.assert_allclose(y[0, : RATE // 4], a[0, : RATE // 4], atol=1e-3)
 
 
+def test_clips_that_are_too_different_to_align(cli, tmp_path):
+    t = np.arange(3 * RATE) / RATE
+    write(tmp_path / "early.wav", (0.5 * (np.abs(t - 0.3) < 0.1) * np.sin(3000 * t))[None].astype(np.float32), RATE)
+    write(tmp_path / "late.wav", (0.5 * (np.abs(t - 2.5) < 0.1) * np.sin(3000 * t))[None].astype(np.float32), RATE)
+    done = cli("morph", "early.wav", "late.wav", "-o", "out.wav", "--align", "--engine", "fade", status=2)
+    assert b"too different to be aligned" in done.stderr and b"--align" in done.stderr and b"beats" not in done.stderr
+
+
 def test_latent_makes_a_note_between_two(cli, tmp_path):
     t = np.arange(44_100) / 44_100
     for name, hz in (("low", 220.0), ("high", 330.0)):

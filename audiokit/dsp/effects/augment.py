@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import inspect
 import random
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -100,9 +102,16 @@ def seeded(seed: int) -> Iterator[None]:
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
     random.seed(seed)
     np.random.seed(seed % (1 << 32))  # noqa: NPY002
+    # Its time stretcher has a generator of its own, which a strong stretch draws from and which nothing seeds.
+    stretchers = getattr(sys.modules.get("python_stretch"), "Signalsmith", None)
+    stretch = getattr(stretchers, "Stretch", None)
+    if stretch is not None:
+        stretchers.Stretch = partial(stretch, seed % (1 << 31))  # type: ignore[union-attr]
     try:
         yield
     finally:
+        if stretch is not None:
+            stretchers.Stretch = stretch  # type: ignore[union-attr]
         random.setstate(python)
         np.random.set_state(legacy)  # noqa: NPY002
 

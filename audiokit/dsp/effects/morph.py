@@ -288,7 +288,12 @@ def _in_step(a: np.ndarray, b: np.ndarray, rate: int, points: Curve) -> tuple[np
     out = []
     for y, place in ((a, rows), (b, columns)):
         knots = _rising(place * step, time * step, y.shape[1] / rate, length / rate)
-        out.append(warp(y.astype(np.float32), rate, TimeMap(*knots), length=length))
+        try:
+            out.append(warp(y.astype(np.float32), rate, TimeMap(*knots), length=length))
+        except ParameterError as error:
+            raise ParameterError(
+                f"the clips are too different to be aligned: {error}", hint="leave out --align, or trim their silence"
+            ) from None
     return out[0], out[1]
 
 

@@ -29,6 +29,8 @@ _BEFORE_BEAT_S = 0.006
 _LONGEST_S = 60.0
 # Steadier than this is the same speed, and samples are copied.
 _SAME = 2e-6
+# More than twice slower, the stretcher draws where it reads: the same draw every time gives the same samples.
+_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -361,7 +363,7 @@ def _render_span(y: np.ndarray, rate: int, stretch: Stretch, start: int, stop: i
     wanted = count + 2 * context
     begin = round(first - context * stretch.speed)
     taken = max(1, round(wanted * stretch.speed))
-    engine = python_stretch.Signalsmith.Stretch(0)
+    engine = python_stretch.Signalsmith.Stretch(_SEED)
     engine.preset(y.shape[0], rate)
     engine.setTimeFactor(stretch.speed)
     if semitones:

@@ -40,6 +40,13 @@ def test_noise_is_drawn_from_the_seed_too(rng):
     assert not np.array_equal(noisy, other)
 
 
+def test_a_strong_stretch_is_drawn_from_the_seed_too(rng):
+    y = signals.noise(rng, 1.0, 44_100)
+    slower = [Effect("TimeStretch", {"p": 1.0, "min_rate": 0.3, "max_rate": 0.4})]
+    (first, draws), (second, _) = (augment(y, 44_100, slower, seed=1) for _ in range(2))
+    assert np.array_equal(first, second) and np.array_equal(repeat(y, 44_100, draws), first)
+
+
 def test_a_chance_of_zero_changes_nothing():
     y = signals.sine(300, 0.2)
     varied, draws = augment(y, RATE, [Effect("Gain", {"p": 0.0})], seed=1)

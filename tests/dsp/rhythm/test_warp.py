@@ -89,6 +89,13 @@ def test_stereo_and_stems_stay_in_step(rng):
     assert render_stretches(y, RATE, plan).shape == render_stretches(other, RATE, plan).shape == (1, 4 * RATE)
 
 
+def test_a_strong_stretch_gives_the_same_samples_again(rng):
+    y = signals.noise(rng, 1.0, RATE)
+    slower = TimeMap(np.array([0.0, 1.0]), np.array([0.0, 2.4]))
+    first, second = (warp(y, RATE, slower, length=2 * RATE) for _ in range(2))
+    assert first.any() and np.array_equal(first, second)
+
+
 def test_long_tracks_are_rendered_in_parts():
     time_map = TimeMap(np.arange(0, 200, 0.5), np.arange(0, 200, 0.5) * 1.1)
     plan = plan_stretches(time_map, 8000, 8000 * 200)
