@@ -12,6 +12,7 @@ from audiokit.errors import AudiokitError
 from audiokit.io.audio import Reader
 from audiokit.io.chunkset import FolderReader, Head, create_chunks, decode_npy, encode_npy
 from audiokit.io.stream import TarReader, TarWriter
+from audiokit.io.told import heard
 from audiokit.io.wav import WavStreamReader, encode, header
 from tests.models.folder.test_tfbundle import write_bundle
 
@@ -71,7 +72,7 @@ def test_audio_file(tmp_path, data):
     path.write_bytes(data)
 
     def read():
-        with Reader(path) as reader:
+        with heard(), Reader(path) as reader:
             return reader.read()
 
     y = documented(read)

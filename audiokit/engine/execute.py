@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 import traceback
+from functools import partial
+from typing import Any
 
 from audiokit.engine.job import Job, Outcome, Task
 from audiokit.engine.remote import is_remote, run_local
 from audiokit.errors import AudiokitError, InputError
+from audiokit.io.told import heard
 
 
 def run_job(task: Task, job: Job) -> Outcome:
@@ -15,7 +18,8 @@ def run_job(task: Task, job: Job) -> Outcome:
     started = time.perf_counter()
     try:
         local = not any(map(is_remote, [job.source, *job.outputs]))
-        report = task(job) if local else run_local(task, job)
+        listening = partial(_heard, task)
+        report = listening(job) if local else run_local(listening, job)
         return Outcome(job, {**report, "elapsed_s": round(time.perf_counter() - started, 3)})
     except AudiokitError as error:
         return Outcome(job, error=error)
@@ -32,3 +36,13 @@ def run_job(task: Task, job: Job) -> Outcome:
     except Exception as error:
         trace = traceback.format_exc()
         return Outcome(job, error=AudiokitError(f"{job.source}: {type(error).__name__}: {error}"), trace=trace)
+
+
+def _heard(task: Task, job: Job) -> dict[str, Any]:
+    """Run a task, and put what readers told about files into its report; the report is about the source anyway."""
+    with heard() as told:
+        report = task(job)
+    if told:
+        own = f"{'standard input' if job.source == '-' else job.source}: "
+        report = {**report, "warnings": [*(text.removeprefix(own) for text in told), *report.get("warnings", ())]}
+    return report

@@ -42,8 +42,7 @@ class Progress:
         elif not self._quiet:
             print(f"{_count(self._done, self._total)}{source} -> {target}", file=sys.stderr)
         if not self._quiet_warnings:
-            for warning in report.get("warnings") or ():
-                print(f"audiokit: {source}: {warning}", file=sys.stderr)
+            print_warnings(source, report)
 
     def failed(self, source: str, reason: str) -> None:
         """Count one file that failed; the reasons are listed at the end."""
@@ -75,5 +74,10 @@ def print_report(report: dict[str, Any], made: str, *, as_json: bool, quiet: boo
         return
     if not as_json:
         print(made, file=sys.stderr)
-    for warning in report["warnings"]:
-        print(f"audiokit: {report['output']}: {warning}", file=sys.stderr)
+    print_warnings(report["output"], report)
+
+
+def print_warnings(name: str, report: dict[str, Any]) -> None:
+    """Say what a report warns of."""
+    for warning in report.get("warnings") or ():
+        print(f"audiokit: {name}: {warning}", file=sys.stderr)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, get_args, get_origin
 
 import typer
@@ -32,7 +34,8 @@ def shell_command(found: Stage[..., Any, Any] | Command[..., Any]) -> Callable[.
 
         def call(**values: Any) -> None:
             together = {name: taken(holder, values) for name, holder in found.groups.items()}
-            found(**values, **together)
+            with telling(*together.values(), **values):
+                found(**values, **together)
 
         return command(call, declared, extra=[schema], doc=found.__doc__, name=found.name)
     stage = found
@@ -41,11 +44,13 @@ def shell_command(found: Stage[..., Any, Any] | Command[..., Any]) -> Callable[.
         from audiokit.engine.work import run_many, run_stage
 
         save = taken(SaveOptions, values) if stage.saves else SaveOptions()
-        if stage.many:
-            run_many(stage, inputs or [], out, values, save, taken(OneOutput, values))
-            return
-        batch = taken(BatchOptions, values) if stage.reads else BatchOptions(**vars(taken(OneOutput, values)))
-        run_stage(stage, Call(inputs or [], out, values, save, batch))
+        talk = taken(BatchOptions if stage.reads and not stage.many else OneOutput, values)
+        with telling(talk):
+            if stage.many:
+                run_many(stage, inputs or [], out, values, save, talk)
+                return
+            batch = talk if stage.reads else BatchOptions(**vars(talk))
+            run_stage(stage, Call(inputs or [], out, values, save, batch))
 
     return command(run, declared, extra=[schema], doc=stage.__doc__, name=stage.name)
 
@@ -76,6 +81,21 @@ def headings(options: Iterable[Declared]) -> dict[str, str]:
         found = {name: before if heading == BATCH else heading for name, heading in found.items()}
     last = (FILES, BATCH)
     return dict(sorted(found.items(), key=lambda item: 1 + last.index(item[1]) if item[1] in last else 0))
+
+
+@contextmanager
+def telling(*groups: Any, quiet: bool = False, **_: Any) -> Iterator[None]:
+    """Say at the end what readers told about files outside of any job, unless an option among the groups is quiet."""
+    from audiokit.io.told import heard
+
+    told: list[str] = []
+    try:
+        with heard() as told:
+            yield
+    finally:
+        if not quiet and not any(getattr(group, "quiet", False) for group in groups):
+            for text in told:
+                print(f"audiokit: {text}", file=sys.stderr)
 
 
 def schema_option(schema: Callable[[], dict[str, Any]]) -> inspect.Parameter:

@@ -28,6 +28,7 @@ from audiokit.engine.stage import Call, Stage, holds_chunks
 from audiokit.engine.talk import be_quiet
 from audiokit.errors import InputError, UsageError
 from audiokit.io.files import atomic_file, check_free
+from audiokit.io.told import heard
 
 
 @dataclass(frozen=True)
@@ -321,10 +322,11 @@ def run_many(
     if folders:
         raise InputError(f"{folders[0]}: is a folder", hint="name the files, for example with a shell pattern")
     recorded = {key: value for key, value in asdict(how).items() if value is not None} if stage.saves else {}
-    flow = stage.apply([stage.take(path) for path in inputs], options, save=recorded, inputs=inputs)
-    warnings = save(flow, Job(inputs[0], out, force=talk.force), how)
+    with heard() as told:
+        flow = stage.apply([stage.take(path) for path in inputs], options, save=recorded, inputs=inputs)
+        warnings = save(flow, Job(inputs[0], out, force=talk.force), how)
     report = {"inputs": list(inputs), "output": out, **facts(flow), **flow.notes.report}
-    report["warnings"] = [*flow.notes.warnings, *warnings]
+    report["warnings"] = [*told, *flow.notes.warnings, *warnings]
     made = f"{' + '.join(inputs)} -> {out}" + (f" ({report['engine']})" if "engine" in report else "")
     print_report(report, made, as_json=talk.json and out != "-", quiet=talk.quiet)
 

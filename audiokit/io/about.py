@@ -30,6 +30,7 @@ class AudioInfo:
         format: container, such as WAV, FLAC, OGG.
         tags: title, artist and the like.
         history: one entry per audiokit command that made it.
+        fault: what is wrong with its header though it can be read; "" if nothing is.
     """
 
     path: str
@@ -40,6 +41,7 @@ class AudioInfo:
     format: str
     tags: dict[str, str] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
+    fault: str = ""
 
     @property
     def lossy(self) -> bool:

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from audiokit.errors import DamagedError, InputError, MissingExtraError, ParameterError, UsageError
 from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, AudioInfo, parse_software_tag
+from audiokit.io.headers import LEFT_OPEN, OPEN_64, Look, Patched, look
+from audiokit.io.told import tell
 from audiokit.io.wav import WavStreamReader
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ class Reader:
         self._stack = ExitStack()
         self._backend = _open_backend(str(source), self._stack)
         self.info: AudioInfo = self._backend.info
+        if self.info.fault:
+            tell(f"{self.name}: {self.info.fault}", allowed=self.info.fault == LEFT_OPEN)
         self._start, self._stop = start, stop
         if rate is not None and rate < 1:
             raise ParameterError(f"--rate {rate}: must be positive")
@@ -149,38 +153,49 @@ class Backend(Protocol):
 
 
 class _SoundfileBackend:
-    def __init__(self, path: str, stack: ExitStack) -> None:
+    """What libsndfile reads, told what it needs to know where a header does not say it.
+
+    Args:
+        path: of the file.
+        stack: closes it.
+        name: what to call it.
+        piped: it came on a pipe, where some formats may leave their length open.
+    """
+
+    def __init__(self, path: str, stack: ExitStack, *, name: str | None = None, piped: bool = False) -> None:
         import soundfile as sf
 
-        _check_readable(path)
+        self._name = name = name or path
+        if not piped:
+            _check_readable(path)
+        seen = look(path) if os.path.isfile(path) else None
+        fault = "" if seen is None or (piped and seen.open) else seen.fault
         try:
-            self._file = stack.enter_context(sf.SoundFile(path))
+            source = path if seen is None or not seen.head else _patched(path, seen, stack)
+            self._file = stack.enter_context(sf.SoundFile(source))
         except (sf.LibsndfileError, TypeError) as error:
             reason = str(getattr(error, "error_string", error)).rstrip(".").lower()
             raise InputError(
-                f"{path}: not audio that can be read ({reason})",
-                hint="is it really an audio file? try: file NAME",
+                f"{name}: not audio that can be read ({reason})",
+                hint="pipe WAV, FLAC, Ogg or MP3" if piped else "is it really an audio file? try: file NAME",
             ) from None
         f = self._file
-        promised, software = _wav_promise(path)
-        frame_count = f.frames
-        if promised is not None and frame_count < promised[0] and frame_count <= promised[1]:
-            raise DamagedError(
-                f"{path}: cut short: the header promises {promised[0]} samples, {frame_count} are there",
-                hint="to keep what is there: ffmpeg -i FILE -c copy FIXED.wav",
-            )
+        _check_whole(seen, f, name)
+        software = _software_of(path)
+        frame_count = None if f.frames >= OPEN_64 else f.frames
         tags = {key: value for key in TAGS if (value := getattr(f, key, ""))}
         history = parse_software_tag(software or f.software or "")
         if not history and tags.get("comment", "").startswith("audiokit "):
             history = parse_software_tag(tags.pop("comment"))
-        self.info = AudioInfo(path, f.samplerate, f.channels, frame_count, f.subtype, f.format, tags, history)
+        self.info = AudioInfo(path, f.samplerate, f.channels, frame_count, f.subtype, f.format, tags, history, fault)
 
     def blocks(self, size: int, start: int, stop: int | None) -> Iterator[np.ndarray]:
         import numpy as np
         import soundfile as sf
 
-        assert self.info.length is not None
-        end = self.info.length if stop is None else min(stop, self.info.length)
+        known = self.info.length is not None
+        length = self.info.length if self.info.length is not None else OPEN_64
+        end = length if stop is None else min(stop, length)
         position = min(start, end)
         try:
             if start:
@@ -193,10 +208,10 @@ class _SoundfileBackend:
                 yield np.ascontiguousarray(block.T)
         except sf.LibsndfileError as error:
             reason = str(error.error_string).rstrip(".")
-            raise DamagedError(f"{self.info.path}: damaged at {position / self.info.rate:.3f} s ({reason})") from None
-        if position < end and not self.info.lossy:
+            raise DamagedError(f"{self._name}: damaged at {position / self.info.rate:.3f} s ({reason})") from None
+        if position < end and known and not self.info.lossy:
             raise DamagedError(
-                f"{self.info.path}: cut short: {end} samples promised, {position} could be decoded",
+                f"{self._name}: cut short: {end} samples promised, {position} could be decoded",
                 hint="to keep what is there: ffmpeg -i FILE FIXED.wav",
             )
 
@@ -216,24 +231,38 @@ def _check_readable(path: str) -> None:
         raise InputError(f"{path}: is empty (0 bytes)")
 
 
-def _wav_promise(path: str) -> tuple[tuple[int, int] | None, str]:
-    """Read how many frames a WAV header promises and its software tag, which libsndfile silently shortens.
+def _patched(path: str, seen: Look, stack: ExitStack) -> Patched:
+    return stack.enter_context(Patched(open(path, "rb"), seen.head, seen.rest))
 
-    Returns:
-        ((frames promised, frames that fit in the file), software), the first None if the file is no plain WAV.
-    """
+
+def _check_whole(seen: Look | None, file: Any, name: str) -> None:
+    """Refuse a file that holds less than its header promises, which libsndfile silently shortens (DamagedError)."""
+    if seen is None or seen.promised is None or not seen.frame_bytes or seen.promised <= seen.there:
+        return
+    promised, there = seen.promised // seen.frame_bytes, seen.there // seen.frame_bytes
+    if promised == there:
+        return
+    counted = f"{promised} samples, {there}" if file.subtype in _SAMPLED else f"{seen.promised} bytes, {seen.there}"
+    raise DamagedError(
+        f"{name}: cut short: the header promises {counted} are there",
+        hint="to keep what is there: ffmpeg -i FILE -c copy FIXED.wav",
+    )
+
+
+#: Encodings in which every sample takes the same number of bytes.
+_SAMPLED = ("PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW")
+
+
+def _software_of(path: str) -> str:
+    """Read a WAV's software tag, which libsndfile cuts at 128 characters; "" of any other file."""
     with open(path, "rb") as stream:
         if stream.read(4) not in (b"RIFF", b"RF64"):
-            return None, ""
+            return ""
         stream.seek(0)
         try:
-            head = WavStreamReader(stream, path)
+            return WavStreamReader(stream, path).software
         except (InputError, DamagedError, OverflowError):
-            return None, ""
-        available = os.fstat(stream.fileno()).st_size - stream.tell()
-        if head.length is None:
-            return None, head.software
-        return (head.length, available // head.frame_bytes), head.software
+            return ""
 
 
 class _StreamBackend:
@@ -241,14 +270,15 @@ class _StreamBackend:
         stream = sys.stdin.buffer
         start = stream.peek(4)[:4] if hasattr(stream, "peek") else b"RIFF"
         if start and start not in (b"RIFF", b"RF64"):  # FLAC, Ogg or MP3 on the pipe: libsndfile must seek
-            self._spooled: _SoundfileBackend | None = _spool(stream, stack)
+            self._spooled: Backend | None = _spool(stream, stack)
             self.info = replace(self._spooled.info, path="-")
             return
         self._spooled = None
         self._wav = wav = WavStreamReader(stream)
+        history = parse_software_tag(wav.software)
         self.info = AudioInfo(
-            "-", wav.rate, wav.channels, wav.length, wav.subtype, "WAV", {}, parse_software_tag(wav.software)
-        )
+            "-", wav.rate, wav.channels, wav.length, wav.subtype, "WAV", {}, history, wav.fault
+        )  # fmt: skip
 
     def blocks(self, size: int, start: int, stop: int | None) -> Iterator[np.ndarray]:
         if self._spooled:
@@ -259,17 +289,14 @@ class _StreamBackend:
         yield from self._wav.blocks(size)
 
 
-def _spool(stream: BinaryIO, stack: ExitStack) -> _SoundfileBackend:
+def _spool(stream: BinaryIO, stack: ExitStack) -> Backend:
     import shutil
     import tempfile
 
     spool = stack.enter_context(tempfile.NamedTemporaryFile(prefix="audiokit-", suffix=".audio"))  # noqa: SIM115 - closed by the stack
     shutil.copyfileobj(stream, spool)
     spool.flush()
-    try:
-        return _SoundfileBackend(spool.name, stack)
-    except InputError as error:
-        raise InputError(str(error).replace(spool.name, "standard input"), hint="pipe WAV, FLAC, Ogg or MP3") from None
+    return _SoundfileBackend(spool.name, stack, name="standard input", piped=True)
 
 
 class _MediaBackend:

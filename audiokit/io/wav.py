@@ -12,13 +12,12 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
 
 from audiokit.errors import DamagedError, InputError
+from audiokit.io.headers import CHUNKS, NO_SAMPLES, OPEN_64, OPEN_ENDED
 
 if TYPE_CHECKING:
     import numpy as np
 
 UNKNOWN = 0xFFFFFFFF
-#: sox writes sizes just under 2**31 when it does not know the length.
-_OPEN_ENDED = 0x7FFF0000
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _MAX_HEADER_CHUNK = 1 << 24
 
@@ -152,6 +151,9 @@ class WavStreamReader:
         stream: binary stream positioned at the start.
         name: what to call it in errors.
 
+    Attributes:
+        fault: what is wrong with the header though the samples can be read; "" if nothing is.
+
     Raises:
         InputError: the stream is empty or is no WAV.
         DamagedError: it ends inside the header or before the promised number of samples.
@@ -159,7 +161,8 @@ class WavStreamReader:
 
     def __init__(self, stream: IO[bytes], name: str = "standard input") -> None:
         self._stream, self._name = stream, name
-        self.software = ""
+        self._ahead = b""
+        self.software = self.fault = ""
         self._read_header()
 
     def _read_header(self) -> None:
@@ -186,11 +189,22 @@ class WavStreamReader:
                 self._parse_info(body)
         if not self.channels:
             raise DamagedError(f"{self._name}: WAV header has no format before the samples")
-        known: int | None = size if size < _OPEN_ENDED else None
+        known: int | None = size if size < OPEN_ENDED else None
         if size == UNKNOWN and size64 is not None:
-            known = size64
-        self._bytes = known
+            known = size64 if size64 < OPEN_64 else None
+        self._bytes = self._believed(known)
+        known = self._bytes
         self.length = None if known is None else known // self.frame_bytes
+
+    def _believed(self, known: int | None) -> int | None:
+        """Look at what follows a header that says there are no samples: None if it is samples all the same."""
+        if known != 0:
+            return known
+        self._ahead = self._take(4, allow_empty=True)
+        if not self._ahead or self._ahead in CHUNKS:
+            return 0
+        self.fault = NO_SAMPLES.format(count="some")
+        return None
 
     def _parse_format(self, body: bytes) -> None:
         if len(body) < 16:
@@ -229,7 +243,8 @@ class WavStreamReader:
 
     def _take(self, count: int, allow_empty: bool = False) -> bytes:
         """Read exactly `count` bytes; short reads of a pipe are joined."""
-        parts, missing = [], count
+        parts, missing = [self._ahead[:count]], count - len(self._ahead[:count])
+        self._ahead = self._ahead[count:]
         while missing:
             part = self._stream.read(missing)
             if not part:
@@ -256,6 +271,9 @@ class WavStreamReader:
                 return
             data = self._take(wanted, allow_empty=True)
             done += len(data)
+            if len(data) % self.frame_bytes and self.fault:
+                # Whoever could not finish the header may have stopped anywhere.
+                data = data[: -(len(data) % self.frame_bytes)]
             if len(data) % self.frame_bytes:
                 raise DamagedError(f"{self._name}: the WAV stream ends inside a sample frame")
             if data:

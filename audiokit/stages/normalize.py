@@ -73,13 +73,20 @@ def _across(call: Call) -> Mapping[str, Any]:
 def _only_measure(call: Call) -> bool:
     """Print what the meter reads of every input, for `--measure`."""
     from audiokit.engine.batch import survey
+    from audiokit.engine.progress import print_warnings
 
     if not call.options.get("measure"):
         return False
     if call.out is not None:
         raise UsageError("--measure writes nothing, so it takes no --out", hint="leave out one of the two")
     dual_mono = bool(call.options.get("dual_mono"))
-    survey(_Measure(dual_mono), call.inputs, lambda report: print(json.dumps(report), flush=True), batch=call.batch)
+
+    def show(report: dict[str, Any]) -> None:
+        print(json.dumps(report), flush=True)
+        if not call.batch.quiet:
+            print_warnings(report["input"], report)
+
+    survey(_Measure(dual_mono), call.inputs, show, batch=call.batch)
     return True
 
 

@@ -53,8 +53,9 @@ def _stdin_is_tar() -> bool:
 
 def _describe_audio(source: str, check: bool) -> dict[str, Any]:
     from audiokit.io.audio import Reader
+    from audiokit.io.told import heard
 
-    with Reader(source) as reader:
+    with heard(), Reader(source) as reader:
         about = reader.info
         fields: dict[str, Any] = {
             "what": "audio",
@@ -68,6 +69,8 @@ def _describe_audio(source: str, check: bool) -> dict[str, Any]:
             "tags": about.tags,
             "history": about.history,
         }
+        if about.fault:
+            fields["header"] = about.fault.removeprefix("the header ")
         if check or about.length is None:
             import numpy as np
 
