@@ -1,4 +1,4 @@
-"""Audio files whose headers do not say how long they are, as recorders without power and encoders in pipes leave them."""
+"""Audio files whose headers do not say how long they are: of recorders without power, and encoders in pipes."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from audiokit.io.chunkset import FolderReader, Head, create_chunks, decode_npy, 
 from audiokit.io.stream import TarReader, TarWriter
 from audiokit.io.told import heard
 from audiokit.io.wav import WavStreamReader, encode, header
+from tests.headers import LYING, OPEN
 from tests.models.folder.test_tfbundle import write_bundle
 
 BOUNDED = settings(
@@ -77,6 +78,25 @@ def test_audio_file(tmp_path, data):
 
     y = documented(read)
     assert y is None or (y.ndim == 2 and np.isfinite(y).all())
+
+
+@BOUNDED
+@given(st.sampled_from(sorted({**LYING, **OPEN})), st.data())
+def test_headers_of_every_format(tmp_path, name, data):
+    """Bytes of the header are changed: whatever is read lies within what is there, and never takes more memory."""
+    path, mutated = tmp_path / name, bytearray({**LYING, **OPEN}[name])
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, 120))
+        values = data.draw(st.sampled_from([b"\0", b"\xff", b"\x7f", b"\x80", b"\xff" * 4, bytes(4), b"data", b"\1"]))
+        mutated[at : at + len(values)] = values
+    path.write_bytes(mutated[: data.draw(st.sampled_from([len(mutated), 60, 13]))])
+
+    def read():
+        with heard(), Reader(path) as reader:
+            return reader.read()
+
+    y = documented(read)
+    assert y is None or y.size <= 16 * len(mutated)
 
 
 def _head():

@@ -72,7 +72,7 @@ def look(path: str | os.PathLike[str]) -> Look | None:
             if start.startswith(magic) and start[8:].startswith(kind):
                 try:
                     return find(file, size)
-                except (struct.error, OverflowError, ValueError):
+                except (struct.error, IndexError, OverflowError, ValueError):
                     return None
     return None
 

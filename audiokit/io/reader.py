@@ -50,7 +50,11 @@ class Reader:
     ) -> None:
         self.name = "standard input" if str(source) == "-" else str(source)
         self._stack = ExitStack()
-        self._backend = _open_backend(str(source), self._stack)
+        try:
+            self._backend = _open_backend(str(source), self._stack)
+        except BaseException:
+            self._stack.close()
+            raise
         self.info: AudioInfo = self._backend.info
         if self.info.fault:
             tell(f"{self.name}: {self.info.fault}", allowed=self.info.fault == LEFT_OPEN)
