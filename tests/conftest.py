@@ -51,32 +51,3 @@ def cli(tmp_path):
         return done
 
     return run
-
-
-@pytest.fixture
-def without_torch(tmp_path):
-    """Run `audiokit ...` in a process of its own, and see that it imports onnxruntime, not torch or scipy.signal.
-
-    Returns a function (*arguments) -> CompletedProcess.
-    """
-    code = (
-        "import sys\n"
-        "from audiokit.cli import main\n"
-        "try:\n    main()\n"
-        "except SystemExit as error:\n    assert not error.code, error.code\n"
-        "heavy = {'torch', 'scipy.signal'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-        "assert 'onnxruntime' in sys.modules\n"
-    )
-
-    def run(*arguments, env=None):
-        done = subprocess.run(
-            [sys.executable, "-c", code, *map(str, arguments)],
-            capture_output=True,
-            cwd=tmp_path,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
-        )
-        assert done.returncode == 0, done.stderr.decode(errors="replace")
-        return done
-
-    return run

@@ -19,7 +19,7 @@ from audiokit.dsp.spectrum.stft import IstftStream, StftStream
 # Frames that are masked and transformed back at once.
 _STRIDE = 128
 _IN_MEMORY = 1 << 25
-Masks = Callable[[np.ndarray], np.ndarray]
+Masks = Callable[..., np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Masking:
         fade: frames over which neighbouring segments are cross-faded; at most before + after.
         mid_side: the spectra are of mid and side instead of left and right.
         complete: the masks sum to 1, so that the last stem is the mix without the others.
+        trimmed: the function is called with the first frame to keep and one past the last, and gives only those.
         wiener: the function gives magnitudes (B, S, 2, bins, n), to be refined by a multichannel Wiener filter.
     """
 
@@ -51,6 +52,7 @@ class Masking:
     mid_side: bool = False
     complete: bool = True
     wiener: bool = False
+    trimmed: bool = False
 
 
 def separate(
@@ -180,7 +182,11 @@ def _masked_spectra(
     ramp = (np.arange(masking.fade, dtype=np.float32) + 0.5) / max(masking.fade, 1)
     tail: np.ndarray | None = None  # what the segment before says about the first frames of this one
     for X, start, stop in _segments(blocks, masking, state):
-        masks = _call(masking, X)[wanted]
+        if masking.trimmed:
+            masks = _call(masking, X, start, stop)[wanted]
+            X, start, stop = X[:, :, start:stop], 0, stop - start
+        else:
+            masks = _call(masking, X)[wanted]
         if tail is not None:
             n = min(tail.shape[3], stop - start)
             share = ramp[:n]
@@ -193,9 +199,9 @@ def _masked_spectra(
             yield masks[..., part] * X[None, ..., part]
 
 
-def _call(masking: Masking, X: np.ndarray) -> np.ndarray:
-    """Apply the masking function to (2 * B, F, n): (S, 2 * B, F, n)."""
-    found = masking.masks(X.reshape(-1, 2, *X.shape[1:]))
+def _call(masking: Masking, X: np.ndarray, *frames: int) -> np.ndarray:
+    """Apply the masking function to (2 * B, F, n): (S, 2 * B, F, n), or of some of the frames."""
+    found = masking.masks(X.reshape(-1, 2, *X.shape[1:]), *frames)
     found = np.moveaxis(found, 1, 0)
     return found.reshape(found.shape[0], -1, *found.shape[3:])
 

@@ -11,6 +11,8 @@ References:
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import tempfile
@@ -109,7 +111,9 @@ def _traced(module: Any, graph: Graph, name: str) -> tuple[Any, Any]:
     free = {
         key: {at: axis for at, axis in enumerate(port.axes) if isinstance(axis, str)} for key, port in ports.items()
     }
-    with warnings.catch_warnings(), torch.no_grad(), tempfile.TemporaryDirectory() as folder:
+    # The exporter prints whole graphs where it fails.
+    hush = contextlib.redirect_stdout(io.StringIO())
+    with warnings.catch_warnings(), torch.no_grad(), tempfile.TemporaryDirectory() as folder, hush:
         warnings.simplefilter("ignore")
         try:
             torch.onnx.export(

@@ -12,82 +12,18 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audiokit.errors import ParameterError
-from audiokit.models.separation.repetition import AROUND, repeated_levels
-
-
-@dataclass(frozen=True)
-class BandUnetConfig:
-    """Settings of the separator.
-
-    Attributes:
-        stems: names, in the order of the masks.
-        rate: Hz.
-        n_fft, hop: of the periodic Hann short-time spectra.
-        bands: bands per spectrum, a multiple of 2 ** len(widths).
-        single: lowest bands that are one bin wide.
-        widths: channels of each level; each level halves bands and frames.
-        squeeze: the linear layers across bands shrink them to a `squeeze`-th.
-        norm: "frame" (each frame by itself) or "batch" (by what was seen in training).
-        memory: how many frames away to look for what a recording repeats; 0 for not at all.
-        novelty: how far (0..1) the first stem is held, after training, to what does not repeat.
-    """
-
-    stems: Sequence[str] = ("vocals", "accompaniment")
-    rate: int = 44_100
-    n_fft: int = 4096
-    hop: int = 1024
-    bands: int = 256
-    single: int = 150
-    widths: Sequence[int] = (24, 48, 72)
-    squeeze: int = 8
-    norm: str = "frame"
-    memory: int = 0
-    novelty: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.bands % 2 ** len(self.widths):
-            raise ParameterError(f"{self.bands} bands cannot be halved {len(self.widths)} times")
-        if self.memory < 0 or (self.memory and self.bands % 4):
-            raise ParameterError("memory must not be negative, and with it bands must be a multiple of 4")
-        if self.norm not in ("frame", "batch"):
-            raise ParameterError(f"norm is frame or batch, not {self.norm!r}")
-        if not 0 <= self.novelty <= 1 or (self.novelty and not self.memory):
-            raise ParameterError("novelty must lie between 0 and 1, and needs memory")
-        if not 1 <= self.single < self.bands < self.n_fft // 2:
-            raise ParameterError("bands must be more than the single ones and fewer than the bins")
-
-
-def band_filters(*, n_fft: int, bands: int, single: int) -> np.ndarray:
-    """Build overlapping triangles that share every bin out among neighbouring bands.
-
-    Centres lie on the first `single` bins, then at distances that grow by a constant factor up to the last bin.
-
-    Returns:
-        Filters (bands, F), float32, whose columns sum to 1.
-
-    >>> bool(np.allclose(band_filters(n_fft=512, bands=64, single=16).sum(axis=0), 1))
-    True
-    """
-    last, more = n_fft // 2, bands - single
-    low, high = 1.0, 2.0
-    for _ in range(60):  # bisect the growth factor with which the last centre falls on the last bin
-        growth = (low + high) / 2
-        reach = single - 1 + np.sum(growth ** np.arange(1, more + 1))
-        low, high = (growth, high) if reach < last else (low, growth)
-    centers = np.concatenate([np.arange(single), single - 1 + np.cumsum(low ** np.arange(1, more + 1))])
-    centers[-1] = last
-    bins = np.arange(last + 1)
-    return np.stack([np.interp(bins, centers, np.eye(bands)[band]) for band in range(bands)]).astype(np.float32)
+from audiokit.dsp.separation.bands import band_filters
+from audiokit.models.folder.graph import MAIN, Graph, Port, sizes_of
+from audiokit.models.separation.band_settings import BandUnetConfig
+from audiokit.models.separation.repetition import repeated_levels
 
 
 class FrameNorm(nn.Module):
@@ -105,7 +41,8 @@ class FrameNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, c, N, bands) to the same shape."""
         frames = x.permute(0, 2, 3, 1)  # (B, N, bands, c): contiguous where x is stored with channels last
-        frames = nn.functional.layer_norm(frames, frames.shape[2:], eps=1e-4)
+        sizes = [int(size) for size in frames.shape[2:]]
+        frames = nn.functional.layer_norm(frames, sizes, eps=1e-4)
         # In the type of x, which is a narrow one where a training asks for it.
         return torch.addcmul(self.bias.to(x.dtype), frames, self.weight.to(x.dtype)).permute(0, 3, 1, 2)
 
@@ -192,19 +129,17 @@ class BandUnet(nn.Module):
         self.last = nn.ConvTranspose2d(widths[0], 16, 4, stride=2, padding=1)
         self.head = nn.Conv2d(16 + inputs, 2 * len(config.stems), 3, padding=1)
 
-    @property
-    def multiple(self) -> int:
-        """The number of frames must be a multiple of this; segments must start at one."""
-        return 2 ** len(self.config.widths)
-
-    @property
-    def reach(self) -> int:
-        """Frames that can influence a frame of the result, before and after it, in multiples of `multiple`."""
-        levels = len(self.config.widths)
-        convolutions = sum(3 * 2**level for level in range(1, levels + 1)) + 8 * 2**levels  # down, and at the bottom
-        back = sum(4 * 2**level for level in range(1, levels)) + 2 * 2**levels + 1
-        looking = self.config.memory + AROUND if self.config.memory else 0
-        return -(-(convolutions + back + looking) // self.multiple) * self.multiple
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: masks of bands; `audiokit.models.separation.band_masks` is what is around them."""
+        config = self.config
+        about = "levels (log10 of power + 1e-7, / 4) of bands of mid and side"
+        if config.memory:
+            about += "; by how much they exceed the second lowest of seven like moments, and the median"
+        inputs, stems = self.head.in_channels - self.last.out_channels, len(config.stems)
+        features = Port(("batch", inputs, "frames", config.bands), about + "; height, -1 to 1", -1, 1)
+        masks = Port(("batch", stems, 2, "frames", config.bands), "share of each stem in mid and side")
+        sizes = sizes_of("frames", *(self.config.multiple * n for n in (4, 9, 1)))
+        return {MAIN: Graph(self.band_masks, {"features": features}, {"masks": masks}, sizes)}
 
     def features(self, magnitude: Tensor) -> Tensor:
         """Gather magnitudes (B, 2, F, N) into what `band_masks` sees of their bands (B, 3 or 7, N, bands)."""
@@ -241,7 +176,7 @@ class BandUnet(nn.Module):
     def forward(self, magnitude: Tensor) -> Tensor:
         """Map (B, 2, F, N) to masks (B, S, 2, F, N); any N."""
         frames = magnitude.shape[-1]
-        surplus = -frames % self.multiple
+        surplus = -frames % self.config.multiple
         features = self.features(nn.functional.pad(magnitude, (0, surplus)))
         masks = self._held_to_news(self.band_masks(features), features)
         return torch.matmul(masks[..., :frames, :], self.filters).transpose(3, 4)

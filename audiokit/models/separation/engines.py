@@ -9,17 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiokit.dsp.separation.separate import Masking, averaged, separate
 from audiokit.errors import ParameterError
 from audiokit.models.separation.engine import Engine
-from audiokit.models.separation.settings import CLASSICAL, DEFAULT, DEMUCS, Settings, resolve_engine
+from audiokit.models.separation.settings import (
+    CLASSICAL,
+    DEFAULT,
+    DEMUCS,
+    SPLEETER_MULTIPLE,
+    SPLEETER_REACH,
+    Settings,
+    resolve_engine,
+)
 
 if TYPE_CHECKING:
-    import torch
+    from audiokit.models.folder.runtime import Network
 
 
 def load_engine(settings: Settings) -> Engine:
@@ -76,75 +84,67 @@ def _classical(engine: str) -> Masking:
 @lru_cache(maxsize=4)
 def _network_masking(settings: Settings) -> tuple[Masking, float]:
     """Load a network; with it comes the share that REPET has in the result."""
-    from audiokit.models.folder.checkpoint import load, pick_device
+    from audiokit.models.folder.runtime import open_network
 
-    device = pick_device(settings.device)
-    net, card = load(settings.model or DEFAULT, kind="split", device=device)
-    if card["architecture"] == "spleeter-unet":
-        return _spleeter(net, settings, device), 0.0
+    name = settings.model or DEFAULT
+    network = open_network(name, kind="split", device=settings.device)
+    if network.card["architecture"] == "spleeter-unet":
+        return _spleeter(network, settings), 0.0
     if settings.engine == "spleeter" or settings.compat or settings.mwf:
         name = settings.model or "the built-in model"
         raise ParameterError(f"{name} is not one of Spleeter's: --engine spleeter, --compat and --mwf do not fit it")
-    share = float(card.get("repet_share", 0.0)) if settings.quality == "best" else 0.0
-    return _banded(net, settings, device), share
+    share = float(network.card.get("repet_share", 0.0)) if settings.quality == "best" else 0.0
+    return _banded(network, settings), share
 
 
 def _core(seconds: float, rate: int, hop: int, multiple: int) -> int:
     return max(1, round(seconds * rate / hop / multiple)) * multiple
 
 
-def _banded(net: Any, settings: Settings, device: str) -> Masking:
-    import torch
+def _banded(network: Network, settings: Settings) -> Masking:
+    from audiokit.models.separation.band_masks import BandMasks
 
-    config = net.config
-
-    def masks(X: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return net(torch.from_numpy(np.abs(X)).to(device)).cpu().numpy()
-
+    masks = BandMasks(network)
+    config = masks.config
     return Masking(
         tuple(config.stems),
         config.rate,
         config.n_fft,
         config.hop,
         masks,
-        _core(settings.segment_s, config.rate, config.hop, net.multiple),
-        before=net.reach,
-        after=net.reach,
+        _core(settings.segment_s, config.rate, config.hop, config.multiple),
+        before=config.reach,
+        after=config.reach,
         mid_side=True,
+        trimmed=True,
     )
 
 
-def _spleeter(net: Any, settings: Settings, device: str) -> Masking:
-    import torch
+def _spleeter(network: Network, settings: Settings) -> Masking:
+    from audiokit.dsp.separation.masks import extend_upwards, ratio_masks
 
-    from audiokit.dsp.separation.masks import extend_upwards
-
-    config = net.config
-    own_rule = {"zeros": "zero", "average": "average"}[config.extension]
+    config = network.settings
+    bins, frames, multiple = config["bins"], config["frames"], SPLEETER_MULTIPLE
+    own_rule = {"zeros": "zero", "average": "average"}[config["extension"]]
     high_band = settings.high_band or (own_rule if settings.compat else "average")
 
-    def magnitudes(X: np.ndarray) -> torch.Tensor:
-        x = torch.from_numpy(np.abs(X[..., : config.bins, :])).to(device)
-        frames = x.shape[-1]
-        if settings.compat:  # the last segment is filled up with silence
-            x = torch.nn.functional.pad(x, (0, -frames % config.frames))
-        return net.spectrograms(x)[..., :frames]
-
     def masks(X: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            found = magnitudes(X)
-            if settings.mwf:
-                return found.cpu().numpy()
-            return extend_upwards(net.masks(found).cpu().numpy(), X.shape[2], high_band)
+        x = np.abs(X[..., :bins, :])
+        count = x.shape[-1]
+        # In compat mode the last segment is filled up with silence.
+        surplus = -count % (frames if settings.compat else multiple)
+        found = network.run(np.pad(x, [(0, 0)] * 3 + [(0, surplus)]))[0][..., :count]
+        if settings.mwf:
+            return found
+        return extend_upwards(ratio_masks(found, power=config["exponent"]), X.shape[2], high_band)
 
-    reach = 0 if settings.compat else net.reach
-    core = config.frames if settings.compat else _core(settings.segment_s, config.rate, config.hop, net.multiple)
+    reach = 0 if settings.compat else SPLEETER_REACH
+    core = frames if settings.compat else _core(settings.segment_s, config["rate"], config["hop"], multiple)
     return Masking(
-        tuple(config.stems),
-        config.rate,
-        config.n_fft,
-        config.hop,
+        tuple(config["stems"]),
+        config["rate"],
+        config["n_fft"],
+        config["hop"],
         masks,
         core,
         before=reach,

@@ -17,6 +17,8 @@ CLASSICAL = {
 }
 DEMUCS = "htdemucs"
 DEMUCS_STEMS = ("drums", "bass", "other", "vocals")
+#: Spleeter's networks halve frames six times; frames that can influence one, before and after it, in such multiples.
+SPLEETER_MULTIPLE, SPLEETER_REACH = 64, 256
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audiokit.errors import ModelError, ParameterError
+from audiokit.models.folder.graph import MAIN, Graph, Port, sizes_of
+from audiokit.models.separation.settings import SPLEETER_MULTIPLE, SPLEETER_REACH
 
 STEMS = {
     2: ("vocals", "accompaniment"),
@@ -121,15 +123,23 @@ class SpleeterUnet(nn.Module):
     """
 
     #: Frames come in multiples of this, and segments start at one.
-    multiple = 2**_LEVELS
+    multiple = SPLEETER_MULTIPLE
     #: Frames that can influence a frame of the result, before and after it, in multiples of `multiple`.
-    reach = 256
+    reach = SPLEETER_REACH
 
     def __init__(self, **settings: Any) -> None:
         super().__init__()
         self.config = config = SpleeterUnetConfig(**settings)
         self.settings = {**asdict(config), "stems": list(config.stems), "filters": list(config.filters)}
         self.nets = nn.ModuleList(InstrumentUnet(config) for _ in config.stems)
+
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: magnitudes of the instruments; shares of their powers are the masks."""
+        config = self.config
+        mix = Port(("batch", 2, config.bins, "frames"), "magnitudes of left and right, lowest bins", 0, 2)
+        parts = Port(("batch", len(config.stems), 2, config.bins, "frames"), "magnitudes of the instruments")
+        sizes = sizes_of("frames", *(self.multiple * n for n in (1, 3, 2)), batch=(1, 2, 1))
+        return {MAIN: Graph(self.spectrograms, {"magnitude": mix}, {"parts": parts}, sizes)}
 
     def spectrograms(self, magnitude: Tensor) -> Tensor:
         """Estimate magnitudes (B, S, 2, bins, N) of the instruments from those of the mix (B, 2, bins, N)."""

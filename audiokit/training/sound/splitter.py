@@ -149,7 +149,7 @@ class SplitterRecipe(Recipe):
             cross = self.network.gathered(_product(targets, mix))  # (B, S, 2, N, bands)
             own = self.network.gathered(_product(targets, targets))
             power = cross.sum(dim=1)  # of the mix, (B, 2, N, bands)
-            features = self.network.described(_whole(power, self.network.multiple))
+            features = self.network.described(_whole(power, self.network.config.multiple))
             top = torch.from_numpy(shares * (targets.shape[-1] - 1)).to(power)
             counts = (self.network.centers <= top[:, None]).to(power)[:, None, None]  # (B, 1, 1, bands)
             power, own, cross = power * counts, own * counts[:, None], cross * counts[:, None]

@@ -42,7 +42,7 @@ def test_the_answer_does_not_depend_on_what_lies_beyond_its_reach():
     net = BandUnet(n_fft=256, hop=64, rate=8000, bands=32, single=12, widths=(4, 6), memory=60).eval()
     y = rng.standard_normal((2, 64 * 500)).astype(np.float32)
     X = torch.from_numpy(np.abs(stft(y, n_fft=256, hop=64)))[None]
-    reach, start = net.reach, 200
+    reach, start = net.config.reach, 200
     with torch.inference_mode():
         whole = net(X)[..., start : start + 40]
         part = net(X[..., start - reach : start + 40 + reach])[..., reach : reach + 40]

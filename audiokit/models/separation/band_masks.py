@@ -1,0 +1,82 @@
+"""What is around the band U-Net: from spectra to what it sees, and from its masks of bands to masks of bins."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from audiokit.dsp.separation.bands import Bands
+from audiokit.dsp.separation.repeats import repeated_levels
+from audiokit.models.folder.runtime import Network
+from audiokit.models.separation.band_settings import BandUnetConfig
+
+# Frames that go through the network at once, its surroundings aside: more only cost memory.
+_FRAMES = 1024
+
+
+class BandMasks:
+    """Turn spectra of mid and side into masks with a band U-Net.
+
+    Args:
+        network: the network.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.config = config = BandUnetConfig(**network.settings)
+        self._network = network
+        self._bands = Bands(n_fft=config.n_fft, bands=config.bands, single=config.single)
+        self._gap = round(1.2 * config.rate / config.hop)
+        self._height = np.linspace(-1, 1, config.bands, dtype=np.float32)
+
+    def __call__(self, X: np.ndarray, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Find the masks of frames `start` to `stop`, of which `start` is a multiple of `config.multiple`.
+
+        Args:
+            X: spectra (B, 2, F, N) of mid and side, complex; what lies around the frames wanted is looked at.
+            start, stop: the frames; all by default.
+
+        Returns:
+            Masks (B, S, 2, F, stop - start), float32, which sum to 1 over the stems.
+        """
+        stop = X.shape[3] if stop is None else stop
+        return np.stack([self._of_pair(pair, start, stop) for pair in X])
+
+    def _of_pair(self, X: np.ndarray, start: int, stop: int) -> np.ndarray:
+        c = self.config
+        power = X.real**2 + X.imag**2  # (2, F, N)
+        bands = self._bands.gather(power).transpose(0, 2, 1)  # (2, N, bands)
+        bands = np.pad(bands, ((0, 0), (0, -bands.shape[1] % c.multiple), (0, 0)))
+        levels = np.log10(np.maximum(bands, 0) + np.float32(1e-7)) / np.float32(4)
+        out = np.empty((len(c.stems), 2, X.shape[1], stop - start), np.float32)
+        for at in range(start, stop, _FRAMES // c.multiple * c.multiple):
+            end = min(at + _FRAMES // c.multiple * c.multiple, stop)
+            first = max(0, at - c.sight)
+            features = self._features(levels, first, min(levels.shape[1], -(-end // c.multiple) * c.multiple + c.sight))
+            masks = self._network.run(features[None])[0][0]  # (S, 2, n, bands)
+            inner = slice(at - first, end - first)
+            held = self._held_to_news(masks[:, :, inner], features[:, inner])
+            # All but the last, which is what they leave: bins share themselves out as bands do.
+            found = self._bands.spread(held[:-1].transpose(0, 1, 3, 2))
+            out[:-1, ..., at - start : end - start] = found
+            rest = found[0] if len(found) == 1 else found.sum(axis=0)
+            np.subtract(1, rest, out=out[-1, ..., at - start : end - start])
+        return out
+
+    def _features(self, levels: np.ndarray, start: int, stop: int) -> np.ndarray:
+        """Describe frames by their levels, what these add to what repeats, and height: (3 or 7, n, bands)."""
+        own = levels[:, start:stop]
+        known = [own]
+        if self.config.memory:
+            again = repeated_levels(levels, memory=self.config.memory, gap=self._gap, start=start, stop=stop)
+            known.append(np.tile(own, (2, 1, 1)) - again)
+        return np.concatenate([*known, np.broadcast_to(self._height, own[:1].shape)])
+
+    def _held_to_news(self, masks: np.ndarray, features: np.ndarray) -> np.ndarray:
+        """Blend the first stem's masks (S, 2, n, bands) with what rises above the repetition; the others gain."""
+        share = self.config.novelty
+        if not share:
+            return masks
+        above = features[2:4]  # by how much levels, in quarters of log10, exceed the quieter of their repetitions
+        new = 1 - np.minimum(np.float32(10) ** (-4 * above), 1)
+        held = masks[:1] ** np.float32(1 - share) * new ** np.float32(share)
+        others = masks[1:] / np.maximum(masks[1:].sum(axis=0, keepdims=True), 1e-6) * (1 - held)
+        return np.concatenate([held, others]).astype(np.float32, copy=False)

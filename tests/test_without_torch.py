@@ -1,0 +1,58 @@
+"""Commands with their shipped networks, each in a fresh process: ONNX Runtime runs them, PyTorch is not imported."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from audiokit.io.audio import write
+
+COMMANDS = {
+    "denoise": "denoise talk.wav -o out.wav --engine neural",
+    "split": "split song.wav -o out/",
+    "a chain": "run 'split --stem vocals | denoise --engine neural | normalize --to -20' song.wav -o out.wav",
+}
+CODE = """
+import sys
+from audiokit.cli import main
+try:
+    main()
+except SystemExit as error:
+    assert not error.code, error.code
+heavy = {"torch", "scipy.signal"} & set(sys.modules)
+assert not heavy, heavy
+assert "onnxruntime" in sys.modules
+"""
+
+
+def run(folder, command, **environment):
+    import shlex
+
+    return subprocess.run(
+        [sys.executable, "-c", CODE, *shlex.split(command)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "AUDIOKIT_RUNTIME": "", **environment},
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, rng):
+    write(tmp_path / "talk.wav", 0.1 * rng.standard_normal((1, 16_000)).astype(np.float32), 16_000)
+    write(tmp_path / "song.wav", 0.1 * rng.standard_normal((2, 30_000)).astype(np.float32), 44_100)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_shipped_networks_need_no_torch(name, folder):
+    done = run(folder, COMMANDS[name])
+    assert done.returncode == 0, done.stderr
+    assert list(folder.glob("out*"))
+
+
+def test_the_environment_brings_torch_back(folder):
+    done = run(folder, COMMANDS["denoise"], AUDIOKIT_RUNTIME="torch")
+    assert done.returncode == 1 and "AssertionError: {'torch'" in done.stderr
