@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from audiokit import __version__
 from audiokit.engine.table import COMMANDS, find, plugins
-from audiokit.errors import AudiokitError
+from audiokit.errors import AudiokitError, UsageError
 
 
 class LazyGroup(TyperGroup):
@@ -40,6 +40,25 @@ class LazyGroup(TyperGroup):
             return str(self.find(name).summary)
         except AudiokitError as error:
             return str(error).partition(": ")[2]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; an unknown one is told what was meant."""
+        name = args[0]
+        if name not in self.table and not name.startswith("-") and self.find(name) is None:
+            from audiokit.engine.talk import meant
+
+            near = meant(name, self.list_commands(ctx))
+            hint = f"did you mean {near}? " if near else ""
+            raise UsageError(f"no such command '{name}'", hint=f"{hint}see '{ctx.command_path} --help'")
+        return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands with their whole line, then the options."""
+        from audiokit.engine.help import write_lists
+
+        options = [record for record in (p.get_help_record(ctx) for p in self.get_params(ctx)) if record]
+        commands = [(name, self.get_command(ctx, name).help or "") for name in self.list_commands(ctx)]
+        write_lists(formatter, [("Commands", commands), ("Options", options)])
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the table without importing a single command of ours."""
@@ -91,6 +110,13 @@ def _group(found: Any) -> typer.Typer:
 
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+#: What `audiokit` alone says after its help: something to hear or see within a minute.
+FIRST_LINES = """
+  Three lines to try:
+    audiokit spectro song.mp3 -o song.png              a picture of a song
+    audiokit split song.mp3 -o stems/                  its voice and its band
+    audiokit normalize songs/ -o mastered/ --to -16    a folder, brought to one loudness"""
 
 app = typer.Typer(
     name="audiokit",
@@ -186,6 +212,8 @@ def _report_usage(error: Any) -> int:
     path = context.command_path if context else "audiokit"
     if context and type(error).__name__ == "NoArgsIsHelpError":  # no arguments at all: the help is the answer
         print(context.get_help())
+        if context.parent is None:
+            print(FIRST_LINES)
         return 0
     message = error.format_message()
     return _report(message[:1].lower() + message[1:].rstrip("."), f"see '{path} --help'", 2)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 
 from audiokit.engine.chain import FIELDS, Chain, Step, fitting
 from audiokit.engine.remote import is_remote
 from audiokit.engine.stage import Stage
+from audiokit.engine.talk import meant
 from audiokit.engine.words import Word, misplaced, words_of
 from audiokit.errors import AudiokitError, InputError, UsageError
 
@@ -48,9 +48,9 @@ def _step(text: str, words: list[Word], *, first: bool) -> Step:
         return Tee(tee, others=(rest[0].text,))
     found = find(name.text)
     if not isinstance(found, Stage):
-        near = get_close_matches(name.text, stage_names(), 1)
+        near = meant(name.text, stage_names())
         reason = f"{name.text} is no stage" if found is None else f"{name.text} is a command, but no stage of a chain"
-        hint = f"did you mean {near[0]}?" if near else f"stages: {', '.join(stage_names())}"
+        hint = f"did you mean {near}?" if near else f"stages: {', '.join(stage_names())}"
         raise misplaced(text, name.start, name.stop, reason, hint)
     try:
         options, others = parse_words(found, [word.text for word in rest])

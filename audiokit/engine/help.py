@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from typer import style
 from typer.core import TyperCommand
+
+from audiokit.engine.talk import in_colour
+
+#: The widest that the column of names becomes.
+_NAMES = 30
 
 
 class GroupedCommand(TyperCommand):
@@ -19,9 +26,20 @@ class GroupedCommand(TyperCommand):
             record = parameter.get_help_record(ctx)
             if record is not None:
                 lists.setdefault(named.get(parameter.name or "", last), []).append(record)
-        widest = min(30, max(len(term) for rows in lists.values() for term, _ in rows))
-        for heading, rows in lists.items():
-            if rows:
-                (term, said), *others = rows
-                with formatter.section(heading):
-                    formatter.write_dl([(term.ljust(widest), said), *others])
+        write_lists(formatter, lists.items())
+
+
+def write_lists(formatter: Any, lists: Iterable[tuple[str, list[tuple[str, str]]]]) -> None:
+    """Write lists of names and what they mean under their headings, all with the same columns."""
+    kept = [(heading, rows) for heading, rows in lists if rows]
+    widest = min(_NAMES, max((len(name) for _, rows in kept for name, _ in rows), default=0))
+    bold, cyan = ({"bold": True}, {"fg": "cyan"}) if in_colour() else ({}, {})
+    for heading, rows in kept:
+        # The first name is made as wide as the widest of all lists, so that every list has its columns there.
+        padded = [(name.ljust(widest if place == 0 else 0), said) for place, (name, said) in enumerate(rows)]
+        with formatter.section(_styled(heading, bold)):
+            formatter.write_dl([(_styled(name, cyan), said) for name, said in padded])
+
+
+def _styled(text: str, how: dict[str, Any]) -> str:
+    return style(text, **how) if how else text

@@ -142,7 +142,12 @@ class Declared:
 
     def _one(self, given: Any, about: Option) -> Any:
         if self.choices and given not in self.choices:
-            raise ParameterError(f"{self.flag} {given}: not one of {', '.join(self.choices)}")
+            from audiokit.engine.talk import meant
+
+            near = meant(str(given), self.choices)
+            raise ParameterError(
+                f"{self.flag} {given}: not one of {', '.join(self.choices)}", hint=near and f"did you mean {near}?"
+            )
         if isinstance(given, str) and about.parse is not None:
             given = about.parse(given, self.flag)
         if isinstance(given, int | float) and not isinstance(given, bool):

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import re
+import shlex
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -39,14 +40,22 @@ def safe_key(name: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:80] or "chunks"
 
 
-def refuse_terminal(stream: IO[Any]) -> None:
+def refuse_terminal(stream: IO[Any], then: str) -> None:
     """Refuse to write binary data to a terminal.
 
+    Args:
+        stream: where data would go.
+        then: a command line that reads it, for the hint.
+
     Raises:
-        UsageError: the stream is a terminal.
+        UsageError: the stream is a terminal; the hint is the pipe to type instead.
     """
     if stream.isatty():
-        raise UsageError("refusing to write binary data to a terminal", hint="redirect it: ... > FILE, or | NEXT")
+        ours = Path(sys.argv[0]).stem in ("audiokit", "__main__")
+        line = shlex.join(["audiokit", *sys.argv[1:]]) if ours else "..."
+        raise UsageError(
+            "refusing to write binary data to a terminal", hint=f"name a file with -o, or type: {line} | {then}"
+        )
 
 
 def add_member(tar: tarfile.TarFile, name: str, data: bytes) -> None:
@@ -71,7 +80,7 @@ class TarWriter:
         if self._given is not None:
             stream = self._given
         elif str(self._target) == "-":
-            refuse_terminal(sys.stdout)
+            refuse_terminal(sys.stdout, "audiokit invert - -o back.wav")
             stream = sys.stdout.buffer
         else:
             path = self._stack.enter_context(atomic_file(self._target, force=self._force))

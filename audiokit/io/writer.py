@@ -93,7 +93,7 @@ class Writer:
 
     def __enter__(self) -> Writer:
         if self._format == "STREAM":
-            refuse_terminal(sys.stdout)
+            refuse_terminal(sys.stdout, "audiokit info -")
             sys.stdout.buffer.write(header(self.rate, self.channels, software_tag(self._history)))
             return self
         self._path = self._stack.enter_context(atomic_file(self.target, force=self._force))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
 from audiokit.engine.parse import decibels
+from audiokit.engine.settings import FILES
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import stage
 from audiokit.errors import ParameterError, UsageError
@@ -39,8 +40,8 @@ def mix(
             parse=decibels,
         ),
     ] = None,
-    rate: Annotated[int | None, Option("Sample rate (default: the first's).", min=1, max=768_000)] = None,
-    channels: Annotated[int | None, Option("Channels (default: the widest's).", min=1, max=64)] = None,
+    rate: Annotated[int | None, Option("Sample rate (default: the first's).", min=1, max=768_000, group=FILES)] = None,
+    channels: Annotated[int | None, Option("Channels (default: the widest's).", min=1, max=64, group=FILES)] = None,
 ) -> Sound:
     """Sum tracks with gains and without clipping.
 

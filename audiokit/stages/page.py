@@ -8,14 +8,16 @@ from typing import Annotated, Literal
 
 from audiokit.engine.command import command
 from audiokit.engine.option import Argument, Option
-from audiokit.engine.settings import Force, Quiet
+from audiokit.engine.settings import FILES, Force, Quiet
 
 
 @command()
 def page(
     folder: Annotated[str, Argument("Folder of audio, pictures, scores and metrics.", "FOLDER")],
     *,
-    out: Annotated[str | None, Option("Default: index.html in the folder.", short="-o", metavar="PAGE.html")] = None,
+    out: Annotated[
+        str | None, Option("Default: index.html in the folder.", short="-o", metavar="PAGE.html", group=FILES)
+    ] = None,
     title: Annotated[str | None, Option("Heading (default: the folder's name).")] = None,
     embed: Annotated[
         Literal["auto", "flac", "mp3", "link"],

@@ -9,7 +9,7 @@ from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
 from audiokit.engine.parse import words
 from audiokit.engine.parts import Parts
-from audiokit.engine.settings import Device, Model, Segment
+from audiokit.engine.settings import FILES, Device, Model, Segment
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Options, stage
 
@@ -72,7 +72,9 @@ def split(
         Literal["best", "fast"], Option("best: the built-in model and REPET together; fast: without REPET.")
     ] = "best",
     segment: Segment = "30s",
-    format: Annotated[str, Option("Format of files named here.", metavar="wav|flac|...", recorded=False)] = "wav",
+    format: Annotated[
+        str, Option("Format of files named here.", metavar="wav|flac|...", recorded=False, group=FILES)
+    ] = "wav",
     device: Device = "auto",
 ) -> Parts | Sound:
     """Separate a mix into stems.

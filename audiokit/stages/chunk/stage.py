@@ -12,7 +12,7 @@ from audiokit.engine.flow import Flow, Notes
 from audiokit.engine.option import Option
 from audiokit.engine.parse import decibels, seconds
 from audiokit.engine.parts import Parts
-from audiokit.engine.settings import Mono, Rate
+from audiokit.engine.settings import FILES, Mono, Rate
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Options, stage
 from audiokit.errors import UsageError
@@ -112,7 +112,8 @@ def chunk(
         Option("--at silence: shorter silences do not count.", metavar="0.2s", parse=seconds, when=_AT_SILENCE),
     ] = "0.2s",
     format: Annotated[
-        Literal["wav", "flac", "chunks"], Option("A folder of audio files per input, or a chunk set.", when=_CUTS)
+        Literal["wav", "flac", "chunks"],
+        Option("A folder of audio files per input, or a chunk set.", when=_CUTS, group=FILES),
     ] = "wav",
     rate: Rate = None,
     mono: Mono = False,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from audiokit.engine.talk import on_terminal, show_table
 from audiokit.errors import AudiokitError, BatchError, DamagedError, InputError
 
 
@@ -159,15 +160,22 @@ def print_descriptions(inputs: Sequence[str], *, check: bool, chunks: bool, as_j
             if as_json and len(inputs) > 1:
                 print(json.dumps({"path": source, "error": str(error), "status": error.status}))
             continue
-        print(json.dumps(fields, default=str) if as_json else _for_people(fields), flush=True)
+        if as_json:
+            print(json.dumps(fields, default=str), flush=True)
+        elif on_terminal():
+            print(f"{fields['path']}: {fields['what']}")
+            show_table(("", ""), _lines(fields))
+        else:
+            lines = [f"{fields['path']}: {fields['what']}", *(f"  {key:<12} {value}" for key, value in _lines(fields))]
+            print("\n".join(lines), flush=True)
     if errors and len(inputs) == 1:
         raise errors[0]
     if errors:
         raise BatchError(f"{len(errors)} of {len(inputs)} failed:" + "".join(f"\n  {error}" for error in errors))
 
 
-def _for_people(fields: dict[str, Any]) -> str:
-    lines = [f"{fields['path']}: {fields['what']}"]
+def _lines(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is said of one input beside its name: word and value, the history last."""
     for key, value in fields.items():
         if key in ("what", "path", "history", "format") and not (key == "format" and fields["what"] == "audio"):
             continue
@@ -177,8 +185,7 @@ def _for_people(fields: dict[str, Any]) -> str:
             value = f"{value:.3f}"
         elif isinstance(value, dict | list):
             value = json.dumps(value, ensure_ascii=False)
-        lines.append(f"  {key:<12} {value}")
+        yield key, str(value)
     for entry in fields.get("history") or []:
         options = " ".join(f"{k}={v}" for k, v in (entry.get("options") or {}).items() if v is not None)
-        lines.append(f"  made by      {entry.get('name')} {options}".rstrip())
-    return "\n".join(lines)
+        yield "made by", f"{entry.get('name')} {options}".rstrip()

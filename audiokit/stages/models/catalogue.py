@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from audiokit.engine.talk import on_terminal, show_table
 from audiokit.errors import AudiokitError, BatchError, DamagedError, UsageError
 from audiokit.models.folder import checkpoint
 
@@ -46,6 +47,14 @@ def print_list(*, as_json: bool) -> None:
     if as_json:
         for row in rows:
             print(json.dumps(row))
+        return
+    if on_terminal():
+        sizes = [f"{row['bytes'] / 1e6:.1f} MB" if row["bytes"] else "" for row in rows]
+        lines = [
+            (row["name"], row["kind"] or "", row["state"], size, row["about"])
+            for row, size in zip(rows, sizes, strict=True)
+        ]
+        show_table(("model", "for", "", "size", "about"), lines, right=[3])
         return
     width = max(len(row["name"]) for row in rows)
     for row in rows:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from audiokit.engine.command import command
 from audiokit.engine.option import Argument, Option
-from audiokit.engine.settings import Force, Json, Quiet
+from audiokit.engine.settings import FILES, Force, Json, Quiet
 
 Name = Annotated[str, Argument("A model by name or folder.", "NAME|FOLDER")]
 
@@ -78,7 +78,7 @@ def import_model(
     kind: Annotated[str, Argument("Whose checkpoint it is; 'list' shows all kinds.", "KIND")],
     source: Annotated[str | None, Argument("Checkpoint file or folder.", "SOURCE")] = None,
     *,
-    out: Annotated[str | None, Option("Model folder to write.", short="-o", metavar="FOLDER")] = None,
+    out: Annotated[str | None, Option("Model folder to write.", short="-o", metavar="FOLDER", group=FILES)] = None,
     setting: Annotated[
         list[str] | None,
         Option("What the checkpoint does not say; repeatable.", flag="--set", metavar="NAME=VALUE"),
@@ -103,7 +103,7 @@ def export(
     model: Name,
     *,
     out: Annotated[
-        str | None, Option("A .safetensors, .pt or .onnx file, or a folder.", short="-o", metavar="PATH")
+        str | None, Option("A .safetensors, .pt or .onnx file, or a folder.", short="-o", metavar="PATH", group=FILES)
     ] = None,
     onnx: Annotated[
         bool, Option("The network for ONNX Runtime; without -o, into the model's own folder, where commands run it.")

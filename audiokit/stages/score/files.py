@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audiokit.engine.talk import on_terminal, show_table
 from audiokit.errors import BatchError, InputError, ParameterError, UsageError
 from audiokit.stages.score.compare import check_metrics, finite, score
 
@@ -174,7 +175,12 @@ def _print_table(reports: Sequence[dict[str, Any]], folders: dict[str, Any]) -> 
     rows = [(report["input"], [report["scores"].get(name) for name in names]) for report in reports]
     if len(rows) > 1:
         rows.append(("mean", [mean_of(row[k] for _, row in rows) for k in range(len(names))]))
-    if len(rows) == 1:
+    if on_terminal() and len(rows) == 1:
+        show_table(("", ""), [(name, _text(value)) for name, value in zip(names, rows[0][1], strict=True)], right=[1])
+    elif on_terminal():
+        lines = [(label, *map(_text, values)) for label, values in rows]
+        show_table(("", *names), lines, right=range(1, len(names) + 1))
+    elif len(rows) == 1:
         width = max(map(len, names))
         for name, value in zip(names, rows[0][1], strict=True):
             print(f"{name:<{width}}  {_text(value)}")

@@ -11,7 +11,7 @@ from audiokit.engine.chunks import Chunks, piece
 from audiokit.engine.flow import Counted, Notes
 from audiokit.engine.option import Option
 from audiokit.engine.parse import seconds
-from audiokit.engine.settings import Mono, Seed
+from audiokit.engine.settings import FILES, Mono, Seed
 from audiokit.engine.sound import Sound
 from audiokit.engine.spectral import Fmax, Fmin, Hop, Kind, NFft, NMels, Preset, Rate, Scale, Window
 from audiokit.engine.stage import Call, Options, stage
@@ -66,7 +66,7 @@ def spectro(
     ] = None,
     format: Annotated[
         Literal["chunks", "npy", "tar", "png"],
-        Option("What to make of each file inside an output folder.", recorded=False),
+        Option("What to make of each file inside an output folder.", recorded=False, group=FILES),
     ] = "chunks",
     split: Annotated[
         str | None,
