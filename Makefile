@@ -51,8 +51,11 @@ clean:
 readme: $(VENV)/.tested
 	$(BIN)/python -m cogapp -r $$(grep -rl --include='*.md' '\[\[\[cog' README.md docs)
 
-$(VENV)/.documented: $(VENV)/.installed
-	$(BIN)/python -m pip install -q -c constraints.txt --group docs
+# The generator alone: the site is made of what docs/ holds, so it needs nothing of audiokit itself.
+$(VENV)/.documented: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q --group docs
 	touch $@
 
 docs: $(VENV)/.documented

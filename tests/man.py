@@ -13,6 +13,7 @@ import typer
 
 from audiokit import __version__
 from audiokit.cli import COMMANDS, app
+from audiokit.engine.help import grouped
 
 EXIT = """\
 0 done; 1 a bug in audiokit; 2 usage or a bad value; 3 an input is missing, unreadable or of the wrong kind, or an
@@ -51,11 +52,9 @@ def page(command: Any, context: Any, name: str) -> str:
     ]  # fmt: skip
     if description.strip():
         lines += [".SH DESCRIPTION", roff(description.strip()).replace("\n\n", "\n.PP\n")]
-    for heading, kind in (("ARGUMENTS", "argument"), ("OPTIONS", "option")):
-        records = [p for p in command.get_params(context) if p.param_type_name == kind]
-        known = [r for r in (p.get_help_record(context) for p in records) if r]
-        lines += [f".SH {heading}"] if known else []
-        for term, said in known:
+    for heading, records in grouped(command, context):
+        lines.append(f".SH {heading.upper()}")
+        for term, said in records:
             lines += [".TP", f"\\fB{roff(term)}\\fR", roff(said) if said else "\\&"]
     if hasattr(command, "list_commands"):
         lines.append(".SH COMMANDS")

@@ -140,6 +140,21 @@ HEADINGS = {
     "startup": "Start-up",
     "throughput": "A folder of many files",
     "memory": "Memory",
+    "run": "run: a chain in one process",
+    "split": "split: separation",
+    "denoise": "denoise: noise taken away",
+    "normalize": "normalize: loudness reached",
+    "mix": "mix: sums",
+    "beats": "align-beats: beats, alignment and keys",
+    "invert": "invert: phases found",
+    "mel": "invert: mel bands to audio",
+    "vocoder": "invert: vocoders",
+    "mel-vocoder": "invert: mel inverter and vocoder",
+    "stylize": "stylize: trained models",
+    "restyle": "stylize: the style of one recording",
+    "generate": "generate: notes",
+    "morph": "morph: from one clip to another",
+    "score": "score: measures",
 }
 
 

@@ -57,6 +57,23 @@ def test_links_lead_somewhere_here():
     assert lost == []
 
 
+def test_pages_of_the_site_link_to_pages_of_the_site():
+    outside = [(name, target) for name, target in _links() if name.startswith("docs/") and _leaves(name, target)]
+    assert outside == []
+
+
+def _leaves(name, target):
+    place = os.path.normpath(os.path.join(os.path.dirname(name), target.partition("#")[0] or "."))
+    return not re.match(r"[a-z]+:", target) and not place.startswith("docs")
+
+
+def test_files_that_pages_name_are_there():
+    for name, text in TEXTS.items():
+        for path in re.findall(r"`((?:audiokit|tests|examples|docs)/[\w./-]+)`", text):
+            wanted = re.search(r"gain|NAME|[A-Z]{2,}", path) is None
+            assert not wanted or (ROOT / path).exists(), f"{name} names {path}"
+
+
 def _anchors(page):
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
     return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}

@@ -19,14 +19,19 @@ class GroupedCommand(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write a list per heading, all of them with the same columns."""
-        named: dict[str, str] = getattr(self.callback, "headings", {})
-        lists: dict[str, list[tuple[str, str]]] = {heading: [] for heading in named.values()}
-        last = next(reversed(lists), "Options")
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is not None:
-                lists.setdefault(named.get(parameter.name or "", last), []).append(record)
-        write_lists(formatter, lists.items())
+        write_lists(formatter, grouped(self, ctx))
+
+
+def grouped(command: Any, ctx: Any) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Put what a command takes under its headings: names and what they mean."""
+    named: dict[str, str] = getattr(command.callback, "headings", {})
+    lists: dict[str, list[tuple[str, str]]] = {heading: [] for heading in named.values()}
+    last = next(reversed(lists), "Options")
+    for parameter in command.get_params(ctx):
+        record = parameter.get_help_record(ctx)
+        if record is not None:
+            lists.setdefault(named.get(parameter.name or "", last), []).append(record)
+    return [(heading, rows) for heading, rows in lists.items() if rows]
 
 
 def write_lists(formatter: Any, lists: Iterable[tuple[str, list[tuple[str, str]]]]) -> None:
