@@ -73,8 +73,8 @@ class MissingExtraError(AudiokitError):
     def of(cls, extra: str, purpose: str) -> MissingExtraError:
         """Name the extra that brings what `purpose` needs.
 
-        >>> MissingExtraError.of("media", "reading m4a").hint
-        "pip install 'audiokit[media]'"
+        >>> MissingExtraError.of("remote", "s3://x").hint
+        "pip install 'audiokit[remote]'"
         """
         return cls(f"{purpose} needs the optional extra {extra!r}", hint=f"pip install 'audiokit[{extra}]'")
 

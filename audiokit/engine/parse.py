@@ -57,3 +57,23 @@ def decibels(text: str, name: str) -> float:
     if not math.isfinite(value):
         raise ParameterError(f"{name} {text!r}: not a gain", hint="write for example -3dB")
     return value
+
+
+def bits(text: str, name: str) -> int:
+    """Read bits per second: 192k, 192000 or 0.2M.
+
+    Raises:
+        ParameterError: anything else, or outside 6k to 2M.
+
+    >>> bits("192k", "--bitrate"), bits("0.2M", "--bitrate"), bits("96000", "--bitrate")
+    (192000, 200000, 96000)
+    """
+    number = text.strip().lower()
+    factor = {"k": 1e3, "m": 1e6}.get(number[-1:], 1.0)
+    try:
+        value = float(number.rstrip("km")) * factor
+    except ValueError:
+        value = math.nan
+    if not 6000 <= value <= 2e6:
+        raise ParameterError(f"{name} {text!r}: not a bit rate between 6k and 2M", hint="write for example 192k")
+    return round(value)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from audiokit.io.writer import Writer
+    from audiokit.io.writer import Encoding, Writer
 
     Array = NDArray[np.float32]
 
@@ -181,6 +181,7 @@ class Parts(Flow):
         target: str | os.PathLike[str] | Mapping[str, str],
         *,
         subtype: str | None = None,
+        bit_rate: int | None = None,
         clip: str = "rescale",
         force: bool = False,
         suffix: str = ".wav",
@@ -190,44 +191,38 @@ class Parts(Flow):
 
         Args:
             target: a folder, or a file for every name.
-            subtype, clip, force: as for `Sound.save`.
+            subtype, bit_rate, clip, force: as for `Sound.save`.
             suffix: of the files in a folder.
             told: called after every sound of a folder, with its name, file, what was saved, and warnings.
 
         Returns:
             Warnings, each with the part it is about.
         """
+        how: Encoding = {"subtype": subtype, "bit_rate": bit_rate, "clip": clip, "force": force}
         if isinstance(target, Mapping) and self._rounds is not None:
-            return self._save_together(target, subtype, clip, force)
+            return self._save_together(target, how)
         if isinstance(target, Mapping):
-            return [
-                f"{name}: {text}"
-                for name, sound in self
-                for text in _save(sound, target[name], subtype=subtype, clip=clip, force=force)
-            ]
+            return [f"{name}: {text}" for name, sound in self for text in _save(sound, target[name], how)]
         if self.names is not None and self._rounds is not None:
             files = {name: str(Path(target) / (name + suffix)) for name in self.names}
-            return self._save_together(files, subtype, clip, force)
+            return self._save_together(files, how)
         from audiokit.io.files import atomic_folder, check_free
 
-        how = {"subtype": subtype, "clip": clip}
         if self.marks is None:
             with atomic_folder(target, force=force) as folder:
-                return self._fill(folder, Path(target), suffix, how, told)
+                return self._fill(folder, Path(target), suffix, {**how, "force": False}, told)
         for name in self.marks:
             check_free(Path(target) / name, force=force)
-        return self._fill(Path(target), Path(target), suffix, {**how, "force": force}, told)
+        return self._fill(Path(target), Path(target), suffix, how, told)
 
-    def _save_together(self, files: Mapping[str, str], subtype: str | None, clip: str, force: bool) -> list[str]:
+    def _save_together(self, files: Mapping[str, str], how: Encoding) -> list[str]:
         from audiokit.io.writer import Writer
 
         assert self._rounds is not None
         writers: dict[str, Writer] = {}
         with ExitStack() as stack:
             for name, head in self._heads.items():
-                writer = Writer(
-                    files[name], head.rate, head.channels, like=head.info, subtype=subtype, clip=clip, force=force
-                )
+                writer = Writer(files[name], head.rate, head.channels, like=head.info, **how)
                 writers[name] = stack.enter_context(writer)
             if self.tell_bits is not None:
                 self.tell_bits(next(iter(writers.values())).bits)
@@ -239,13 +234,13 @@ class Parts(Flow):
         self.notes.report["peaks"] = {name: round(writer.peak, 5) for name, writer in writers.items()}
         return [f"{name}: {text}" for name, writer in writers.items() for text in writer.warnings]
 
-    def _fill(self, folder: Path, target: Path, suffix: str, how: dict[str, Any], told: Told | None) -> list[str]:
+    def _fill(self, folder: Path, target: Path, suffix: str, how: Encoding, told: Told | None) -> list[str]:
         """Write the sounds into a folder, which will be `target`, and then the index."""
         warnings, made = [], []
         place = self.place or str
         for name, sound in self:
             file = place(name) + (self.suffix or suffix)
-            found = _save(sound, folder / file, **how)
+            found = _save(sound, folder / file, how)
             warnings += [f"{name}: {text}" for text in found]
             made.append((name, sound.notes))
             if told is not None:
@@ -255,11 +250,9 @@ class Parts(Flow):
         return warnings
 
 
-def _save(
-    part: Flow, path: str | os.PathLike[str], *, subtype: str | None, clip: str, force: bool = False
-) -> list[str]:
+def _save(part: Flow, path: str | os.PathLike[str], how: Encoding) -> list[str]:
     """Write one part; in a chain, a stage may have made chunks of a sound."""
     if isinstance(part, Chunks):
-        return part.save(path, force=force)
+        return part.save(path, force=how["force"])
     assert isinstance(part, Sound)
-    return part.save(path, subtype=subtype, clip=clip, force=force)
+    return part.save(path, **how)

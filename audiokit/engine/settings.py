@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from audiokit.engine.option import Option
-from audiokit.engine.parse import seconds
+from audiokit.engine.parse import bits, seconds
 
 #: Headings of the help, beside "Options" for what a command does.
 FILES = "Input and output"
@@ -55,6 +55,16 @@ Subtype = Annotated[
         "Encoding of audio outputs (default: the input's bit depth).", metavar="PCM_16|PCM_24|FLOAT|...", group=FILES
     ),
 ]
+BitRate = Annotated[
+    int | None,
+    Option(
+        "Bits per second of lossy outputs, such as 192k (default: no worse than a lossy input).",
+        flag="--bitrate",
+        metavar="RATE",
+        parse=bits,
+        group=FILES,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,7 @@ class SaveOptions:
 
     clip: Clip = "rescale"
     subtype: Subtype = None
+    bit_rate: BitRate = None
 
 
 @dataclass(frozen=True)

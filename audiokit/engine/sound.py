@@ -257,6 +257,7 @@ class Sound(Flow):
         path: str | os.PathLike[str],
         *,
         subtype: str | None = None,
+        bit_rate: int | None = None,
         clip: str = "rescale",
         force: bool = False,
     ) -> list[str]:
@@ -265,6 +266,7 @@ class Sound(Flow):
         Args:
             path: its suffix names the format.
             subtype: encoding, instead of the source's own (PCM_16, PCM_24, FLOAT ...).
+            bit_rate: bits per second of a lossy format; by default enough not to be worse than a lossy source.
             clip: what happens when an integer format cannot hold the result: "rescale", "limit" or "allow".
             force: replace an existing file.
 
@@ -282,10 +284,11 @@ class Sound(Flow):
         >>> Sound.open(path).length
         8
         """
-        from audiokit.io.writer import Writer
+        from audiokit.io.writer import Encoding, Writer
 
         clip = "allow" if self.within_full_scale and clip == "rescale" else clip
-        writer = Writer(path, self.rate, self.channels, like=self.info, subtype=subtype, clip=clip, force=force)
+        how: Encoding = {"subtype": subtype, "bit_rate": bit_rate, "clip": clip, "force": force}
+        writer = Writer(path, self.rate, self.channels, like=self.info, **how)
         with writer:
             for block in self.blocks():
                 writer.write(block)
@@ -359,6 +362,7 @@ def write(
     rate: int,
     *,
     subtype: str | None = None,
+    bit_rate: int | None = None,
     clip: str = "rescale",
     force: bool = False,
     tags: Mapping[str, str] | None = None,
@@ -370,6 +374,7 @@ def write(
         y: audio (C, T) or (T,), floating point.
         rate: Hz.
         subtype: encoding (PCM_16, PCM_24, FLOAT ...); float32 by default where the format holds it.
+        bit_rate: bits per second of a lossy format.
         clip: what happens when an integer format cannot hold it: "rescale", "limit" or "allow".
         force: replace an existing file.
         tags: title, artist and the like.
@@ -383,4 +388,4 @@ def write(
     """
     sound = Sound.of(y, rate)
     sound.info = replace(sound.info, tags=dict(tags or {}))
-    return sound.save(path, subtype=subtype, clip=clip, force=force)
+    return sound.save(path, subtype=subtype, bit_rate=bit_rate, clip=clip, force=force)

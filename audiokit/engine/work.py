@@ -128,7 +128,7 @@ def written_beside(notes: Sequence[Notes], *, force: bool) -> Iterator[None]:
 def save(flow: Flow, job: Job, how: SaveOptions, ext: str = ".wav") -> list[str]:
     """Write a flow where a job wants it; returns warnings."""
     if isinstance(flow, Sound):
-        warnings = flow.save(job.target, subtype=how.subtype, clip=how.clip, force=job.force)
+        warnings = flow.save(job.target, subtype=how.subtype, bit_rate=how.bit_rate, clip=how.clip, force=job.force)
         # The only part that was asked for is a sound, but is spoken of as a part.
         return [f"{part}: {text}" for part in job.targets for text in warnings] if job.targets else warnings
     if isinstance(flow, Chunks):
@@ -139,7 +139,7 @@ def save(flow: Flow, job: Job, how: SaveOptions, ext: str = ".wav") -> list[str]
         chunks.head.history = [*chunks.head.history, *flow.history]
         return chunks.save(job.target, force=job.force)
     target: str | Mapping[str, str] = job.targets or job.target
-    return flow.save(target, subtype=how.subtype, clip=how.clip, force=job.force, suffix=ext)
+    return flow.save(target, subtype=how.subtype, bit_rate=how.bit_rate, clip=how.clip, force=job.force, suffix=ext)
 
 
 def facts(flow: Flow) -> dict[str, Any]:
@@ -245,7 +245,15 @@ def run_source(
             progress.finished(reports[-1]["name"], path, reports[-1])
 
         if isinstance(flow, Parts):
-            flow.save(target, subtype=how.subtype, clip=how.clip, force=batch.force, suffix=ext, told=tell)
+            flow.save(
+                target,
+                subtype=how.subtype,
+                bit_rate=how.bit_rate,
+                clip=how.clip,
+                force=batch.force,
+                suffix=ext,
+                told=tell,
+            )
         else:
             tell(chain.name, job.target, flow, save(flow, job, how, ext))
     return reports

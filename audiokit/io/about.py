@@ -14,7 +14,10 @@ BLOCK = 1 << 16
 SUFFIXES = (".wav", ".wave", ".aiff", ".aif", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".rf64", ".w64", ".au", ".caf")
 MEDIA_SUFFIXES = (".m4a", ".mp4", ".webm", ".mkv", ".mov", ".aac", ".wma", ".avi", ".mka")
 TAGS = ("title", "artist", "album", "comment", "date", "genre", "copyright", "tracknumber")
-_LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "AAC")
+_LOSSY = (
+    "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "AAC", "MP2", "AC3", "EAC3", "DCA", "WMAV1",
+    "WMAV2", "WMAPRO", "AMRNB", "AMRWB", "AMR_NB", "AMR_WB", "COOK", "ATRAC3",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class AudioInfo:
         tags: title, artist and the like.
         history: one entry per audiokit command that made it.
         fault: what is wrong with its header though it can be read; "" if nothing is.
+        bit_rate: bits per second of the encoded audio, where that is known and matters (lossy formats).
     """
 
     path: str
@@ -42,6 +46,7 @@ class AudioInfo:
     tags: dict[str, str] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     fault: str = ""
+    bit_rate: int | None = None
 
     @property
     def lossy(self) -> bool:

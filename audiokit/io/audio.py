@@ -34,7 +34,7 @@ def read(path: str | os.PathLike[str], *, rate: int | None = None, mono: bool = 
         Audio (C, T), float32, and the file's own AudioInfo (its rate is not `rate`).
 
     Raises:
-        InputError, DamagedError, MissingExtraError: as for Reader.
+        InputError, DamagedError: as for Reader.
     """
     with Reader(path, rate=rate, mono=mono) as reader:
         return reader.read(), reader.info

@@ -10,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from audiokit.errors import DamagedError, InputError, MissingExtraError, ParameterError, UsageError
+from audiokit.errors import DamagedError, InputError, ParameterError, UsageError
 from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, AudioInfo, parse_software_tag
 from audiokit.io.headers import LEFT_OPEN, OPEN_64, Look, Patched, look
+from audiokit.io.lossy import OGG_ORDER
+from audiokit.io.media import MediaBackend, is_media, read_tags
 from audiokit.io.told import tell
 from audiokit.io.wav import WavStreamReader
 
@@ -36,7 +38,6 @@ class Reader:
     Raises:
         InputError: missing, unreadable, or no audio.
         DamagedError: cut short, or it holds NaN or infinity (raised while reading).
-        MissingExtraError: the container needs PyAV.
     """
 
     def __init__(
@@ -170,8 +171,6 @@ class _SoundfileBackend:
         import soundfile as sf
 
         self._name = name = name or path
-        if not piped:
-            _check_readable(path)
         seen = look(path) if os.path.isfile(path) else None
         fault = "" if seen is None or (piped and seen.open) else seen.fault
         try:
@@ -181,7 +180,7 @@ class _SoundfileBackend:
             reason = str(getattr(error, "error_string", error)).rstrip(".").lower()
             raise InputError(
                 f"{name}: not audio that can be read ({reason})",
-                hint="pipe WAV, FLAC, Ogg or MP3" if piped else "is it really an audio file? try: file NAME",
+                hint="pipe WAV, FLAC, Ogg, MP3 or M4A" if piped else "is it really an audio file? try: file NAME",
             ) from None
         f = self._file
         _check_whole(seen, f, name)
@@ -191,7 +190,12 @@ class _SoundfileBackend:
         history = parse_software_tag(software or f.software or "")
         if not history and tags.get("comment", "").startswith("audiokit "):
             history = parse_software_tag(tags.pop("comment"))
+        if not history and f.format in ("MP3", "OGG", "FLAC") and _mentions_us(path):
+            history = parse_software_tag(read_tags(path)[0].get("comment", ""))
         self.info = AudioInfo(path, f.samplerate, f.channels, frame_count, f.subtype, f.format, tags, history, fault)
+        if self.info.lossy and frame_count:
+            bits = 8 * os.path.getsize(path) * f.samplerate / frame_count
+            self.info = replace(self.info, bit_rate=round(bits))
 
     def blocks(self, size: int, start: int, stop: int | None) -> Iterator[np.ndarray]:
         import numpy as np
@@ -201,6 +205,8 @@ class _SoundfileBackend:
         length = self.info.length if self.info.length is not None else OPEN_64
         end = length if stop is None else min(stop, length)
         position = min(start, end)
+        order = OGG_ORDER.get(self.info.channels) if self.info.format == "OGG" else None
+        places = np.argsort(order) if order else slice(None)
         try:
             if start:
                 self._file.seek(position)
@@ -209,7 +215,7 @@ class _SoundfileBackend:
                 if not len(block):
                     break
                 position += len(block)
-                yield np.ascontiguousarray(block.T)
+                yield np.ascontiguousarray(block.T[places])
         except sf.LibsndfileError as error:
             reason = str(error.error_string).rstrip(".")
             raise DamagedError(f"{self._name}: damaged at {position / self.info.rate:.3f} s ({reason})") from None
@@ -218,6 +224,12 @@ class _SoundfileBackend:
                 f"{self._name}: cut short: {end} samples promised, {position} could be decoded",
                 hint="to keep what is there: ffmpeg -i FILE FIXED.wav",
             )
+
+
+def _mentions_us(path: str) -> bool:
+    """Whether a history may be among the tags that libsndfile does not read."""
+    with open(path, "rb") as file:
+        return b"audiokit " in file.read(1 << 16)
 
 
 def _check_readable(path: str) -> None:
@@ -273,7 +285,7 @@ class _StreamBackend:
     def __init__(self, stack: ExitStack) -> None:
         stream = sys.stdin.buffer
         start = stream.peek(4)[:4] if hasattr(stream, "peek") else b"RIFF"
-        if start and start not in (b"RIFF", b"RF64"):  # FLAC, Ogg or MP3 on the pipe: libsndfile must seek
+        if start and start not in (b"RIFF", b"RF64"):  # FLAC, Ogg, MP3 or M4A on the pipe: decoders must seek
             self._spooled: Backend | None = _spool(stream, stack)
             self.info = replace(self._spooled.info, path="-")
             return
@@ -300,58 +312,21 @@ def _spool(stream: BinaryIO, stack: ExitStack) -> Backend:
     spool = stack.enter_context(tempfile.NamedTemporaryFile(prefix="audiokit-", suffix=".audio"))  # noqa: SIM115 - closed by the stack
     shutil.copyfileobj(stream, spool)
     spool.flush()
-    return _SoundfileBackend(spool.name, stack, name="standard input", piped=True)
-
-
-class _MediaBackend:
-    """m4a, mp4, webm and the like through PyAV (extra `media`)."""
-
-    def __init__(self, path: str, stack: ExitStack) -> None:
-        _check_readable(path)
-        try:
-            import av
-        except ImportError:
-            raise MissingExtraError.of("media", f"{path}: reading {Path(path).suffix} files") from None
-        try:
-            self._container = stack.enter_context(av.open(path))
-        except (av.error.FFmpegError, ValueError) as error:
-            raise InputError(f"{path}: not media that can be read ({getattr(error, 'strerror', error)})") from None
-        if not self._container.streams.audio:
-            raise InputError(f"{path}: has no audio track")
-        self._stream = self._container.streams.audio[0]
-        tags = {k.lower(): v for k, v in self._container.metadata.items() if k.lower() in TAGS}
-        context = self._stream.codec_context
-        self.info = AudioInfo(
-            path,
-            int(context.sample_rate),
-            int(context.channels),
-            None,
-            "AAC",
-            Path(path).suffix[1:].upper(),
-            tags,
-        )
-
-    def blocks(self, size: int, start: int, stop: int | None) -> Iterator[np.ndarray]:
-        import av
-        import numpy as np
-
-        resampler = av.AudioResampler(format="fltp", layout=self._stream.layout, rate=self.info.rate)
-        position = 0
-        try:
-            for frame in self._container.decode(self._stream):
-                for part in resampler.resample(frame):
-                    block = np.ascontiguousarray(part.to_ndarray(), np.float32)
-                    keep = block[:, max(0, start - position) : None if stop is None else max(0, stop - position)]
-                    position += block.shape[1]
-                    if keep.shape[1]:
-                        yield np.ascontiguousarray(keep)
-        except av.error.FFmpegError as error:
-            raise DamagedError(f"{self.info.path}: damaged at {position / self.info.rate:.3f} s ({error})") from None
+    return _open_file(spool.name, stack, name="standard input", piped=True)
 
 
 def _open_backend(source: str, stack: ExitStack) -> Backend:
-    if source == "-":
-        return _StreamBackend(stack)
-    if Path(source).suffix.lower() in MEDIA_SUFFIXES:
-        return _MediaBackend(source, stack)
-    return _SoundfileBackend(source, stack)
+    return _StreamBackend(stack) if source == "-" else _open_file(source, stack)
+
+
+def _open_file(path: str, stack: ExitStack, *, name: str | None = None, piped: bool = False) -> Backend:
+    """Open by name, or by content where libsndfile knows neither."""
+    if not piped:
+        _check_readable(path)
+    if Path(path).suffix.lower() not in MEDIA_SUFFIXES:
+        try:
+            return _SoundfileBackend(path, stack, name=name, piped=piped)
+        except InputError:
+            if not os.path.isfile(path) or not is_media(path):
+                raise
+    return MediaBackend(path, stack, name=name)

@@ -8,22 +8,36 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypedDict
 
 from audiokit.errors import DamagedError, ParameterError, UsageError
-from audiokit.io.about import BLOCK, AudioInfo, software_tag
+from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, AudioInfo, software_tag
 from audiokit.io.files import atomic_file
+from audiokit.io.lossy import CODECS, OGG_ORDER, Codec, bit_rate_for, rate_for, vorbis_level
 from audiokit.io.stream import refuse_terminal
 from audiokit.io.wav import ENCODINGS, WavFileWriter, encode, header
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from audiokit.io.media import Picture
+
+#: Formats whose tags and covers are read by PyAV: the compressed ones.
+_TAGGED = ("FLAC", "OGG", "MP3", *(suffix[1:].upper() for suffix in MEDIA_SUFFIXES))
 #: Suffix -> format that libsndfile, or we, write.
 WRITABLE = {
-    ".wav": "WAV", ".wave": "WAV", ".rf64": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".oga": "OGG",
-    ".opus": "OGG", ".mp3": "MP3", ".aiff": "AIFF", ".aif": "AIFF", ".w64": "W64", ".caf": "CAF", ".au": "AU",
+    ".wav": "WAV", ".wave": "WAV", ".rf64": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".oga": "OGG", ".opus": "OGG",
+    ".mp3": "MP3", ".m4a": "M4A", ".aiff": "AIFF", ".aif": "AIFF", ".w64": "W64", ".caf": "CAF", ".au": "AU",
 }  # fmt: skip
+
+
+class Encoding(TypedDict, total=False):
+    """How sounds are written: the keywords that `Writer` and `Sound.save` share."""
+
+    subtype: str | None
+    bit_rate: int | None
+    clip: str
+    force: bool
 
 
 class Sink(Protocol):
@@ -48,12 +62,14 @@ class Writer:
         channels: how many.
         like: the input's AudioInfo: its bit depth and tags are kept.
         subtype: encoding, instead of the input's (PCM_16, PCM_24, FLOAT ...).
+        bit_rate: bits per second of a lossy format; by default enough not to be worse than a lossy input.
         history: this command's entry; the input's own history (from `like`) comes before it.
         clip: "rescale" (one gain for the whole file), "limit" (true-peak limiter) or "allow" (cut at full scale).
         force: replace an existing file.
 
     Raises:
-        UsageError: the suffix names no format that can be written, or the target is a terminal.
+        UsageError: the suffix names no format that can be written, a bit rate for one that has none, or the target is
+            a terminal.
         InputError: the target exists, or cannot be written.
     """
 
@@ -65,6 +81,7 @@ class Writer:
         *,
         like: AudioInfo | None = None,
         subtype: str | None = None,
+        bit_rate: int | None = None,
         history: Sequence[dict[str, Any]] = (),
         clip: str = "rescale",
         force: bool = False,
@@ -77,14 +94,25 @@ class Writer:
         self.warnings: list[str] = []
         self._history = [*(like.history if like else []), *history]
         self._clip, self._force = clip, force
-        self._tags = dict(like.tags) if like else {}
+        self._like, self._tags = like, dict(like.tags) if like else {}
         self._stack = ExitStack()
         if self.target == "-":
             self.subtype, self._format = "FLOAT", "STREAM"
         else:
             self._format = _format_of(self.target)
             self.subtype = subtype or _subtype_for(self._format, self.target, like)
+        self._codec = CODECS.get(self.subtype)
+        self._bit_rate = self._bits_per_second(bit_rate)
         self._integer = self._format != "STREAM" and self.subtype not in ("FLOAT", "DOUBLE")
+
+    def _bits_per_second(self, asked: int | None) -> int:
+        if self._codec is None:
+            if asked is not None and self._format != "STREAM":
+                raise UsageError(f"{self.target}: --bitrate is for lossy formats", hint="such as .mp3, .m4a or .opus")
+            return 0
+        source = self._like.bit_rate if self._like and self._like.lossy else None
+        rate = rate_for(self._codec, self.rate)
+        return bit_rate_for(self._codec, rate, self.channels, asked=asked, source=source)
 
     @property
     def bits(self) -> int | None:
@@ -111,7 +139,41 @@ class Writer:
             stream = self._stack.enter_context(open(self._path, "wb"))  # noqa: SIM115
             tags = {**self._tags, "software": software_tag(self._history)}
             return _WavSink(stream, self.rate, self.channels, self.subtype, tags)
+        if self._codec and self._codec.encoder:
+            return self._lossy_sink(self._codec)
         return _SoundfileSink(self, self._stack)
+
+    def _lossy_sink(self, codec: Codec) -> Sink:
+        from audiokit.io.media import MediaSink
+
+        if self.channels > codec.channels:
+            raise UsageError(
+                f"{self.target}: {codec.name} holds at most {codec.channels} channels, not {self.channels}",
+                hint="write .wav, .flac or .m4a",
+            )
+        tags, picture = self._all_tags()
+        rate = rate_for(codec, self.rate)
+        sink: Sink = MediaSink(
+            self._path, codec, rate, self.channels, bit_rate=self._bit_rate, tags=tags, picture=picture,
+            stack=self._stack,
+        )  # fmt: skip
+        if rate != self.rate:
+            self.warnings.append(f"resampled from {self.rate} to {rate} Hz, which {codec.name} needs")
+            sink = _ResampledSink(sink, self.rate, rate, self.channels)
+        return sink
+
+    def _all_tags(self) -> tuple[dict[str, str], Picture | None]:
+        """Tags of the input, those that libsndfile does not know included, its cover, and the history."""
+        tags, picture = dict(self._tags), None
+        if self._like and self._like.format in _TAGGED and os.path.isfile(self._like.path):
+            from audiokit.io.media import read_tags
+
+            others, picture = read_tags(self._like.path)
+            others.pop("comment", None)
+            tags = {**others, **tags}
+        if self._history:
+            tags.setdefault("comment", software_tag(self._history))
+        return tags, picture
 
     def write(self, y: np.ndarray) -> None:
         """Append audio (C, T), float32."""
@@ -201,25 +263,57 @@ class _WavSink:
         self._file.close()
 
 
+class _ResampledSink:
+    """Changes the rate on the way to a codec that does not know it."""
+
+    def __init__(self, sink: Sink, source_rate: int, rate: int, channels: int) -> None:
+        import soxr
+
+        self._sink, self._channels = sink, channels
+        self._stream = soxr.ResampleStream(source_rate, rate, channels, dtype="float32", quality="HQ")
+
+    def write(self, y: np.ndarray) -> None:
+        self._pass(y, last=False)
+
+    def close(self) -> None:
+        import numpy as np
+
+        self._pass(np.zeros((self._channels, 0), np.float32), last=True)
+        self._sink.close()
+
+    def _pass(self, y: np.ndarray, *, last: bool) -> None:
+        import numpy as np
+
+        out = self._stream.resample_chunk(np.ascontiguousarray(y.T), last=last).reshape(-1, self._channels)
+        if len(out):
+            self._sink.write(np.ascontiguousarray(out.T))
+
+
 class _SoundfileSink:
     def __init__(self, writer: Writer, stack: ExitStack) -> None:
         import soundfile as sf
 
-        target = writer._path
+        self._writer, target = writer, writer._path
+        level = vorbis_level(writer._bit_rate, writer.rate, writer.channels) if writer._bit_rate else None
         try:
             self._file = stack.enter_context(
-                sf.SoundFile(target, "w", writer.rate, writer.channels, writer.subtype, format=writer._format)
-            )
+                sf.SoundFile(
+                    target, "w", writer.rate, writer.channels, writer.subtype, format=writer._format,
+                    compression_level=level,
+                )
+            )  # fmt: skip
         except (sf.LibsndfileError, ValueError) as error:
             raise UsageError(
                 f"{writer.target}: {writer._format} cannot hold {writer.subtype}, {writer.channels} channels, "
                 f"{writer.rate} Hz ({getattr(error, 'error_string', error)})",
                 hint="write .wav or .flac, or change --rate",
             ) from None
-        tags = dict(writer._tags)
+        tags, self._picture = writer._all_tags() if writer._format in _TAGGED else (dict(writer._tags), None)
         if writer._history:
             tags.setdefault("comment", software_tag(writer._history))
-        for key, value in tags.items():
+        #: What libsndfile cannot write: the finished file is copied once more where there is any.
+        self._more = tags if self._picture or set(tags) - set(TAGS) else None
+        for key, value in tags.items() if self._more is None else ():
             with suppress(sf.LibsndfileError):  # w64 and au hold no text
                 setattr(self._file, key, value)
         self._integer = {"PCM_16": 16, "PCM_24": 24, "PCM_S8": 8}.get(writer.subtype)
@@ -227,7 +321,8 @@ class _SoundfileSink:
     def write(self, y: np.ndarray) -> None:
         import numpy as np
 
-        frames = np.ascontiguousarray(y.T)
+        order = OGG_ORDER.get(len(y)) if self._writer._format == "OGG" else None
+        frames = np.ascontiguousarray(y[list(order)].T if order else y.T)
         if self._integer:  # rounding and full scale as in `encode`; libsndfile would truncate
             full = float(2 ** (self._integer - 1))
             whole = np.clip(np.rint(frames.astype(np.float64) * full), -full, full - 1).astype(np.int32)
@@ -237,6 +332,12 @@ class _SoundfileSink:
 
     def close(self) -> None:
         self._file.close()
+        if self._more is not None:
+            from audiokit.io.media import retag
+
+            path = self._writer._path
+            with atomic_file(path, force=True) as copy:
+                retag(path, copy, self._writer._format.lower(), self._more, self._picture)
 
 
 def _format_of(target: str) -> str:
@@ -254,8 +355,8 @@ def _subtype_for(format_name: str, target: str, like: AudioInfo | None) -> str:
     """Choose the encoding: the input's depth where it has one, float32 (or 24 bit) where it was lossy."""
     if format_name == "OGG":
         return "OPUS" if target.lower().endswith(".opus") else "VORBIS"
-    if format_name == "MP3":
-        return "MPEG_LAYER_III"
+    if format_name in ("MP3", "M4A"):
+        return "MPEG_LAYER_III" if format_name == "MP3" else "AAC"
     depth = like.subtype if like and not like.lossy else "FLOAT"
     if format_name == "FLAC":
         return {"PCM_16": "PCM_16", "PCM_S8": "PCM_S8", "PCM_U8": "PCM_S8"}.get(depth, "PCM_24")
