@@ -37,6 +37,7 @@ def run(
     place: Callable[[str], str] | None = None,
     needs: Callable[[Job], Sequence[str]] = lambda job: (),
     beside: Callable[[Job], Sequence[str]] = lambda job: (),
+    stages: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Run a task over inputs, whole outputs only, and report.
 
@@ -53,6 +54,7 @@ def run(
         place: where an input goes below the output folder, from its relative name (default: the same place).
         needs: names the files that a job reads beside its input; where one is newer, the output is not up to date.
         beside: names the files that a job writes beside its outputs.
+        stages: names of the stages of a chain, for the display of progress.
 
     Returns:
         The reports of the jobs that succeeded, in input order.
@@ -84,7 +86,7 @@ def run(
         if not batch.quiet and len(kept) < len(jobs):
             print(f"{len(jobs) - len(kept)} of {len(jobs)} up to date", file=sys.stderr)
     check_targets(kept, batch, beside)
-    return _report(kept, _execute(task, kept, batch), batch)
+    return _report(kept, _execute(task, kept, batch), batch, stages)
 
 
 def survey(
@@ -138,12 +140,16 @@ def _execute(task: Task, jobs: Sequence[Job], batch: BatchOptions) -> Iterable[O
     return (run_job(task, job) for job in jobs)
 
 
-def _report(jobs: Sequence[Job], outcomes: Iterable[Outcome], batch: BatchOptions) -> list[dict[str, Any]]:
+def _report(
+    jobs: Sequence[Job], outcomes: Iterable[Outcome], batch: BatchOptions, stages: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     from audiokit.engine.progress import Progress
 
     reports: dict[str, dict[str, Any]] = {}
     failures: list[Outcome] = []
-    with Progress(len(jobs), quiet=batch.quiet, data_on_stdout=any(job.target == "-" for job in jobs)) as progress:
+    piped, here = any(job.target == "-" for job in jobs), batch.cluster is None and (batch.jobs == 1 or len(jobs) == 1)
+    talk = Progress(len(jobs), quiet=batch.quiet, data_on_stdout=piped, stages=stages, here=here)
+    with talk as progress:
         for outcome in outcomes:
             job = outcome.job
             if outcome.error:

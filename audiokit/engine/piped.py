@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from audiokit.engine.at_work import followed
 from audiokit.engine.chunks import Chunks
 from audiokit.engine.sound import Sound
 from audiokit.errors import AudiokitError
@@ -59,23 +60,24 @@ def _of_one_size(blocks: Iterable[NDArray[np.float32]], size: int = BLOCK) -> It
         yield np.ascontiguousarray(np.concatenate(held, axis=1))
 
 
-def blamed(flow: Any, stage: str) -> Any:
+def blamed(flow: Any, stage: str, number: int | None = None) -> Any:
     """Let errors that come up while a flow is pulled say which stage of a chain they come from.
 
     Args:
         flow: what a stage gave.
         stage: its name; "" for the source, whose errors name the file already.
+        number: its place in the chain, from 0, for the display of progress.
     """
     made = copy.copy(flow)
     for pull in ("_blocks", "_pieces", "_rounds", "_items"):
         if getattr(flow, pull, None) is not None:
-            setattr(made, pull, partial(_naming, getattr(flow, pull), stage))
+            setattr(made, pull, partial(_naming, getattr(flow, pull), stage, number))
     return made
 
 
-def _naming(pull: Callable[[], Iterable[Any]], stage: str) -> Iterator[Any]:
+def _naming(pull: Callable[[], Iterable[Any]], stage: str, number: int | None) -> Iterator[Any]:
     with naming(stage):
-        yield from pull()
+        yield from followed(pull(), number)
 
 
 @contextmanager

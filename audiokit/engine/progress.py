@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
+
+from audiokit.engine.at_work import at_work
 
 
 class Progress:
-    """Follow a batch of `total` files; use as a context manager."""
+    """Follow a batch of `total` files; use as a context manager.
 
-    def __init__(self, total: int, *, quiet: bool, data_on_stdout: bool = False) -> None:
+    Args:
+        total: files.
+        quiet: say nothing.
+        data_on_stdout: the result goes to a pipe.
+        stages: names of the stages of a chain, which the display shows.
+        here: the stages work in this process, so that the one at work can be marked.
+    """
+
+    def __init__(
+        self, total: int, *, quiet: bool, data_on_stdout: bool = False, stages: Sequence[str] = (), here: bool = True
+    ) -> None:
+        self._stages, self._here = stages, here
         self._total, self._quiet = total, quiet or data_on_stdout
         self._quiet_warnings = quiet
         self._done = 0
@@ -17,13 +31,18 @@ class Progress:
         self._display: Any = None
 
     def __enter__(self) -> Progress:
-        if not self._quiet and self._total > 1 and sys.stderr is not None and sys.stderr.isatty():
+        if not self._quiet and (self._total > 1 or self._stages) and sys.stderr is not None and sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
             from rich.progress import Progress as Display
 
-            columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), TimeRemainingColumn())
-            self._display = Display(*columns, console=Console(stderr=True))
+            console = Console(stderr=True)
+            columns = [BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), TimeRemainingColumn()]
+            if self._total == 1:
+                columns = [TimeElapsedColumn()]
+            if self._stages:
+                columns.insert(0, _stages_column(self._stages, here=self._here, width=max(12, console.width - 52)))
+            self._display = Display(*columns, console=console)
             self._display.start()
             self._row = self._display.add_task("", total=self._total, speed="")
         return self
@@ -51,6 +70,37 @@ class Progress:
             self._display.update(self._row, advance=1)
         elif not self._quiet and self._total > 1:
             print(f"{_count(self._done, self._total)}failed: {reason}", file=sys.stderr)
+
+
+def _stages_column(stages: Sequence[str], *, here: bool, width: int) -> Any:
+    from rich.progress import ProgressColumn
+    from rich.text import Text
+
+    class Stages(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            return Text.assemble(*(piece for piece in shown_stages(stages, at_work() if here else None, width)))
+
+    return Stages()
+
+
+def shown_stages(stages: Sequence[str], active: int | None, width: int) -> list[tuple[str, str]]:
+    """The stages of a chain in at most so many characters, the one at work in bold: (text, style).
+
+    >>> "".join(text for text, style in shown_stages(["split", "denoise"], 1, 40))
+    'split | denoise'
+    >>> shown_stages(["split", "denoise", "normalize"], 1, 16)
+    [('2/3 ', ''), ('denoise', 'bold')]
+    >>> shown_stages(["split", "denoise", "normalize"], None, 16)
+    [('3 stages', '')]
+    """
+    if len(" | ".join(stages)) <= width:
+        pieces: list[tuple[str, str]] = []
+        for number, name in enumerate(stages):
+            pieces += [(" | ", "dim")] * bool(number) + [(name, "bold" if number == active else "")]
+        return pieces
+    if active is None:
+        return [(f"{len(stages)} stages", "")]
+    return [(f"{active + 1}/{len(stages)} ", ""), (stages[active], "bold")]
 
 
 def _count(done: int, total: int) -> str:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from audiokit.engine.at_work import enter
 from audiokit.engine.batch import Job, expand, run
 from audiokit.engine.chain import Chain, Step
 from audiokit.engine.chunks import Chunks
@@ -65,16 +66,24 @@ class Work:
         notes = []
         for number, step in enumerate(self.filled_in(job)):
             with naming(step.stage.name if len(self.steps) > 1 else ""):
-                flow = step.apply(self.handed_on(flow, number), save=self.recorded(number))
+                flow = self.applied(step, flow, number)
             notes.append(flow.notes)
         return self.handed_on(flow, len(self.steps)), notes
+
+    def applied(self, step: Step, flow: Any, number: int) -> Any:
+        """What step `number` makes of a flow; some work when they are called, most when they are pulled."""
+        before = enter(number)
+        try:
+            return step.apply(self.handed_on(flow, number), save=self.recorded(number))
+        finally:
+            enter(before)
 
     def handed_on(self, flow: Any, number: int) -> Any:
         """A flow as step `number` gets it: in a chain, as it leaves a pipe, and with errors that name their stage."""
         if len(self.steps) == 1:
             return flow
         name = self.steps[number - 1].stage.name if number else ""
-        named = blamed(flow, name)
+        named = blamed(flow, name, number - 1 if number else None)
         return piped(named) if 0 < number < len(self.steps) else named
 
     def filled_in(self, job: Job) -> tuple[Step, ...]:
@@ -194,6 +203,7 @@ def run_chain(
         entries=work.entries,
         needs=work.needs,
         beside=work.beside,
+        stages=[step.stage.name for step in steps] if len(steps) > 1 else (),
         ext=ext,
         parts=parts,
         accept=found_as(first.stage, options[0]),

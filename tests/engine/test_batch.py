@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 
@@ -157,3 +159,32 @@ def test_unwritable_folder(songs, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="is a file"):
         run([songs / "a.wav"], tmp_path / "file/out.wav")
+
+
+def test_workers_end_with_their_parent_however_it_goes(tmp_path):
+    """A parent that is killed leaves nobody behind that would wait for it."""
+    code = (
+        "import os, signal, time\n"
+        "from concurrent.futures import wait\n"
+        "from audiokit.engine.local import _pool\n"
+        "if __name__ == '__main__':\n"
+        "    pool = _pool(1)\n"
+        "    print(pool.submit(os.getpid).result(), flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    (tmp_path / "parent.py").write_text(code)
+    done = subprocess.run([sys.executable, tmp_path / "parent.py"], stdout=subprocess.PIPE, text=True)
+    assert done.returncode == -signal.SIGKILL
+    worker, deadline = int(done.stdout), time.time() + 20
+    while _alive(worker) and time.time() < deadline:
+        time.sleep(0.05)
+    assert not _alive(worker)
+
+
+def _alive(process: int) -> bool:
+    """Whether a process is there, and no mere entry that nobody asked for yet."""
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from audiokit import denoise, write
+from audiokit import denoise, generate, write
 from audiokit.engine.sound import Sound
 from audiokit.errors import InputError, ParameterError, UsageError
 from audiokit.io.audio import read
@@ -213,3 +213,10 @@ def test_the_schema_has_the_ranges(cli):
     options = json.loads(cli("denoise", "--schema").stdout)["options"]
     assert (options["strength"]["minimum"], options["strength"]["maximum"]) == (0, 1)
     assert options["noise"]["format"] == "path" and options["device"]["default"] == "auto"
+
+
+@pytest.mark.parametrize("engine", ["gate", "mask"])
+def test_a_note_that_ends_in_silence_stays_finite(engine):
+    note = generate(pitch="60", seed=77).samples
+    cleaned = denoise(note, 44_100, engine=engine, threshold=-40.0)
+    assert np.isfinite(cleaned).all() and np.abs(cleaned).max() > 0.1

@@ -245,7 +245,8 @@ class _SmoothGains:
         from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
         near = uniform_filter1d(uniform_filter1d(power, 5, axis=0, mode="nearest"), 7, axis=1, mode="nearest")
-        over_db = 10 * np.log10((near + SILENCE) / (limit + SILENCE))
+        # Running sums leave a little less than nothing where a loud sound ends.
+        over_db = 10 * np.log10((np.maximum(near, 0) + SILENCE) / (limit + SILENCE))
         opened = 1 / (1 + np.exp(-np.clip(over_db / 1.5, -40, 40)))
         opened = maximum_filter1d(opened, 3, axis=0, mode="nearest")
         return uniform_filter1d(opened, 5, axis=1, mode="nearest")
