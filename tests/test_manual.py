@@ -57,6 +57,11 @@ def test_links_lead_somewhere_here():
     assert lost == []
 
 
+def test_the_page_on_installing_names_every_extra():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert re.findall(r"^\| `(\w+)` \|", TEXTS["docs/install.md"], re.M) == list(extras)
+
+
 def test_pages_of_the_site_link_to_pages_of_the_site():
     outside = [(name, target) for name, target in _links() if name.startswith("docs/") and _leaves(name, target)]
     assert outside == []
