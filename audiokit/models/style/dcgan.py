@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from audiokit.errors import ParameterError
+from audiokit.models.folder.graph import MAIN, Graph, Port
 
 #: Halvings between a picture and the smallest map.
 STEPS = 4
@@ -102,6 +103,16 @@ class Dcgan(nn.Module):
         self.settings = {"latent": latent, "width": width, "bins": bins, "frames": frames}
         self.generator = Generator(latent, width, bins, frames)
         self.encoder = Viewer(latent, width, bins, frames)
+
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: the generator, and the encoder."""
+        latents = Port(("batch", self.settings["latent"]), "latents")
+        pictures = Port(("batch", 1, self.settings["bins"], self.settings["frames"]), "pictures, -1 to 1", -1, 1)
+        sizes = [{"batch": size} for size in (2, 1, 5)]
+        return {
+            MAIN: Graph(self.forward, {"latents": latents}, {"pictures": pictures}, sizes),
+            "encode": Graph(self.encode, {"pictures": pictures}, {"latents": latents}, sizes),
+        }
 
     def forward(self, latent: Tensor) -> Tensor:
         """Latents (B, D) to chunks (B, 1, bins, frames)."""

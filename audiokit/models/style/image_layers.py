@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from audiokit.errors import ParameterError
+from audiokit.models.folder.graph import MAIN, Graph, Port
 
 NORMS = ("instance", "batch", "none")
 
@@ -39,6 +40,17 @@ def init_weights(module: nn.Module, *, std: float = 0.02) -> None:
         elif isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.weight, 1.0, std)
             nn.init.zeros_(layer.bias)
+
+
+def picture_graphs(network: nn.Module, inputs: int, outputs: int, multiple: int) -> dict[str, Graph]:
+    """Say how a network from pictures to pictures is exported; rows and frames are multiples of `multiple`."""
+    shape = ("rows", "frames")
+    seen = Port(("batch", inputs, *shape), "pictures, -1 to 1; the second channel is the height of rows, if any", -1, 1)
+    sizes = [
+        {"batch": b, "rows": multiple * r, "frames": multiple * n} for b, r, n in ((2, 6, 8), (1, 8, 4), (1, 4, 12))
+    ]
+    found = Port(("batch", outputs, *shape), "pictures")
+    return {MAIN: Graph(network.forward, {"pictures": seen}, {"changed": found}, sizes)}
 
 
 def drop_instance_statistics(state: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:

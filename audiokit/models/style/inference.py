@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from audiokit.dsp.spectrum.style import StyleFrontend
 from audiokit.errors import ParameterError
 
-Network = Callable[[Tensor], Tensor]
+Picture = Callable[[np.ndarray], np.ndarray]
 
 
 class Slider:
@@ -25,25 +23,23 @@ class Slider:
     The last window is aligned with the end; a picture shorter than one window is continued by its mirror image.
 
     Args:
-        network: maps (1, 1, bins, frames) to the same shape.
+        network: maps pictures (1, 1, bins, frames), float32, to the same shape.
         total: frames of the whole picture.
         frontend: gives the window's length.
         overlap: share of a window that it has in common with the next.
-        device: where the network is.
     """
 
     def __init__(
         self,
-        network: Network,
+        network: Picture,
         total: int,
         frontend: StyleFrontend,
         *,
         overlap: float = 0.5,
-        device: str | torch.device = "cpu",
     ) -> None:
         if not 0 <= overlap < 1:
             raise ParameterError(f"overlap is in 0..1, not {overlap}")
-        self.network, self.total, self.bins, self.device = network, total, frontend.bins, device
+        self.network, self.total, self.bins = network, total, frontend.bins
         self.size = frontend.frames
         step = max(1, round(self.size * (1 - overlap)))
         self.starts = [*range(0, max(1, total - self.size), step)]
@@ -76,9 +72,7 @@ class Slider:
 
     def _window(self, x: np.ndarray) -> np.ndarray:
         start = self.starts.pop(0)
-        batch = torch.from_numpy(np.ascontiguousarray(x))[None, None].to(self.device)
-        with torch.inference_mode():
-            y = self.network(batch)[0, 0].float().cpu().numpy()
+        y = self.network(np.ascontiguousarray(x)[None, None])[0, 0]
         at = start - self.offset
         missing = at + self.size - self.sum.shape[1]
         if missing > 0:

@@ -64,14 +64,13 @@ class StyleOptimizer:
         self.after.clear()
         self.steps = 0
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: np.ndarray) -> np.ndarray:
         """Change a picture (1, 1, bins, N), in the front-end's own units."""
         t = self.features.frontend.transform
-        levels = (x[0, 0] - t.offset) / t.slope
-        # Inference mode is left, because what follows needs gradients.
-        with torch.inference_mode(False), torch.enable_grad():
-            changed = self._optimised(levels.clone())
-        return (changed * t.slope + t.offset)[None, None]
+        device = next(self.features.buffers()).device
+        levels = (torch.from_numpy(x[0, 0]).to(device) - t.offset) / t.slope
+        changed = self._optimised(levels)
+        return (changed * t.slope + t.offset)[None, None].detach().cpu().numpy()
 
     def distance(self, maps: list[Tensor]) -> Tensor:
         """Measure how far feature maps are from the style: mean relative error of their Gram matrices."""

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from audiokit.errors import ParameterError
-from audiokit.models.style.image_layers import has_bias, norm_layer
+from audiokit.models.folder.graph import Graph
+from audiokit.models.style.image_layers import has_bias, norm_layer, picture_graphs
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,10 @@ class Pix2PixUnet(nn.Module):
     def multiple(self) -> int:
         """H and W must be multiples of this."""
         return 2**self.config.num_downs
+
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: the whole network."""
+        return picture_graphs(self, self.config.input_nc, self.config.output_nc, self.multiple)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, input_nc, H, W) to (B, output_nc, H, W)."""

@@ -15,7 +15,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from audiokit.errors import ParameterError
-from audiokit.models.style.image_layers import has_bias, norm_layer
+from audiokit.models.folder.graph import Graph
+from audiokit.models.style.image_layers import has_bias, norm_layer, picture_graphs
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,10 @@ class ResnetGenerator(nn.Module):
             last,  # (B, output_nc, H, W)
             nn.Tanh() if config.output == "tanh" else nn.Identity(),
         )
+
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: the whole network."""
+        return picture_graphs(self, self.config.input_nc, self.config.output_nc, self.multiple)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, input_nc, H, W) to (B, output_nc, H, W)."""

@@ -13,6 +13,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from audiokit.models.folder.graph import MAIN, Graph, Port
+
 
 class SimpleGenerator(nn.Module):
     """Noise (B, noise) to spectrograms (B, 1, bins, frames) in -1..1.
@@ -32,6 +34,11 @@ class SimpleGenerator(nn.Module):
             nn.Tanh(),
             nn.Unflatten(1, self.shape),  # (B, 1, bins, frames)
         )
+
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: the generator."""
+        inputs, outputs = {"noise": Port(("batch", self.noise))}, {"pictures": Port(("batch", *self.shape), "-1 to 1")}
+        return {MAIN: Graph(self.forward, inputs, outputs, [{"batch": size} for size in (2, 1, 5)])}
 
     def forward(self, z: Tensor) -> Tensor:
         """Map noise (B, noise) to spectrograms (B, 1, bins, frames)."""

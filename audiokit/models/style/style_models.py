@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
+import numpy as np
 
 from audiokit.dsp.spectrum.style import StyleFrontend, standard_frontend
 from audiokit.errors import ModelError, ParameterError
@@ -20,14 +19,16 @@ from audiokit.models.folder.checkpoint import (
     CARD,
     build,
     find,
-    load,
     load_weights,
     pick_device,
     read_card,
     read_state_dict,
 )
 from audiokit.models.folder.recognise import not_a
-from audiokit.models.style.image_layers import drop_instance_statistics
+from audiokit.models.folder.runtime import Network, TorchNetwork, open_network
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DIRECTIONS = ("ab", "ba")
 #: File names of other projects per direction, best first.
@@ -40,7 +41,7 @@ _CHECKPOINTS = (".pth", ".pt", ".tar", ".bin")
 
 def load_style_model(
     spec: str, *, direction: str = "ab", preset: str = "cyclegan-music", device: str = "cpu"
-) -> tuple[Callable[[Tensor], Tensor], StyleFrontend, dict[str, Any]]:
+) -> tuple[Callable[[np.ndarray], np.ndarray], StyleFrontend, dict[str, Any]]:
     """Load a generator with what it sees.
 
     Args:
@@ -61,29 +62,34 @@ def load_style_model(
     path = Path(spec)
     file = path if path.is_file() and path.name != CARD else _official_file(path, direction)
     if file is not None:
-        network, card = import_generator(file, preset=preset)
-        network.eval().to(pick_device(device))
+        module, card = import_generator(file, preset=preset)
+        network: Network = TorchNetwork(module.eval().to(pick_device(device)), card, name=spec)
     else:
-        network, card = load(_folder(spec, direction), kind="stylize", device=device)
-    frontend = StyleFrontend.from_dict(card.get("frontend", {}))
-    return SeenNetwork(network, frontend), frontend, card
+        network = open_network(_folder(spec, direction), kind="stylize", device=device)
+    frontend = StyleFrontend.from_dict(network.card.get("frontend", {}))
+    return SeenNetwork(network, frontend), frontend, network.card
 
 
 class SeenNetwork:
     """A generator that is told the height of the rows, if its front-end says so."""
 
-    def __init__(self, network: nn.Module, frontend: StyleFrontend) -> None:
+    def __init__(self, network: Network, frontend: StyleFrontend) -> None:
         self.network, self.frontend = network, frontend
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: np.ndarray) -> np.ndarray:
         """Map pictures (B, 1, bins, N) to pictures."""
-        return self.network(seen(x, self.frontend))
+        if self.frontend.position:
+            rows = np.linspace(-1, 1, x.shape[2], dtype=np.float32)[:, None]
+            x = np.concatenate([x, np.broadcast_to(rows, x.shape)], axis=1)
+        return self.network.run(x)[0]
 
 
 def seen(x: Tensor, frontend: StyleFrontend) -> Tensor:
-    """Add the position channel to pictures (B, 1, bins, N) if the model has one: (B, 1 or 2, bins, N)."""
+    """Add the position channel to tensors (B, 1, bins, N) if the model has one, in training: (B, 1 or 2, bins, N)."""
     if not frontend.position:
         return x
+    import torch
+
     rows = torch.linspace(-1, 1, x.shape[2], dtype=x.dtype, device=x.device)
     return torch.cat([x, rows[None, None, :, None].expand(x.shape[0], 1, -1, x.shape[3])], dim=1)
 
@@ -130,6 +136,8 @@ def import_generator(
     Raises:
         ModelError: it is no such generator, or takes pictures of several channels.
     """
+    from audiokit.models.style.image_layers import drop_instance_statistics
+
     path = Path(source)
     if path.is_dir():
         file = _official_file(path, direction)

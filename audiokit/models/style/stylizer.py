@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
 
 from audiokit.dsp.spectrum.stft import IstftStream, StftStream
 from audiokit.dsp.spectrum.style import StyleFrontend, apply_gain, gain_db, peak_of, picture, resolved, spread_gain
@@ -34,20 +33,18 @@ class Stylizer:
     """A network, what it sees, and how its answer is applied.
 
     Attributes:
-        network: maps pictures (1, 1, bins, frames) to the same shape.
+        network: maps pictures (1, 1, bins, frames), float32, to the same shape.
         frontend: what it sees.
         strength: 0 leaves the sound as it is, 1 is the full change, between is a share of the gain in dB.
         phase: "input" or "retrieve".
         overlap: share of a window in common with the next.
-        device: where the network is.
     """
 
-    network: Callable[[Tensor], Tensor]
+    network: Callable[[np.ndarray], np.ndarray]
     frontend: StyleFrontend
     strength: float = 1.0
     phase: str = "input"
     overlap: float = 0.5
-    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
@@ -137,7 +134,7 @@ class Stylizer:
 
     def slider(self, frames: int) -> Slider:
         """Make the sliding window for a picture of so many frames."""
-        return Slider(self.network, frames, self.frontend, overlap=self.overlap, device=self.device)
+        return Slider(self.network, frames, self.frontend, overlap=self.overlap)
 
     def _phase_stream(self, channels: int, synthesis: dict):
         if self.phase == "input":

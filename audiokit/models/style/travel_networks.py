@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from audiokit.errors import ParameterError
+from audiokit.models.folder.graph import MAIN, Graph, Port, sizes_of
 from audiokit.models.style.image_layers import init_weights, norm_layer
 from audiokit.models.style.resnet_generator import ResnetGenerator
 
@@ -90,6 +91,11 @@ class TravelGenerator(nn.Module):
             last = self.net.model[-2]
             assert isinstance(last, nn.Conv2d)
             nn.init.normal_(last.weight, 0.0, 1e-3)
+
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: the whole network."""
+        pictures = Port(("batch", 1, self.config.rows, "frames"), "pictures, -1 to 1", -1, 1)
+        return {MAIN: Graph(self.forward, {"pictures": pictures}, {"changed": pictures}, sizes_of("frames", 24, 8, 40))}
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, 1, rows, N) to (B, 1, rows, N)."""

@@ -110,18 +110,17 @@ def stylize(
 
 def make_stylizer(options: Options) -> tuple[Stylizer, dict[str, Any]]:
     """Load the model, or measure the style; returns the stylizer and the model's card."""
-    from audiokit.models.folder.checkpoint import pick_device
     from audiokit.models.style.style_models import load_style_model
     from audiokit.models.style.stylizer import Stylizer
 
     strength, phase = options["strength"], options["phase"]
-    device = pick_device(options["device"])
     if options["engine"] == "optimize":
+        from audiokit.models.folder.checkpoint import pick_device
         from audiokit.stages.stylize.optimize import OVERLAP, make_optimizer
 
-        optimizer, card = make_optimizer(options, device)
-        return Stylizer(optimizer, optimizer.features.frontend, strength, phase, OVERLAP, device), card
+        optimizer, card = make_optimizer(options, pick_device(options["device"]))
+        return Stylizer(optimizer, optimizer.features.frontend, strength, phase, OVERLAP), card
     network, frontend, card = load_style_model(
-        options["model"], direction=options["direction"], preset=options["preset"], device=device
+        options["model"], direction=options["direction"], preset=options["preset"], device=options["device"]
     )
-    return Stylizer(network, frontend, strength, phase, _OVERLAP, device), card
+    return Stylizer(network, frontend, strength, phase, _OVERLAP), card

@@ -87,11 +87,15 @@ def write_samples(
     from audiokit.models.style.inference import Slider
     from audiokit.training.style.listen import audible, draw_pair
 
+    def answer(x: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return generator(torch.from_numpy(x)).float().cpu().numpy()
+
     samples = folder / "samples"
     samples.mkdir(parents=True, exist_ok=True)
     for k, track in enumerate(tracks):
         before = track.cut(0, min(frames, max(track.frames, frontend.frames)))
-        slider = Slider(generator, before.shape[1], frontend)
+        slider = Slider(answer, before.shape[1], frontend)
         after = np.concatenate([slider.push(before), slider.finish()], axis=1)
         stem = samples / f"{step:08d}-{name}-{k}"
         sound = audible(track, after, frontend)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from audiokit.dsp.spectrum.style import standard_frontend
 from audiokit.errors import ParameterError
@@ -19,12 +18,12 @@ def keep(x):
 
 def tilt(x):
     """Lower the upper half by 20 dB."""
-    return torch.cat([x[:, :, :64], x[:, :, 64:] - 0.5], dim=2)
+    return np.concatenate([x[:, :, :64], x[:, :, 64:] - np.float32(0.5)], axis=2)
 
 
 def relative(x):
     """Depends on the whole window, as instance norms do."""
-    return x - x.mean(dim=3, keepdim=True)
+    return x - x.mean(axis=3, keepdims=True)
 
 
 def pieces(x, sizes):
