@@ -159,8 +159,10 @@ class SplitterRecipe(Recipe):
         root = (power.clamp_min(0) + 1e-8).sqrt().sqrt()
         shape = ((masks + 1e-4).sqrt() * root[:, None] - (own + 1e-8).sqrt().sqrt()).abs().mean(dim=(1, 2, 3, 4))
         shape = shape / root.mean(dim=(1, 2, 3))
-        total = ratio.mean() + 2 * shape.mean()
-        return {"loss": total, "error_db": 10 * ratio.mean().detach(), "shape": shape.mean().detach()}
+        unlike = _unlike(masks, power, cross, own)
+        total = 0.5 * ratio.mean() + 0.5 * unlike + 2 * shape.mean()
+        found = {"error_db": 10 * ratio.mean(), "si_sdr_db": -10 * unlike, "shape": shape.mean()}
+        return {"loss": total, **{name: value.detach() for name, value in found.items()}}
 
     def step(self, rng: np.random.Generator, step: int) -> dict[str, float | Tensor]:
         """Mix a batch, separate it, and learn from the difference."""
@@ -181,6 +183,7 @@ class SplitterRecipe(Recipe):
             estimate = self.separate(targets.sum(dim=1))[0].cpu().numpy()
             for name, y, reference in zip(self.mixer.stems, estimate, stems, strict=True):
                 found.setdefault(f"{name}_sdr_db", []).append(_sdr_db(reference, y))
+                found.setdefault(f"{name}_si_sdr_db", []).append(_si_sdr_db(reference, y))
                 found.setdefault(f"{name}_mix_sdr_db", []).append(_sdr_db(reference, stems.sum(axis=0)))
             if number < 3:
                 _write_samples(folder / "samples", number, step, estimate, self.mixer)
@@ -205,6 +208,20 @@ class SplitterRecipe(Recipe):
         place_model(folder, self.network, {**card, "labels": labels, **self.card}, dtype="float16")
 
 
+def _unlike(masks: Tensor, power: Tensor, cross: Tensor, own: Tensor) -> Tensor:
+    """Compare stems that sound with what is found of them, whatever its level: the mean SI-SDR, -log10 of a ratio.
+
+    An error alone is smallest where a network that is unsure keeps silent; here, only what it finds counts.
+    """
+    dims = (2, 3, 4)
+    mine, found = own.sum(dim=dims), (masks * masks * power[:, None]).sum(dim=dims)  # (B, S)
+    match = (masks * cross).sum(dim=dims).clamp_min(0)
+    alike = (match * match / (mine * found + 1e-6)).clamp(0, 1)
+    sounds = (mine > 1e-4 * power.sum(dim=(1, 2, 3))[:, None]).to(mine)
+    unlike = torch.log10(1 - alike + 1e-3) - torch.log10(alike + 1e-3)
+    return (unlike * sounds).sum() / sounds.sum().clamp_min(1)
+
+
 def _network(name: str, stems: list[str], settings: dict[str, Any]) -> tuple[nn.Module, str]:
     if name == "band":
         from audiokit.models.separation.band_unet import BandUnet
@@ -220,6 +237,11 @@ def _network(name: str, stems: list[str], settings: dict[str, Any]) -> tuple[nn.
 def _sdr_db(reference: Audio, estimate: Audio) -> float:
     error = np.sum((reference - estimate) ** 2, dtype=np.float64)
     return float(10 * np.log10((np.sum(reference**2, dtype=np.float64) + 1e-9) / (error + 1e-9)))
+
+
+def _si_sdr_db(reference: Audio, estimate: Audio) -> float:
+    share = np.vdot(reference, estimate) / (np.vdot(reference, reference) + 1e-9)
+    return _sdr_db(share * reference, estimate)
 
 
 def _write_samples(folder: Path, number: int, step: int, stems: Audio, mixer: StemMixer) -> None:

@@ -9,7 +9,7 @@ from audiokit.io.audio import write
 from audiokit.models.folder import checkpoint
 from audiokit.stages.split import split
 from audiokit.training.sound.settings import SplitterRun, SplitterSettings
-from audiokit.training.sound.splitter import SplitterRecipe, mid_side, train_splitter
+from audiokit.training.sound.splitter import SplitterRecipe, _unlike, mid_side, train_splitter
 from audiokit.training.sound.stem_mixes import Part, StemMixer, find_songs, mastering_gain, read_judges, read_song
 
 RATE = 8000
@@ -68,8 +68,26 @@ def test_the_banded_error_is_the_error_where_bands_are_single_bins(mixer):
     with torch.no_grad():
         wrong = (recipe.network(mix.abs()) * mix[:, None] - targets)[..., :63, :].abs().square().sum(dim=(2, 3, 4))
         ratio = wrong / mix[..., :63, :].abs().square().sum(dim=(1, 2, 3))[:, None]
-        found = recipe.losses(stems)["error_db"]
-    assert float(found) == pytest.approx(float(10 * torch.log10(ratio + 1e-3).mean()), abs=0.3)
+        found = recipe.losses(stems)
+    assert float(found["error_db"]) == pytest.approx(float(10 * torch.log10(ratio + 1e-3).mean()), abs=0.3)
+
+
+def test_the_likeness_in_bands_is_the_si_sdr_of_stems_that_sound(rng):
+    """Where bands are bins; half a level changes nothing, and a silent stem does not count."""
+    shape = (2, 2, 2, 5, 30)  # (B, S, 2, N, bands)
+    targets = torch.from_numpy(rng.standard_normal(shape) + 1j * rng.standard_normal(shape))
+    targets[1, 0] = 0
+    mix = targets.sum(dim=1, keepdim=True)
+    masks = torch.from_numpy(rng.random(shape))
+    cross, own, power = (targets * mix.conj()).real, targets.abs().square(), mix.abs().square()[:, 0]
+    values = []
+    for b, s in ((0, 0), (0, 1), (1, 1)):
+        x, y = targets[b, s].flatten(), (masks[b, s] * mix[b, 0]).flatten()
+        wanted = x * (torch.vdot(x, y).real / torch.vdot(x, x).real)
+        # Complex numbers as pairs of real ones: SI-SDR by Le Roux et al. (2019).
+        values.append(10 * torch.log10(wanted.abs().square().sum() / (y - wanted).abs().square().sum()))
+    assert float(-10 * _unlike(masks, power, cross, own)) == pytest.approx(float(np.mean(values)), abs=0.1)
+    assert float(_unlike(masks / 2, power, cross, own)) == pytest.approx(float(_unlike(masks, power, cross, own)))
 
 
 def test_it_learns_to_tell_a_voice_from_clicks(mixer, rng, tmp_path):
