@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from audiokit.engine.flow import Flow, Notes
@@ -143,6 +142,8 @@ class Chunks(Flow):
 
     def derive(self, pieces: Callable[[], Iterable[Piece]], *, notes: Notes | None = None, **changes: Any) -> Chunks:
         """Make the set that a stage gives: with other pieces, and a head that differs in the fields given."""
+        from dataclasses import replace
+
         return Chunks(replace(self.head, **changes), pieces, name=self._name, notes=notes)
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> list[str]:

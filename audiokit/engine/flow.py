@@ -7,8 +7,7 @@ complete only when everything was pulled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass
 class Notes:
     """What stages say about a flow; it is filled while blocks are pulled, and travels with what is made of it.
 
@@ -28,10 +26,11 @@ class Notes:
         beside: other files that this result leaves: path -> what writes it (given a temporary path).
     """
 
-    report: dict[str, Any] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    details: dict[str, Any] = field(default_factory=dict)
-    beside: dict[str, Callable[[Path], object]] = field(default_factory=dict)
+    def __init__(self, *, report: Mapping[str, Any] | None = None, details: Mapping[str, Any] | None = None) -> None:
+        self.report = dict(report or {})
+        self.warnings: list[str] = []
+        self.details = dict(details or {})
+        self.beside: dict[str, Callable[[Path], object]] = {}
 
 
 def seed_of(name: str, seed: int) -> int:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from audiokit.engine.chunks import Chunks
 from audiokit.engine.flow import Flow, Notes
 from audiokit.engine.sound import Sound
-from audiokit.engine.spool import Spool
 
 if TYPE_CHECKING:
     import numpy as np
@@ -152,6 +151,8 @@ class Parts(Flow):
     def _keep(self) -> None:
         if self._kept or self._rounds is None:
             return
+        from audiokit.engine.spool import Spool
+
         spools = {name: Spool(head.channels) for name, head in self._heads.items()}
         for blocks in self._rounds():
             for name, block in blocks.items():

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from audiokit.engine.option import Option
 from audiokit.engine.parse import bits, seconds
@@ -67,8 +66,7 @@ BitRate = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class SaveOptions:
+class SaveOptions(NamedTuple):
     """How sounds are written; what every command that writes audio offers."""
 
     clip: Clip = "rescale"
@@ -76,8 +74,7 @@ class SaveOptions:
     bit_rate: BitRate = None
 
 
-@dataclass(frozen=True)
-class BatchOptions:
+class BatchOptions(NamedTuple):
     """How a command goes about its files; what every command with inputs and outputs offers."""
 
     force: Force = False
@@ -108,8 +105,7 @@ class BatchOptions:
     quiet: Quiet = False
 
 
-@dataclass(frozen=True)
-class OneOutput:
+class OneOutput(NamedTuple):
     """What a command offers that makes one output of everything it is given."""
 
     force: Force = False

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import inspect
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
 
 from audiokit.engine.command import Command
 from audiokit.engine.option import Argument, Declared, Option, declared_in
 from audiokit.engine.settings import BATCH, FILES, BatchOptions, OneOutput, Out, SaveOptions
-from audiokit.engine.stage import Call, Stage
 from audiokit.errors import UsageError
+
+if TYPE_CHECKING:
+    from audiokit.engine.stage import Stage
 
 _EMPTY = inspect.Parameter.empty
 _FOR_PYTHON = ("Args:", "Returns:", "Raises:", "References:", "Yields:", "Attributes:")
@@ -41,6 +42,7 @@ def shell_command(found: Stage[..., Any, Any] | Command[..., Any]) -> Callable[.
     stage = found
 
     def run(inputs: list[str] | None = None, out: str | None = None, **values: Any) -> None:
+        from audiokit.engine.stage import Call
         from audiokit.engine.work import run_many, run_stage
 
         save = taken(SaveOptions, values) if stage.saves else SaveOptions()
@@ -49,7 +51,7 @@ def shell_command(found: Stage[..., Any, Any] | Command[..., Any]) -> Callable[.
             if stage.many:
                 run_many(stage, inputs or [], out, values, save, talk)
                 return
-            batch = talk if stage.reads else BatchOptions(**vars(talk))
+            batch = talk if stage.reads else BatchOptions(**talk._asdict())
             run_stage(stage, Call(inputs or [], out, values, save, batch))
 
     return command(run, declared, extra=[schema], doc=stage.__doc__, name=stage.name)
@@ -103,6 +105,8 @@ def schema_option(schema: Callable[[], dict[str, Any]]) -> inspect.Parameter:
 
     def show(wanted: bool) -> None:
         if wanted:
+            import json
+
             print(json.dumps(schema(), indent=1))
             raise typer.Exit
 

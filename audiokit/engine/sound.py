@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from audiokit.engine.flow import Flow, Notes
-from audiokit.engine.spool import Spool
 from audiokit.errors import ParameterError
-from audiokit.io.about import BLOCK, AudioInfo
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from audiokit.engine.parts import Parts
+    from audiokit.io.about import AudioInfo
     from audiokit.io.reader import Reader
 
     Array: TypeAlias = NDArray[np.float32]
@@ -63,7 +61,11 @@ class Sound(Flow):
     ) -> None:
         super().__init__()
         self.rate, self.channels, self.length = rate, channels, length
-        self.info = info or AudioInfo("", rate, channels, length, "FLOAT", "")
+        if info is None:
+            from audiokit.io.about import AudioInfo
+
+            info = AudioInfo("", rate, channels, length, "FLOAT", "")
+        self.info = info
         self.within_full_scale = False
         self.if_over: str | None = None
         #: Gives it as the only one of several, for targets that are folders with more in them than sounds.
@@ -100,6 +102,8 @@ class Sound(Flow):
     @classmethod
     def _reading(cls, first: Reader, again: Callable[[], Reader], *, once: bool) -> Sound:
         """The sound of a reader that is open already; later passes open the file again."""
+        from audiokit.io.about import BLOCK
+
         waiting = [first]
 
         def blocks() -> Iterator[Array]:
@@ -142,6 +146,8 @@ class Sound(Flow):
 
     def recorded(self, entry: dict[str, Any]) -> None:
         """Append an entry to the history."""
+        from dataclasses import replace
+
         self.info = replace(self.info, history=[*self.info.history, {**entry, **self.notes.details}])
 
     def described(self) -> dict[str, Any]:
@@ -210,6 +216,8 @@ class Sound(Flow):
         """The same sound, cheap to read again: files are opened anew, all else is kept in a temporary file once."""
         if self._replays:
             return self
+        from audiokit.engine.spool import Spool
+
         kept: list[Spool] = []
 
         def blocks() -> Iterator[Array]:
@@ -386,6 +394,8 @@ def write(
         ParameterError: the array's shape or type, or the rate, is wrong.
         UsageError, InputError: as for `Sound.save`.
     """
+    from dataclasses import replace
+
     sound = Sound.of(y, rate)
     sound.info = replace(sound.info, tags=dict(tags or {}))
     return sound.save(path, subtype=subtype, bit_rate=bit_rate, clip=clip, force=force)

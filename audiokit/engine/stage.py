@@ -15,24 +15,22 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
-from numbers import Real
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
-from audiokit.engine.chain import Step
 from audiokit.engine.chunks import Chunks
 from audiokit.engine.flow import Flow
 from audiokit.engine.option import Declared, bind, declared_in, recipe, schema
 from audiokit.engine.parts import Parts
-from audiokit.engine.settings import BatchOptions, SaveOptions
 from audiokit.engine.sound import Sound
 from audiokit.errors import UsageError
-from audiokit.io.about import history_entry
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from audiokit.engine.chain import Step
+    from audiokit.engine.settings import BatchOptions, SaveOptions
 
     Array = NDArray[np.float32]
 
@@ -44,8 +42,7 @@ Plain = TypeVar("Plain")
 Options = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """One command line as a stage's hooks see it, everything checked.
 
     Attributes:
@@ -63,8 +60,7 @@ class Call:
     batch: BatchOptions
 
 
-@dataclass(frozen=True)
-class Hooks:
+class Hooks(NamedTuple):
     """What a signature cannot say; all of it is optional.
 
     Attributes:
@@ -85,7 +81,7 @@ class Hooks:
     """
 
     saves: bool | None = None
-    count: int | None = None
+    count: int | None = None  # type: ignore[assignment]  # no tuple's `count` is wanted here
     check: Callable[[Options], None] | None = None
     chained: Callable[[Options, bool], None] | None = None
     names: Callable[[Options], Sequence[str] | None] | None = None
@@ -211,6 +207,8 @@ class Stage(Generic[P, Made, Plain]):
                 raise UsageError(f"{self.name} reads {wanted}, not {source.kind}")
             return source
         if hasattr(source, "__array__"):
+            from numbers import Real
+
             if Chunks in self.reads and (Sound not in self.reads or not isinstance(about, Real | None)):
                 return Chunks.of(source, about)
             return Sound.of(source, about)
@@ -257,6 +255,8 @@ class Stage(Generic[P, Made, Plain]):
 
     def entry(self, options: Options, *, save: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """This stage's entry in the history: name, recipe, seed and version."""
+        from audiokit.io.about import history_entry
+
         seed = next((options.get(o.name, o.default) for o in self.options if o.name == "seed"), None)
         return history_entry(self.name, {**recipe(self.options, options), **(save or {})}, seed)
 
@@ -271,6 +271,8 @@ class Stage(Generic[P, Made, Plain]):
 
     def step(self, *args: P.args, **options: P.kwargs) -> Step:
         """This stage with its options, to be chained with others: `split.step(stem="vocals") | denoise.step()`."""
+        from audiokit.engine.chain import Step
+
         self.bind(options)
         self.check_alone(options)
         return Step(self, dict(options))

@@ -6,12 +6,11 @@ entry points `audiokit.stages`; they are looked for only where a name is not our
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from audiokit.errors import UsageError
 
@@ -47,8 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Plugin:
+class Plugin(NamedTuple):
     """A stage that another package offers: its name, where it is, and the package."""
 
     name: str
@@ -64,12 +62,26 @@ def plugins() -> Iterator[Plugin]:
     """
     found: dict[str, Plugin] = {}
     for folder in sys.path:
-        for points in Path(folder or ".").glob("*.dist-info/entry_points.txt"):
-            text = points.read_text(encoding="utf-8", errors="replace")
+        for package, text in _entry_points(folder or "."):
             if f"[{GROUP}]" in text:
                 for name, where in _section(text):
-                    found.setdefault(name, Plugin(name, where, points.parent.name.split("-")[0]))
+                    found.setdefault(name, Plugin(name, where, package))
     yield from (found[name] for name in sorted(found))
+
+
+def _entry_points(folder: str) -> Iterator[tuple[str, str]]:
+    """Yield the packages installed in a folder that have entry points, with the text that names them."""
+    try:
+        names = os.listdir(folder)
+    except OSError:  # the search path may name archives, and folders that are not there
+        return
+    for name in names:
+        if name.endswith(".dist-info"):
+            try:
+                with open(f"{folder}/{name}/entry_points.txt", encoding="utf-8", errors="replace") as file:
+                    yield name.split("-")[0], file.read()
+            except OSError:  # most have none
+                continue
 
 
 def _section(text: str) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,7 @@ class Work:
         if not self.steps[number].stage.saves:
             return {}
         how = self.save if number == len(self.steps) - 1 else SaveOptions()
-        return {key: value for key, value in asdict(how).items() if value is not None}
+        return {key: value for key, value in how._asdict().items() if value is not None}
 
     def entries(self, job: Job) -> list[dict[str, Any]]:
         """What this work appends to the history of a job's outputs, as far as it is known before."""
@@ -306,7 +306,7 @@ def _parts(
 def _named(step: Step, options: dict[str, Any], batch: BatchOptions) -> BatchOptions:
     """The batch with the stage's own way to name outputs, where none was typed."""
     naming = step.stage.hooks.naming
-    return replace(batch, name=batch.name or (naming(options) if callable(naming) else naming))
+    return batch._replace(name=batch.name or (naming(options) if callable(naming) else naming))
 
 
 def run_many(
@@ -339,7 +339,7 @@ def run_many(
     folders = [path for path in inputs if os.path.isdir(path)]
     if folders:
         raise InputError(f"{folders[0]}: is a folder", hint="name the files, for example with a shell pattern")
-    recorded = {key: value for key, value in asdict(how).items() if value is not None} if stage.saves else {}
+    recorded = {key: value for key, value in how._asdict().items() if value is not None} if stage.saves else {}
     with heard() as told:
         flow = stage.apply([stage.take(path) for path in inputs], options, save=recorded, inputs=inputs)
         warnings = save(flow, Job(inputs[0], out, force=talk.force), how)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from audiokit.engine.flow import Notes
@@ -14,7 +13,6 @@ from audiokit.engine.settings import FILES
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import stage
 from audiokit.errors import ParameterError, UsageError
-from audiokit.io.about import BLOCK
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,13 +98,11 @@ def mix(
     return made
 
 
-@dataclass
 class _Strip:
     """One track of the mix: its gain, and its blocks at the width of the mix."""
 
-    track: Sound
-    factor: float
-    channels: int
+    def __init__(self, track: Sound, factor: float, channels: int) -> None:
+        self.track, self.factor, self.channels = track, factor, channels
 
     @property
     def rate(self) -> int:
@@ -151,6 +147,8 @@ def _balance(strips: list[_Strip], balance_db: float) -> float:
 def _sum(strips: Sequence[_Strip], length: str) -> Iterator[NDArray[np.float32]]:
     """Yield the sum block by block; tracks deliver blocks of any size."""
     import numpy as np
+
+    from audiokit.io.about import BLOCK
 
     channels = strips[0].channels
     sources = [strip.blocks() for strip in strips]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,6 +71,8 @@ def _across(call: Call) -> Mapping[str, Any]:
 
 def _only_measure(call: Call) -> bool:
     """Print what the meter reads of every input, for `--measure`."""
+    import json
+
     from audiokit.engine.batch import survey
     from audiokit.engine.progress import print_warnings
 

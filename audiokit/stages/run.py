@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from audiokit.engine.chain import Chain
 from audiokit.engine.command import command
-from audiokit.engine.grammar import chain as parse_chain
 from audiokit.engine.option import Argument, Option
 from audiokit.engine.settings import BatchOptions, Out, SaveOptions
 from audiokit.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from audiokit.engine.chain import Chain
 
 
 @command()
@@ -41,6 +42,7 @@ def run(
     Raises:
         UsageError: the chain has an unknown stage or option, or stages that do not fit; the message shows the place.
     """
+    from audiokit.engine.grammar import chain as parse_chain
     from audiokit.engine.work import run_chain
 
     steps = parse_chain(_text(chain))

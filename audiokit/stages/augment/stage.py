@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -165,6 +164,8 @@ def _varied(sound: Sound, segment_s: float, vary: Vary, copy: int) -> Sound:
             held = varied[:, done:]
         if held is not None:
             yield held
+
+    from dataclasses import asdict
 
     made = sound.derive(blocks, length=None, notes=Notes()).kept()
     effects = [[asdict(draw) for draw in segment] for segment in draws]

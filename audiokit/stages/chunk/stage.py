@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,8 +15,6 @@ from audiokit.engine.settings import FILES, Mono, Rate
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Options, stage
 from audiokit.errors import UsageError
-from audiokit.io.chunkset import Head
-from audiokit.stages.chunk.join import INDEX, index_in, joined, open_pieces
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +43,8 @@ def _found(options: Options) -> str:
 
 def _inputs(inputs: Sequence[str], options: Options) -> Sequence[str]:
     """Name a folder of pieces that are to be joined by its index, so that it counts as one input."""
+    from audiokit.stages.chunk.join import index_in
+
     return [index_in(path) or path for path in inputs] if options["join"] else inputs
 
 
@@ -53,6 +52,8 @@ def _opens(source: str, options: Options) -> Flow:
     """Open pieces that are to be joined (a folder of them, or a chunk set), or a recording to cut."""
     if not options["join"]:
         return Sound.open(source)
+    from audiokit.stages.chunk.join import index_in, open_pieces
+
     index = index_in(source)
     return Chunks.open(source) if index is None else open_pieces(index)
 
@@ -148,6 +149,8 @@ def chunk(
     if isinstance(flow, Chunks):
         if not join:
             raise UsageError(f"{flow.name}: is in pieces already", hint="put them together with --join")
+        from audiokit.stages.chunk.join import joined
+
         return joined(flow)
     if join:
         raise UsageError("--join puts pieces together, but this is one sound")
@@ -196,6 +199,10 @@ class _Cut:
 
     def _write_index(self, folder: Path, made: list[tuple[str, Notes]], entries: list[dict[str, Any]]) -> None:
         """Write where each piece comes from."""
+        import json
+
+        from audiokit.stages.chunk.join import INDEX
+
         spans = [(name, *notes.details["span"]) for name, notes in made]
         suffix = "." + self.options["format"]
         items = [{"file": name + suffix, "start": start, "stop": stop} for name, start, stop in spans]
@@ -206,6 +213,7 @@ class _Cut:
 
     def chunks(self) -> Chunks:
         """The pieces as a chunk set."""
+        from audiokit.io.chunkset import Head
         from audiokit.stages.chunk.places import piece_and_overlap
 
         sound = self.sound

@@ -9,12 +9,10 @@ from typing import Annotated, Any
 from audiokit.engine.option import Option
 from audiokit.engine.parse import seconds as duration
 from audiokit.engine.parts import Parts
-from audiokit.engine.plan import is_folder
 from audiokit.engine.settings import Device, Seed
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Call, Options, stage
 from audiokit.errors import UsageError
-from audiokit.io.files import check_free
 
 FilePath = str | os.PathLike[str]
 
@@ -29,6 +27,9 @@ def _check(options: Options) -> None:
 
 def _fits(call: Call) -> Mapping[str, Any]:
     """Refuse a file where a folder is made, and the other way round; and what exists, before anything is made."""
+    from audiokit.engine.plan import is_folder
+    from audiokit.io.files import check_free
+
     options, out = call.options, str(call.out)
     if options["midi"] and is_folder(out):
         raise UsageError(f"-o {out}: a melody is one file", hint="name it, such as -o song.wav")

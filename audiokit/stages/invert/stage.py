@@ -13,7 +13,6 @@ from audiokit.engine.sound import Sound, Source
 from audiokit.engine.spectral import Fmax, Fmin, Hop, Kind, NFft, NMels, Preset, Rate, Scale, Window
 from audiokit.engine.stage import Options, stage
 from audiokit.errors import InputError, ParameterError
-from audiokit.io.about import AudioInfo
 
 if TYPE_CHECKING:
     import numpy as np
@@ -161,6 +160,8 @@ def invert(
         for frames in join_chunks(chunks, transform, chunks.name):
             yield turning.push(frames)
         yield turning.finish(head.length if length is None else length)
+
+    from audiokit.io.about import AudioInfo
 
     about: dict[str, Any] = head.source
     tags = {key: str(value) for key, value in dict(about.get("tags") or {}).items()}
