@@ -42,7 +42,7 @@ for path in sorted(glob.glob("songs/*.wav")):
 """
 
 
-#: Runs on one second of audio: no network but where the command has no other way.
+#: Runs on one second of audio; `sing` wants a voice, and `train` is no matter of seconds.
 RUNS = {
     "info": "info a.wav",
     "normalize": "normalize a.wav -o n.wav --force",
@@ -63,7 +63,6 @@ RUNS = {
     "split": "split a.wav -o stems/ --force",
     "stylize": "stylize a.wav -o s.wav --force",
     "generate": "generate --pitch C4 -o g.wav --force",
-    "sing": "sing a.wav --over b.wav -o v.wav --force",
 }
 HEAVY = ["numpy", "soundfile", "soxr", "scipy.signal", "scipy.ndimage", "numba", "librosa", "audiomentations"]
 HEAVY += ["onnxruntime", "torch"]
