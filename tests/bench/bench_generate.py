@@ -150,7 +150,7 @@ def judge_of(options: argparse.Namespace, seen: list[NoteFile]):
         return load_module(options.classifier)[0]
     import tempfile
 
-    from audiokit.training.engine.loop import cosine, fit
+    from audiokit.training.engine.loop import Every, cosine, fit
     from audiokit.training.notes.classifier import NoteClassifierRecipe, NoteClassifierSettings
 
     family = np.array([FAMILIES.index(n.family) for n in seen])
@@ -158,7 +158,7 @@ def judge_of(options: argparse.Namespace, seen: list[NoteFile]):
     held_out = np.arange(len(seen)) % 20 == 0
     with tempfile.TemporaryDirectory() as folder:
         recipe = NoteClassifierRecipe(looks, family, held_out, NoteClassifierSettings())
-        fit(recipe, folder=folder, steps=1500, validate_every=500, average=0.99, schedule=cosine())
+        fit(recipe, folder=folder, steps=1500, every=Every(500), average=0.99, schedule=cosine())
     return recipe.network.eval()
 
 

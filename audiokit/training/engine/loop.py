@@ -21,7 +21,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -77,6 +77,20 @@ class Recipe:
         """Take back what `state` returned."""
 
 
+class Every(NamedTuple):
+    """Steps between what a run does beside training.
+
+    Attributes:
+        validate: between validations; there is always one at the end.
+        log: between lines of metrics.jsonl, which hold means since the last one.
+        save: between checkpoints; None saves after each validation.
+    """
+
+    validate: int = 1000
+    log: int = 50
+    save: int | None = None
+
+
 class NonFiniteUpdate(ArithmeticError):
     """Gradients were NaN or infinite; the weights were left as they were."""
 
@@ -87,9 +101,7 @@ def fit(
     folder: str | Path,
     steps: int,
     minutes: float | None = None,
-    validate_every: int = 1000,
-    log_every: int = 50,
-    save_every: int | None = None,
+    every: Every = Every(),
     seed: int = 0,
     resume: bool = True,
     average: float = 0.999,
@@ -106,9 +118,7 @@ def fit(
         steps: steps in total, those before a resume included.
         minutes: training time in total, those before a resume included; None for no limit. A clock ends a run
             elsewhere on another machine; a number of steps does not.
-        validate_every: steps between validations; there is always one at the end.
-        log_every: steps between lines of metrics.jsonl, which hold means since the last one.
-        save_every: steps between checkpoints; None saves after each validation.
+        every: steps between validations, lines of metrics.jsonl and checkpoints.
         seed: the source of all randomness.
         resume: go on from the folder's checkpoint; False refuses a folder that has one.
         average: decay of the averaged weights per step, reached after a warm-up.
@@ -128,7 +138,7 @@ def fit(
         ParameterError: a number or the precision is out of range.
         KeyboardInterrupt: Ctrl-C or SIGTERM came; the step was finished and a checkpoint saved.
     """
-    if min(steps, validate_every, log_every, save_every or 1) < 1 or (minutes is not None and minutes <= 0):
+    if min(steps, every.validate, every.log, every.save or 1) < 1 or (minutes is not None and minutes <= 0):
         raise ParameterError("steps, minutes and the intervals of a training run must be above zero")
     if precision not in ("float32", "bfloat16"):
         raise ParameterError(f"precision is float32 or bfloat16, not {precision!r}")
@@ -171,13 +181,13 @@ def fit(
                     hint="lower the learning rate, or check the data with 'audiokit info --check'",
                 )
             over = run.step >= steps or run.seconds >= limit
-            if run.step % log_every == 0 or over:
+            if run.step % every.log == 0 or over:
                 run.write_losses(skipped=skipped)
             report.show(run.step, run.seconds, losses)
-            if over or run.step % validate_every == 0:
+            if over or run.step % every.validate == 0:
                 run.validate(best)
                 report.say(run.step, run.seconds, run.values)
-            if over or stop or run.step % (save_every or validate_every) == 0:
+            if over or stop or run.step % (every.save or every.validate) == 0:
                 run.save()
             if stop:
                 raise KeyboardInterrupt

@@ -85,15 +85,14 @@ class RunOptions:
         best: str | None = None,
     ) -> dict[str, float]:
         """Run the loop with these options; the arguments are what the recipe takes where the options are silent."""
-        from audiokit.training.engine.loop import fit
+        from audiokit.training.engine.loop import Every, fit
 
         return fit(
             recipe,
             folder=self.out,
             steps=self.steps or steps,
             minutes=self.minutes,
-            validate_every=self.validate_every or validate_every,
-            log_every=log_every,
+            every=Every(self.validate_every or validate_every, log=log_every),
             seed=self.seed,
             resume=self.resume if resume is None else resume,
             average=self.average,

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from audiokit.errors import DamagedError, InputError, ModelError, ParameterError, UsageError
-from audiokit.training.engine.loop import PATIENCE, NonFiniteUpdate, Recipe, fit, linear_decay, update
+from audiokit.training.engine.loop import PATIENCE, Every, NonFiniteUpdate, Recipe, fit, linear_decay, update
 
 
 class Line(Recipe):
@@ -60,7 +60,7 @@ class Line(Recipe):
 
 def run(folder, steps, **options):
     recipe = options.pop("recipe", None) or Line()
-    values = fit(recipe, folder=folder, steps=steps, validate_every=40, log_every=10, quiet=True, **options)
+    values = fit(recipe, folder=folder, steps=steps, every=Every(40, log=10), quiet=True, **options)
     return recipe, values
 
 
@@ -194,13 +194,13 @@ SCRIPT = textwrap.dedent(
     import os, sys, time, torch
     torch.set_num_threads(1)
     sys.path[:0] = [{here!r}, {root!r}]
-    from test_loop import Line, fit
+    from test_loop import Every, Line, fit
     class Slow(Line):
         def step(self, rng, step):
             time.sleep({delay})
             return super().step(rng, step)
     recipe, folder = Slow(), sys.argv[1]
-    fit(recipe, folder=folder, steps=int(sys.argv[2]), validate_every=1000, log_every=1, quiet=True)
+    fit(recipe, folder=folder, steps=int(sys.argv[2]), every=Every(1000, log=1), quiet=True)
     torch.save(recipe.net.state_dict(), folder + "/final-" + os.environ.get("RANK", "alone") + ".pt")
     """
 )

@@ -92,11 +92,11 @@ def test_the_likeness_in_bands_is_the_si_sdr_of_stems_that_sound(rng):
 
 def test_it_learns_to_tell_a_voice_from_clicks(mixer, rng, tmp_path):
     """A minute's training in small: what comes out is much nearer to the stems than the mix is."""
-    from audiokit.training.engine.loop import fit
+    from audiokit.training.engine.loop import Every, fit
 
     judge = np.stack([0.3 * voice(rng, 3), clicks(rng, 3)])
     recipe = SplitterRecipe(mixer, [judge], settings=SMALL, batch=4, learning_rate=5e-3)
-    found = fit(recipe, folder=tmp_path / "run", steps=40, validate_every=40, best="loss", quiet=True)
+    found = fit(recipe, folder=tmp_path / "run", steps=40, every=Every(40), best="loss", quiet=True)
     assert found["vocals_sdr_db"] > found["vocals_mix_sdr_db"] + 4
     assert found["accompaniment_sdr_db"] > found["accompaniment_mix_sdr_db"] + 3
     assert (tmp_path / "run" / "samples" / "0-vocals-000040.wav").exists()

@@ -12,7 +12,7 @@ from audiokit.io.audio import read, write
 from audiokit.models.folder.checkpoint import load
 from audiokit.models.notes.morphing import between_pictures, morph_latent
 from audiokit.models.style.dcgan import Dcgan
-from audiokit.training.engine.loop import fit
+from audiokit.training.engine.loop import Every, fit
 from audiokit.training.engine.options import RunOptions
 from audiokit.training.style.data import open_tracks
 from audiokit.training.style.dcgan import DcganRecipe, DcganSettings, train_dcgan
@@ -37,7 +37,7 @@ def recipe(sounds, **settings):
 
 
 def train(what, folder, steps, **options):
-    return fit(what, folder=folder, steps=steps, validate_every=20, log_every=5, quiet=True, average=0.8, **options)
+    return fit(what, folder=folder, steps=steps, every=Every(20, log=5), quiet=True, average=0.8, **options)
 
 
 @pytest.fixture(scope="module")

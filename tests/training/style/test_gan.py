@@ -10,7 +10,7 @@ from audiokit import cli as program
 from audiokit.dsp.spectrum.style import standard_frontend
 from audiokit.io.audio import read, write
 from audiokit.models.style.drawing import draw
-from audiokit.training.engine.loop import fit
+from audiokit.training.engine.loop import Every, fit
 from audiokit.training.style.data import open_tracks
 from audiokit.training.style.gan import Gan, GanSettings
 from tests.signals import sine
@@ -36,7 +36,7 @@ def test_it_learns_where_the_sound_is(tones, tmp_path):
     made = recipe(tones, tmp_path)
     with torch.no_grad():
         before = made.validate(tmp_path / "start", 0)
-    values = fit(made, folder=tmp_path / "run", steps=150, validate_every=150, average=0.9, quiet=True)
+    values = fit(made, folder=tmp_path / "run", steps=150, every=Every(150), average=0.9, quiet=True)
     assert values["mean_db"] < 0.5 * before["mean_db"]
     sounds, rate = draw(str(tmp_path / "run"), count=2, seed=3)
     for y in sounds:
@@ -50,7 +50,7 @@ def test_resumed_run_has_the_same_bits(tones, tmp_path):
     runs = []
     for name, parts in (("whole", (4,)), ("parts", (2, 4))):
         for steps in parts:
-            fit(recipe(tones, tmp_path), folder=tmp_path / name, steps=steps, validate_every=4, quiet=True)
+            fit(recipe(tones, tmp_path), folder=tmp_path / name, steps=steps, every=Every(4), quiet=True)
         runs.append(torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["modules"])
     for name, weights in runs[0].items():
         assert all(torch.equal(value, runs[1][name][key]) for key, value in weights.items())

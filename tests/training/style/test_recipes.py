@@ -10,7 +10,7 @@ from audiokit.dsp.spectrum.style import standard_frontend
 from audiokit.errors import InputError, ModelError, ParameterError
 from audiokit.io.audio import read, write
 from audiokit.models.folder.checkpoint import load
-from audiokit.training.engine.loop import fit
+from audiokit.training.engine.loop import Every, fit
 from audiokit.training.style.adversarial import gan_loss
 from audiokit.training.style.cyclegan import CycleGan, CycleGanSettings
 from audiokit.training.style.data import Crops, PairedCrops, open_tracks
@@ -42,7 +42,7 @@ def tracks(folders, cache, side):
 
 
 def train(recipe, folder, steps, **options):
-    return fit(recipe, folder=folder, steps=steps, validate_every=50, log_every=10, quiet=True, **options)
+    return fit(recipe, folder=folder, steps=steps, every=Every(50, log=10), quiet=True, **options)
 
 
 def paired(folders, tmp_path, **settings):

@@ -11,7 +11,7 @@ from audiokit.errors import ParameterError
 from audiokit.io.audio import read, write
 from audiokit.models.folder.checkpoint import load
 from audiokit.models.style.travel_networks import TravelGenerator, fold_rows
-from audiokit.training.engine.loop import fit
+from audiokit.training.engine.loop import Every, fit
 from audiokit.training.style.data import open_tracks
 from audiokit.training.style.travel import (
     Travel,
@@ -52,7 +52,7 @@ def recipe(folders, tmp_path, **settings):
 
 
 def train(made, folder, steps):
-    return fit(made, folder=folder, steps=steps, validate_every=100, log_every=10, average=0.8, quiet=True)
+    return fit(made, folder=folder, steps=steps, every=Every(100, log=10), average=0.8, quiet=True)
 
 
 def mean_spectrum(picture):
@@ -62,7 +62,7 @@ def mean_spectrum(picture):
 
 def test_unpaired_training_takes_the_spectrum_of_the_other_side(folders, tmp_path):
     made = recipe(folders, tmp_path, rate=1e-3, travel=1.0, contrast=1.0, identity=2.0)
-    fit(made, folder=tmp_path / "run", steps=100, validate_every=100, log_every=10, average=0.8, quiet=True)
+    fit(made, folder=tmp_path / "run", steps=100, every=Every(100, log=10), average=0.8, quiet=True)
     x, y = (torch.from_numpy(side[0].cut(0, 64))[None, None] for side in made.held)
     with torch.no_grad():
         out = torch.cat([made.answer(x[..., k : k + 16]) for k in range(0, 64, 16)], dim=-1)
