@@ -13,6 +13,7 @@ COMMANDS = {
     "denoise": "denoise talk.wav -o out.wav --engine neural",
     "split": "split song.wav -o out/",
     "stylize": "stylize song.wav -o out.wav",
+    "invert": "run 'spectro --preset melgan | invert' song.wav -o out.wav",
     "a chain": "run 'split --stem vocals | denoise --engine neural | normalize --to -20' song.wav -o out.wav",
 }
 CODE = """

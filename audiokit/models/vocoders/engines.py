@@ -242,18 +242,18 @@ def _mel_solver(transform: Transform, model: str | None) -> Any:
     name = fitting_model(transform) if model is None else model
     if name is None or name == "none":
         return ClassicalLinear(transform)
-    from audiokit.models.folder.checkpoint import load
-    from audiokit.models.vocoders.mel2linear import NetworkLinear
+    from audiokit.models.folder.runtime import open_network
+    from audiokit.models.vocoders.mel_linear import NetworkLinear
 
-    network, card = load(name, kind="mel2linear")
+    network = open_network(name, kind="mel2linear", device="cpu")
     wanted = transform.front_end
-    differing = {k: v for k, v in card["frontend"].items() if wanted.get(k) != v}
+    differing = {k: v for k, v in network.card["frontend"].items() if wanted.get(k) != v}
     if differing:
         raise ModelError(
             f"{name}: made for other mel bands ({', '.join(f'{k} {v}' for k, v in differing.items())})",
             hint="leave --model out to take what fits, or --model none to solve without a network",
         )
-    return NetworkLinear(transform, network, name=name)  # type: ignore[arg-type]
+    return NetworkLinear(transform, network, name=name)
 
 
 def fitting_model(transform: Transform) -> str | None:

@@ -9,13 +9,15 @@ References:
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from audiokit.dsp.spectrum.mel import mel_filterbank, mel_to_linear
-from audiokit.dsp.spectrum.transform import Transform
+from audiokit.dsp.spectrum.mel import mel_filterbank
+from audiokit.models.folder.graph import MAIN, Graph, Port, sizes_of
 
 #: Log magnitudes are learnt down to this magnitude of a spectrum of full-scale audio.
 FLOOR = 1e-3
@@ -69,15 +71,25 @@ class Mel2Linear(nn.Module):
         depth: int = 5,
     ) -> None:
         super().__init__()
+        self.settings: dict[str, Any] = {
+            "rate": rate, "n_fft": n_fft, "n_mels": n_mels, "fmin": fmin, "fmax": fmax, "mel_norm": mel_norm,
+            "htk": htk, "power": power, "width": width, "depth": depth,
+        }  # fmt: skip
         filters = mel_filterbank(rate, n_fft, n_mels, fmin, fmax, mel_norm, htk)
         self.power = power
-        self.context = 3 * (depth + 1)
         self.register_buffer("smooth", torch.from_numpy(_smoothing(filters)), persistent=False)
         self.enter = nn.Conv1d(n_mels, width, 7, padding=3)
         self.blocks = nn.Sequential(*(Block(width) for _ in range(depth)))
         self.leave = nn.Conv1d(width, n_fft // 2 + 1, 1)
         for parameter in self.leave.parameters():
             nn.init.zeros_(parameter)
+
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: the whole network."""
+        n_mels, n_fft = self.settings["n_mels"], self.settings["n_fft"]
+        mel = Port(("batch", n_mels, "frames"), "mel bands, sums of |S| ** power of full-scale audio", 0, 2)
+        bins = Port(("batch", n_fft // 2 + 1, "frames"), "natural logarithm of the magnitude of every bin")
+        return {MAIN: Graph(self.forward, {"mel": mel}, {"magnitude": bins}, sizes_of("frames", 40, 9, 133))}
 
     def forward(self, mel: Tensor) -> Tensor:
         """Linear mel bands (B, n_mels, N) -> log magnitude (B, F, N), natural."""
@@ -98,72 +110,3 @@ def _smoothing(filters: np.ndarray) -> np.ndarray:
     nearest = seen[np.abs(np.arange(len(spread))[:, None] - seen[None, :]).argmin(axis=1)]
     spread = spread[nearest] / reach[nearest]
     return (spread / np.maximum(sums, 1e-12).T).astype(np.float32)
-
-
-@torch.no_grad()
-def linear_magnitude(
-    mel: np.ndarray,
-    network: Mel2Linear,
-    transform: Transform,
-    *,
-    keep: tuple[int, int] | None = None,
-    iterations: int = 20,
-) -> np.ndarray:
-    """Find the linear magnitude behind mel bands: the network's answer, made to fit the bands.
-
-    Args:
-        mel: linear mel bands (C, n_mels, N) of |S| ** power.
-        network: a Mel2Linear for these bands.
-        transform: what the bands are.
-        keep: return only these frames (start, stop); the others are what the network looks at around them.
-        iterations: steps that fit the answer to the bands.
-
-    Returns:
-        Magnitude (C, F, n), float32.
-    """
-    start, stop = keep or (0, mel.shape[2])
-    # One channel at a time: memory stays that of mono.
-    answers = [network(torch.from_numpy(np.ascontiguousarray(one[None], np.float32)))[0] for one in mel]
-    answer = torch.stack(answers)[:, :, start:stop].clamp(max=12).exp().numpy()
-    bands = np.ascontiguousarray(mel[:, :, start:stop])
-    found = mel_to_linear(bands, transform.filters, start=answer**transform.power, iterations=iterations)
-    return found if transform.power == 1 else np.sqrt(found)
-
-
-class NetworkLinear:
-    """Linear magnitudes by a network, of mel bands that arrive in blocks.
-
-    A block waits for the frames after it that the network looks at, so the result is that of the whole.
-    """
-
-    def __init__(self, transform: Transform, network: Mel2Linear, *, name: str = "mel2linear") -> None:
-        self.name = name
-        self._transform, self._network = transform, network
-        self._held: np.ndarray | None = None
-        self._before = 0
-
-    def push(self, mel: np.ndarray) -> np.ndarray:
-        """Mel bands (C, n_mels, k) -> magnitude (C, F, n)."""
-        self._held = mel if self._held is None else np.concatenate([self._held, mel], axis=2)
-        return self._take(self._held.shape[2] - self._before - self._network.context)
-
-    def finish(self) -> np.ndarray | None:
-        """Return what waited."""
-        if self._held is None:
-            return None
-        return self._take(self._held.shape[2] - self._before)
-
-    def _take(self, count: int) -> np.ndarray:
-        assert self._held is not None
-        if count <= 0:
-            return np.zeros((self._held.shape[0], self._transform.n_fft // 2 + 1, 0), np.float32)
-        context, last = self._network.context, self._before + count
-        found = linear_magnitude(
-            self._held[:, :, : last + context],
-            self._network,
-            self._transform,
-            keep=(self._before, last),
-        )
-        kept = min(context, last)
-        self._held, self._before = self._held[:, :, last - kept :], kept
-        return found

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from audiokit.dsp.spectrum.transform import Transform
 from audiokit.errors import InputError, ParameterError
-from audiokit.models.vocoders.mel2linear import FLOOR, Mel2Linear, linear_magnitude
+from audiokit.models.folder.runtime import TorchNetwork
+from audiokit.models.vocoders.mel2linear import FLOOR, Mel2Linear
+from audiokit.models.vocoders.mel_linear import linear_magnitude
 from audiokit.training.engine.loop import Recipe, cosine, update
 from audiokit.training.engine.options import RunOptions
 from audiokit.training.sound.settings import Mel2LinearSettings
@@ -124,7 +126,7 @@ class Mel2LinearRecipe(Recipe):
         t = self.transform
         S = stft(rows[0][None], n_fft=t.n_fft, hop=t.hop)
         mel = t.filters @ np.abs(S) ** t.power
-        magnitude = linear_magnitude(mel, self.network, t)
+        magnitude = linear_magnitude(mel, TorchNetwork(self.network, {}), t)
         phase = retrieve_phase(magnitude, PhaseSettings(t.n_fft, t.hop), length=len(rows[0]))
         write(
             folder / f"step-{step:06d}.wav",

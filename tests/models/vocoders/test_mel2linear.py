@@ -12,9 +12,11 @@ from audiokit.dsp.spectrum.presets import find_preset
 from audiokit.dsp.spectrum.stft import stft
 from audiokit.errors import ModelError
 from audiokit.io.audio import read, write
-from audiokit.models.folder.checkpoint import load, save
+from audiokit.models.folder.checkpoint import save
+from audiokit.models.folder.runtime import TorchNetwork, open_network
 from audiokit.models.vocoders.engines import Inversion, choose_engine, fitting_model
-from audiokit.models.vocoders.mel2linear import Mel2Linear, NetworkLinear, linear_magnitude
+from audiokit.models.vocoders.mel2linear import Mel2Linear
+from audiokit.models.vocoders.mel_linear import NetworkLinear, linear_magnitude
 from audiokit.training.engine.options import RunOptions
 from audiokit.training.sound.mel2linear import Mel2LinearRecipe, Mel2LinearSettings, load_sounds, train_mel2linear
 from tests.signals import plucks
@@ -45,8 +47,8 @@ def bands(transform, y):
 def test_blocks_equal_the_whole(transform, rng):
     network, _ = network_of(transform)
     _, mel = bands(transform, plucks(rng, 1.5, 16_000, channels=2))
-    whole = linear_magnitude(mel, network, transform)
-    stream = NetworkLinear(transform, network)
+    whole = linear_magnitude(mel, TorchNetwork(network, {}), transform)
+    stream = NetworkLinear(transform, TorchNetwork(network, {}))
     parts = [stream.push(block) for block in np.split(mel, [3, 4, 60, 61, 150], axis=2)]
     np.testing.assert_allclose(np.concatenate([*parts, stream.finish()], axis=2), whole, rtol=1e-3, atol=1e-3)
 
@@ -64,7 +66,7 @@ def test_the_answer_fits_the_bands(transform, rng):
     _, mel = bands(transform, plucks(rng, 1.0, 16_000))
 
     def misfit(iterations):
-        found = linear_magnitude(mel, network, transform, iterations=iterations)
+        found = linear_magnitude(mel, TorchNetwork(network, {}), transform, iterations=iterations)
         return np.linalg.norm(transform.filters @ found**transform.power - mel) / np.linalg.norm(mel)
 
     assert misfit(20) < 0.1
@@ -110,7 +112,7 @@ def test_shipped_networks_beat_the_classical_solve_on_unknown_voices(shared, pre
     y, _ = read(shared / "audio/speech/denoiser/debug/clean/p287_001.wav", rate=transform.rate, mono=True)
     y = y[:, : 2 * transform.rate]
     truth, mel = bands(transform, y)
-    network, _ = load(fitting_model(transform), kind="mel2linear")
+    network = open_network(fitting_model(transform), kind="mel2linear")
     found = {"network": linear_magnitude(mel, network, transform)}
     solved = mel_to_linear(mel, transform.filters)
     found["solve"] = solved if transform.power == 1 else np.sqrt(solved)
