@@ -64,7 +64,7 @@ def test_shared_options_stand_together_at_the_end(name):
     own = {option.name for option in stage.options}
     last = [option for option, heading in under.items() if heading == BATCH]
     if last:
-        assert last == list(BatchOptions.__dataclass_fields__) and not own & set(last)
+        assert last == list(BatchOptions._fields) and not own & set(last)
     assert under["out"] == FILES
 
 
@@ -133,3 +133,16 @@ def test_binary_data_is_refused_on_a_terminal_with_the_pipe_to_type(terminal, to
     assert shown == "" and "type: audiokit normalize a.wav -o - | audiokit info -" in said
     _, said = terminal("spectro", "a.wav", "-o", "-", status=2)
     assert "type: audiokit spectro a.wav -o - | audiokit invert - -o back.wav" in said
+
+
+def test_verbose_says_what_is_read_resampled_and_loaded(cli, tmp_path, tone):
+    line = ("denoise", "a.wav", "b.wav", "-o", "out/", "--engine", "neural", "--jobs", "2")
+    said = cli(*line, "--verbose").stderr.decode()
+    for name in ("a.wav", "b.wav"):
+        assert f"audiokit: {name}: WAV PCM_16, 8000 Hz, 1 channel, 1.000 s" in said
+    assert re.search(r"denoiser: model loaded, gtcrn, \w+", said)
+    assert "model loaded" not in cli(*line, "--force").stderr.decode()
+    assert (
+        "a.wav: 8000 Hz resampled to 4000 Hz"
+        in cli("spectro", "a.wav", "-o", "a.npy", "--rate", "4000", "-v").stderr.decode()
+    )

@@ -41,6 +41,7 @@ Force = Annotated[bool, Option("Replace outputs that exist.", recorded=False, gr
 Json = Annotated[bool, Option("Print one JSON object per input on standard output.", recorded=False, group=BATCH)]
 Jobs = Annotated[int, Option("Local processes to use.", short="-j", min=1, recorded=False, group=BATCH)]
 Quiet = Annotated[bool, Option("Say nothing but errors.", short="-q", recorded=False, group=BATCH)]
+Verbose = Annotated[bool, Option("Say what is read, resampled and loaded.", short="-v", recorded=False, group=BATCH)]
 Clip = Annotated[
     Literal["rescale", "limit", "allow"],
     Option(
@@ -103,6 +104,7 @@ class BatchOptions(NamedTuple):
     ] = False
     json: Json = False
     quiet: Quiet = False
+    verbose: Verbose = False
 
 
 class OneOutput(NamedTuple):
@@ -111,3 +113,4 @@ class OneOutput(NamedTuple):
     force: Force = False
     json: Json = False
     quiet: Quiet = False
+    verbose: Verbose = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -87,14 +88,22 @@ def headings(options: Iterable[Declared]) -> dict[str, str]:
 
 @contextmanager
 def telling(*groups: Any, quiet: bool = False, **_: Any) -> Iterator[None]:
-    """Say at the end what readers told about files outside of any job, unless an option among the groups is quiet."""
-    from audiokit.io.told import heard
+    """Say at the end what readers told about files outside of any job, unless an option among the groups is quiet.
+
+    Where one is verbose, everything that works until then gives details.
+    """
+    from audiokit.io.told import VERBOSE, heard
 
     told: list[str] = []
+    before = os.environ.get(VERBOSE)
+    if any(getattr(group, "verbose", False) for group in groups):
+        os.environ[VERBOSE] = "1"
     try:
         with heard() as told:
             yield
     finally:
+        if before is None:
+            os.environ.pop(VERBOSE, None)
         if not quiet and not any(getattr(group, "quiet", False) for group in groups):
             for text in told:
                 print(f"audiokit: {text}", file=sys.stderr)

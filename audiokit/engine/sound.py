@@ -241,6 +241,7 @@ class Sound(Flow):
         import numpy as np
 
         from audiokit.io.reader import resampled, resampled_length
+        from audiokit.io.told import detail
 
         rate = rate or self.rate
         if rate < 1:
@@ -251,6 +252,8 @@ class Sound(Flow):
 
         def blocks() -> Iterator[Array]:
             source = self.blocks()
+            if rate != self.rate:
+                detail(f"{self.name}: {self.rate} Hz resampled to {rate} Hz")
             if averaged:
                 source = (block.mean(axis=0, keepdims=True, dtype=np.float32) for block in source)
             yield from resampled(source, self.rate, rate, 1 if averaged else self.channels)

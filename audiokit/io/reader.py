@@ -15,7 +15,7 @@ from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, AudioInfo, parse_soft
 from audiokit.io.headers import LEFT_OPEN, OPEN_64, Look, Patched, look
 from audiokit.io.lossy import OGG_ORDER
 from audiokit.io.media import MediaBackend, is_media, read_tags
-from audiokit.io.told import tell
+from audiokit.io.told import detail, tell
 from audiokit.io.wav import WavStreamReader
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Reader:
         self.info: AudioInfo = self._backend.info
         if self.info.fault:
             tell(f"{self.name}: {self.info.fault}", allowed=self.info.fault == LEFT_OPEN)
+        detail(f"{self.name}: {_in_words(self.info)}")
         self._start, self._stop = start, stop
         if rate is not None and rate < 1:
             raise ParameterError(f"--rate {rate}: must be positive")
@@ -86,6 +87,7 @@ class Reader:
         if self.rate == self.info.rate:
             yield from self._checked(size)
             return
+        detail(f"{self.name}: {self.info.rate} Hz resampled to {self.rate} Hz")
         yield from resampled(self._checked(size), self.info.rate, self.rate, self.channels)
 
     def _checked(self, size: int) -> Iterator[np.ndarray]:
@@ -146,6 +148,12 @@ def resampled_length(length: int, source_rate: int, rate: int) -> int:
     480
     """
     return length if source_rate == rate else -(-length * rate // source_rate)
+
+
+def _in_words(info: AudioInfo) -> str:
+    length = "of unknown length" if info.length is None else f"{info.length / info.rate:.3f} s"
+    channels = f"{info.channels} channel{'' if info.channels == 1 else 's'}"
+    return f"{info.format} {info.subtype}, {info.rate} Hz, {channels}, {length}"
 
 
 class Backend(Protocol):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,3 +45,16 @@ def heard() -> Iterator[list[str]]:
         yield told
     finally:
         _heard.reset(token)
+
+
+#: Set by `--verbose`, and known to the processes that a command starts.
+VERBOSE = "AUDIOKIT_VERBOSE"
+
+
+def detail(text: str) -> None:
+    """Say on standard error what is being done (a file read, a sound resampled, a model loaded), if that is wanted.
+
+    >>> detail("a.wav: read")
+    """
+    if os.environ.get(VERBOSE):
+        print(f"audiokit: {text}", file=sys.stderr)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from audiokit.errors import DamagedError, InputError, ModelError
 from audiokit.io.files import atomic_folder
+from audiokit.io.told import detail
 from audiokit.models.folder.registry import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -180,7 +181,9 @@ def load(spec: str, *, kind: str | None = None, device: str = "cpu") -> tuple[to
         )
     module = build(card["architecture"], card["settings"])
     load_weights(module, read_safetensors(folder / WEIGHTS), name=str(spec))
-    return module.eval().to(pick_device(device)), card
+    place = pick_device(device)
+    detail(f"{spec}: model loaded, {card['architecture']}, PyTorch on {place}")
+    return module.eval().to(place), card
 
 
 def read_safetensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from audiokit.errors import DamagedError, ModelError, ParameterError
+from audiokit.io.told import detail
 from audiokit.models.folder.checkpoint import WEIGHTS, find, load, pick_device, read_arrays, read_card
 from audiokit.models.folder.graph import MAIN, graphs_of
 
@@ -92,6 +93,7 @@ def _opened(folder: str, spec: str, kind: str | None, device: str, wished: str) 
         )
     graphs = {} if wished == "torch" else find_graphs(folder, card)
     if graphs and (wished == "onnx" or on_processor(device)):
+        detail(f"{spec}: model loaded, {card['architecture']}, ONNX Runtime on the processor")
         return OnnxNetwork(Path(folder), card, graphs, name=spec)
     if wished == "onnx":
         raise ModelError(
