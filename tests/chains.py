@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -91,8 +92,8 @@ ALWAYS = {
 }
 
 
-def draw(rng: np.random.Generator, *, longest: int = 5) -> list[list[str]]:
-    """A random chain: its stages as lists of words.
+def draw(rng: np.random.Generator, *, longest: int = 5) -> tuple[list[list[str]], str]:
+    """A random chain: its stages as lists of words, and the file that it makes.
 
     >>> draw(np.random.default_rng(3)) == draw(np.random.default_rng(3))
     True
@@ -110,7 +111,8 @@ def draw(rng: np.random.Generator, *, longest: int = 5) -> list[list[str]]:
             words = ["chunk", "--join"]
         kind = written(words, kind)
         stages.append(words)
-    return stages
+    suffixes = [".chunks", ".tar", ".npy"] if kind == "chunks" else [".wav", ".flac", ".mp3"]
+    return stages, "out" + str(rng.choice(suffixes))
 
 
 def _kinds(name: str) -> list[str]:
@@ -210,6 +212,11 @@ def here(folder: Path, arguments: list[str], data: bytes = b"") -> tuple[int, by
         sys.stdin, sys.stdout, sys.stderr = kept
 
 
+def text_of(stages: list[list[str]]) -> str:
+    """A chain as it is typed."""
+    return " | ".join(map(shlex.join, stages))
+
+
 def through_pipe(folder: Path, stages: list[list[str]], out: str) -> tuple[int, str]:
     """What a shell's pipe makes of a chain, a program after the other; the first that fails ends it."""
     data, source = b"", [] if stages[0][0] == "generate" else ["in.wav"]
@@ -224,11 +231,8 @@ def through_pipe(folder: Path, stages: list[list[str]], out: str) -> tuple[int, 
 
 def through_run(folder: Path, stages: list[list[str]], out: str) -> tuple[int, str]:
     """What `audiokit run` makes of it."""
-    import shlex
-
     source = [] if stages[0][0] == "generate" else ["in.wav"]
-    text = " | ".join(shlex.join(words) for words in stages)
-    status, _, said = here(folder, ["run", text, *source, "-o", out, "--quiet"])
+    status, _, said = here(folder, ["run", text_of(stages), *source, "-o", out, "--quiet"])
     return status, said
 
 

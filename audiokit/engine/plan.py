@@ -222,6 +222,9 @@ def _made_by(target: str, entries: Sequence[dict[str, Any]]) -> bool:
     """Whether the newest entries of a target's history say what these do; formats that hold no history are believed."""
     if Path(target).suffix == ".png":
         return True
+    if os.path.isdir(target) and not is_chunks(target):  # pieces, which came together: one tells of all
+        inside = sorted(item for item in Path(target).iterdir() if not item.name.startswith("."))
+        return bool(inside) and _made_by(str(inside[0]), entries)
     try:
         history = open_chunks(target).head.history if is_chunks(target) else info(target).history
     except AudiokitError:

@@ -15,17 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from audiokit.engine.at_work import enter
-from audiokit.engine.batch import Job, expand, run
+from audiokit.engine.batch import Job, run
 from audiokit.engine.chain import Chain, Step
 from audiokit.engine.chunks import Chunks
 from audiokit.engine.flow import Flow, Notes
+from audiokit.engine.outputs import check_folder, found_as, of_pieces, parts_of, suffix_of
 from audiokit.engine.parts import Parts
 from audiokit.engine.piped import blamed, naming, piped
 from audiokit.engine.plan import is_folder, plan
 from audiokit.engine.progress import Progress, print_report
 from audiokit.engine.settings import BatchOptions, OneOutput, SaveOptions
 from audiokit.engine.sound import Sound
-from audiokit.engine.stage import Call, Stage, holds_chunks
+from audiokit.engine.stage import Call, Stage
 from audiokit.engine.talk import be_quiet
 from audiokit.errors import InputError, UsageError
 from audiokit.io.files import atomic_file, check_free
@@ -194,7 +195,10 @@ def run_chain(
         inputs = first.stage.hooks.inputs(inputs, options[0])
     ext = suffix_of(last.stage, options[-1], inputs if len(steps) == 1 else ["-"])
     work = Work(tuple(steps), save, ext, batch.quiet)
-    parts, batch = _parts(steps, options, batch)
+    parts, batch = parts_of(steps, options, batch)
+    if len(steps) > 1 and of_pieces(steps, options):
+        check_folder(chain, out)
+        ext, batch = "", batch._replace(name=batch.name or "{stem}")
     return run(
         work,
         inputs,
@@ -292,23 +296,6 @@ def _only(parts: Parts, target: str) -> Sound:
     return parts[parts.names[0]]
 
 
-def _parts(
-    steps: Sequence[Step], options: Sequence[dict[str, Any]], batch: BatchOptions
-) -> tuple[Sequence[str] | None, BatchOptions]:
-    """Names of the outputs per input, and how they are named; a single part that goes on is a sound like any other."""
-    for step, values in zip(reversed(steps), reversed(options), strict=True):
-        parts = step.stage.hooks.names(values) if step.stage.hooks.names is not None else None
-        if parts and (len(parts) > 1 or len(steps) == 1):
-            return parts, _named(step, values, batch)
-    return None, _named(steps[-1], options[-1], batch) if steps[-1].stage.hooks.names is None else batch
-
-
-def _named(step: Step, options: dict[str, Any], batch: BatchOptions) -> BatchOptions:
-    """The batch with the stage's own way to name outputs, where none was typed."""
-    naming = step.stage.hooks.naming
-    return batch._replace(name=batch.name or (naming(options) if callable(naming) else naming))
-
-
 def run_many(
     stage: Stage[..., Any, Any],
     inputs: Sequence[str],
@@ -347,33 +334,3 @@ def run_many(
     report["warnings"] = [*told, *flow.notes.warnings, *warnings]
     made = f"{' + '.join(inputs)} -> {out}" + (f" ({report['engine']})" if "engine" in report else "")
     print_report(report, made, as_json=talk.json and out != "-", quiet=talk.quiet)
-
-
-def found_as(stage: Stage[..., Any, Any], options: Mapping[str, Any]) -> str:
-    """What folders are searched for: "audio", "chunks" or "either"."""
-    if stage.hooks.found is not None:
-        return stage.hooks.found(options)
-    kinds = {kind.found_as for kind in stage.reads}
-    return kinds.pop() if len(kinds) == 1 else "either"
-
-
-def suffix_of(stage: Stage[..., Any, Any], options: Mapping[str, Any], inputs: Sequence[str]) -> str:
-    """The suffix of outputs that are named here: the stage's `format` option decides, or what it writes.
-
-    Raises:
-        UsageError: inputs of two kinds, which would give outputs of two kinds.
-    """
-    if stage.hooks.suffix is not None:
-        return stage.hooks.suffix(options)
-    if "format" in options:
-        return "." + str(options["format"]).removeprefix(".")
-    if Chunks not in stage.writes:
-        return ".wav"
-    if Sound not in stage.writes:
-        return ".chunks"
-    if "-" in inputs:
-        return ".wav"
-    kinds = {holds_chunks(path) for path, _ in expand(inputs, "either")}
-    if len(kinds) > 1:
-        raise UsageError("audio and chunk sets together", hint="give them to two commands")
-    return ".chunks" if kinds == {True} else ".wav"

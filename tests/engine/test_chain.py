@@ -1,18 +1,15 @@
 """Chains: the bytes of the shell's pipe, errors that show their place, batches, and Python."""
 
-import shutil
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 import audiokit
 from audiokit.engine.chain import Chain
 from audiokit.engine.grammar import chain
-from audiokit.errors import UsageError
+from audiokit.errors import AudiokitError, UsageError
 from audiokit.io.audio import info, read, write
 from audiokit.io.chunkset import open_chunks
+from tests import chains
 from tests.signals import noise, plucks
 
 RATE = 22_050
@@ -25,57 +22,36 @@ def songs(tmp_path, rng):
     return tmp_path / "songs"
 
 
-def piped(cwd, stages, source, out):
-    """What a shell makes of the stages, each a program of its own."""
-    data = b""
-    for number, words in enumerate(stages):
-        first, last = number == 0, number == len(stages) - 1
-        line = [sys.executable, "-m", "audiokit", words[0], source if first else "-", *words[1:], "-q"]
-        done = subprocess.run([*line, "-o", out if last else "-"], input=data, capture_output=True, cwd=cwd)
-        assert done.returncode == 0, done.stderr.decode()
-        data = done.stdout
-
-
-#: Stages from audio to audio, from audio to chunks, and back; each with ways to draw options.
-AUDIO = [
-    lambda rng: ["normalize", "--to", f"{rng.uniform(-30, -10):.1f}"],
-    lambda rng: ["normalize", "--mode", "peak", "--to", "-3", "--no-limiter"],
-    lambda rng: ["denoise", "--engine", str(rng.choice(["wiener", "gate"])), "--strength", f"{rng.uniform(0, 1):.2f}"],
-    lambda rng: ["split", "--engine", "center", "--stem", str(rng.choice(["vocals", "accompaniment"]))],
-    lambda rng: ["mix", "other.wav", "--gain", "0dB", "--gain", f"{rng.uniform(-9, 0):.1f}dB"],
-    lambda rng: ["augment", "--recipe", "notes", "--seed", str(rng.integers(100))],
-]
-TO_CHUNKS = [
-    lambda rng: ["spectro", "--n-fft", str(rng.choice([512, 1024])), "--chunk", f"{rng.uniform(0.3, 0.8):.2f}s"],
-    lambda rng: ["spectro", "--kind", "magnitude", "--n-fft", "512", "--scale", "db"],
-]
-BACK = [lambda rng: ["invert", "--iterations", str(rng.integers(1, 4))]]
-
-
-def drawn(rng):
-    """A random chain of two to four stages, and the suffix of what it makes."""
-    kind, stages = "audio", []
-    for _ in range(rng.integers(2, 5)):
-        pool = BACK if kind == "chunks" else AUDIO if rng.random() < 0.7 else TO_CHUNKS
-        words = pool[rng.integers(len(pool))](rng)
-        kind = {"spectro": "chunks", "invert": "audio"}.get(words[0], kind)
-        stages.append(words)
-    return stages, ".tar" if kind == "chunks" else str(rng.choice([".wav", ".flac"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+def test_random_chains_of_any_stages_give_the_bytes_of_the_pipe(tmp_path, seed):
+    """Whole folders are compared: the result, its history, and what stages write beside it."""
+    for number in range(4):
+        rng = np.random.default_rng([seed, number])
+        stages, out = chains.draw(rng)
+        ways = {"pipe": chains.through_pipe, "run": chains.through_run}
+        found = {}
+        for name, way in ways.items():
+            folder = tmp_path / f"{number}-{name}"
+            chains.material(folder, np.random.default_rng(1))
+            found[name] = (way(folder, stages, out), chains.files(folder))
+        (piped, in_pipe), (ran, in_run) = found["pipe"], found["run"]
+        text = f"{chains.text_of(stages)} -> {out}\n{piped}\n{ran}"
+        assert (piped[0] == 0) == (ran[0] == 0) and 1 not in (piped[0], ran[0]), text
+        assert in_pipe == in_run if piped[0] == 0 else out not in in_run, text
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(8))
-def test_a_random_chain_gives_the_bytes_of_the_pipe(songs, tmp_path, rng, seed):
-    draw = np.random.default_rng(seed)
-    write(tmp_path / "other.wav", noise(rng, 1.1, RATE, 0.05), RATE)
-    stages, suffix = drawn(draw)
-    shutil.copy(songs / "a.wav", tmp_path / "in.wav")
-    piped(tmp_path, stages, "in.wav", "pipe" + suffix)
-    text = " | ".join(" ".join(words) for words in stages)
-    line = [sys.executable, "-m", "audiokit", "run", text, "in.wav", "-o", "run" + suffix, "-q"]
-    done = subprocess.run(line, capture_output=True, cwd=tmp_path)
-    assert done.returncode == 0, text + done.stderr.decode()
-    assert (tmp_path / f"run{suffix}").read_bytes() == (tmp_path / f"pipe{suffix}").read_bytes(), text
+def test_the_programs_of_a_shell_give_the_same_bytes(songs, tmp_path, cli):
+    """Once with real processes and a real pipe."""
+    line = ["normalize --to -20", "spectro --n-fft 512", "invert", "mix - other.wav --gain -3dB"]
+    write(tmp_path / "other.wav", plucks(np.random.default_rng(1), 1.1, RATE), RATE)
+    data = (songs / "a.wav").read_bytes()
+    for words in map(str.split, line):
+        rest = words[1:] if "-" in words else ["-", *words[1:]]
+        data = cli(words[0], *rest, "-o", "-", stdin=data).stdout
+    cli("run", " | ".join(line), "-", "-o", "-", stdin=(songs / "a.wav").read_bytes())
+    assert cli("run", " | ".join(line), "-", "-o", "-", stdin=(songs / "a.wav").read_bytes()).stdout == data
 
 
 def test_pipes_at_either_end(cli, songs):
@@ -98,12 +74,21 @@ def test_pipes_at_either_end(cli, songs):
         ("normalize --too 3", "no such option: --too", "          ^^^^^"),
         ("normalize --to 3", "not in the range", "          ^^^^^^"),
         ("denoise --engine magic", "--engine magic: not one of", "        ^^^^^^^^^^^^^^"),
+        ("spectro | stylize | normalize --measure", "--measure writes nothing", " " * 30 + "^^^^^^^^^"),
+        ("denoise | normalize --album", "it can only begin a chain", " " * 20 + "^^^^^^^"),
+        ("align-beats | normalize", "nothing to align to", "^^^^^^^^^^^"),
+        ("mix gone.wav", "gone.wav: no such file", "    ^^^^^^^^"),
+        ("denoise | normalize --reference gone.wav", "gone.wav: no such file", " " * 32 + "^^^^^^^^"),
+        ("mix - - a.wav", "what flows can be one input only", "^" * 13),
+        ("morph", "takes 2 inputs, not 1", "^^^^^"),
+        ("normalize --reference -", "- is what flows", " " * 22 + "^"),
+        ("stylize --model gone", "no such model", " " * 16 + "^^^^"),
         ("normalize\n| denoise --hard  # no mask", "--hard belongs to the mask", "          ^^^^^^"),
     ],
     ids=str,
 )
 def test_mistakes_are_shown_where_they_are(text, reason, mark):
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(AudiokitError) as caught:
         chain(text)
     said = str(caught.value).split("\n")
     assert reason in said[0] and said[-1] == "  " + mark
@@ -145,6 +130,47 @@ def test_further_inputs_are_templates_and_count_as_prerequisites(cli, songs, tmp
     assert b"3 of 3 up to date" in cli(*line, "--skip-existing").stderr
     write(tmp_path / "beds/a.wav", noise(rng, 1.0, RATE, 0.1), RATE, force=True)
     assert b"2 of 3 up to date" in cli(*line, "--skip-existing").stderr
+
+
+def test_what_flows_stands_where_a_dash_stands(cli, songs, tmp_path, rng):
+    write(tmp_path / "bed.wav", noise(rng, 1.0, RATE, 0.05), RATE)
+    cli("run", "denoise --engine wiener | mix bed.wav - --gain -6dB --gain 0dB", "songs/a.wav", "-o", "run.wav")
+    data = cli("denoise", "songs/a.wav", "--engine", "wiener", "-o", "-").stdout
+    cli("mix", "bed.wav", "-", "--gain", "-6dB", "--gain", "0dB", "-o", "pipe.wav", stdin=data)
+    assert (tmp_path / "run.wav").read_bytes() == (tmp_path / "pipe.wav").read_bytes()
+
+
+def test_a_changed_bed_or_model_or_a_lost_file_beside_is_noticed(cli, songs, tmp_path, rng):
+    for name in ("old", "new"):
+        write(tmp_path / f"{name}.wav", noise(rng, 1.0, RATE, 0.05), RATE)
+    line = "normalize --to -20 | tee tees/{stem}.wav | mix BED --gain -6dB --gain 0dB"
+
+    def redone(bed):
+        done = cli("run", line.replace("BED", bed), "songs", "-o", "mixed/", "--skip-existing")
+        return done.stderr.count(b" -> ")
+
+    assert (redone("old.wav"), redone("old.wav"), redone("new.wav"), redone("new.wav")) == (3, 0, 3, 0)
+    (tmp_path / "tees/a.wav").unlink()
+    assert redone("new.wav") == 1
+
+
+def test_a_file_that_two_inputs_would_write_is_refused(cli, songs, tmp_path):
+    done = cli("run", "normalize | tee one.wav | denoise", "songs", "-o", "out/", status=2)
+    assert b"one.wav would be written twice" in done.stderr and not (tmp_path / "out").exists()
+    write(tmp_path / "one.wav", np.zeros((1, 9), np.float32), RATE)
+    cli("run", "normalize | tee one.wav | denoise", "songs/a.wav", "-o", "x.wav", status=3)
+    assert not (tmp_path / "x.wav").exists()
+
+
+def test_pieces_make_a_folder_and_are_known_again(cli, songs, tmp_path):
+    line = ("run", "chunk --every 0.5s | normalize --to -20", "songs", "-o", "pieces/")
+    cli(*line)
+    assert len(list((tmp_path / "pieces/a").glob("*.wav"))) == 2
+    assert b"3 of 3 up to date" in cli(*line, "--skip-existing").stderr
+    assert b"up to date" not in cli(line[0], line[1].replace("-20", "-21"), *line[2:], "--skip-existing").stderr
+    for out in ("x.wav", "-"):
+        done = cli("run", line[1], "songs/a.wav", "-o", out, status=2)
+        assert b"makes several sounds" in done.stderr
 
 
 def test_parts_go_through_the_rest_one_by_one(cli, songs, tmp_path):
