@@ -241,7 +241,6 @@ class Sound(Flow):
         import numpy as np
 
         from audiokit.io.reader import resampled, resampled_length
-        from audiokit.io.told import detail
 
         rate = rate or self.rate
         if rate < 1:
@@ -252,11 +251,8 @@ class Sound(Flow):
 
         def blocks() -> Iterator[Array]:
             source = self.blocks()
-            if rate != self.rate:
-                detail(f"{self.name}: {self.rate} Hz resampled to {rate} Hz")
-            if averaged:
-                source = (block.mean(axis=0, keepdims=True, dtype=np.float32) for block in source)
-            yield from resampled(source, self.rate, rate, 1 if averaged else self.channels)
+            mean = (block.mean(axis=0, keepdims=True, dtype=np.float32) for block in source)
+            yield from resampled(mean if averaged else source, self.rate, rate, made.channels, name=self.name)
 
         length = None if self.length is None else resampled_length(self.length, self.rate, rate)
         made = self.derive(blocks, rate=rate, channels=1 if averaged else None, length=length, notes=self.notes)

@@ -87,8 +87,7 @@ class Reader:
         if self.rate == self.info.rate:
             yield from self._checked(size)
             return
-        detail(f"{self.name}: {self.info.rate} Hz resampled to {self.rate} Hz")
-        yield from resampled(self._checked(size), self.info.rate, self.rate, self.channels)
+        yield from resampled(self._checked(size), self.info.rate, self.rate, self.channels, name=self.name)
 
     def _checked(self, size: int) -> Iterator[np.ndarray]:
         import numpy as np
@@ -114,7 +113,9 @@ class Reader:
         return np.concatenate(blocks, axis=1) if len(blocks) > 1 else np.ascontiguousarray(blocks[0])
 
 
-def resampled(blocks: Iterable[np.ndarray], source_rate: int, rate: int, channels: int) -> Iterator[np.ndarray]:
+def resampled(
+    blocks: Iterable[np.ndarray], source_rate: int, rate: int, channels: int, *, name: str = "audio"
+) -> Iterator[np.ndarray]:
     """Resample blocks (C, n) on the way (soxr HQ): the same samples as resampling the whole.
 
     >>> import numpy as np
@@ -127,6 +128,7 @@ def resampled(blocks: Iterable[np.ndarray], source_rate: int, rate: int, channel
     import numpy as np
     import soxr
 
+    detail(f"{name}: {source_rate} Hz resampled to {rate} Hz")
     resampler = soxr.ResampleStream(source_rate, rate, channels, dtype="float32", quality="HQ")
     done = read = 0
     for block in blocks:
