@@ -20,6 +20,8 @@ from audiokit.dsp.spectrum.stft import IstftStream, StftStream
 _STRIDE = 128
 _IN_MEMORY = 1 << 25
 Masks = Callable[..., np.ndarray]
+#: A stream of audio (C, n) to one of stems (S, C, n).
+Way = Callable[[Iterable[np.ndarray]], Iterator[np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -89,10 +91,7 @@ def separate(
 def averaged(
     blocks: Iterable[np.ndarray], maskings: Sequence[tuple[float, Masking]], *, stems: Sequence[str]
 ) -> Iterator[np.ndarray]:
-    """Separate a stream in several ways, and average what they find.
-
-    Ways that err differently are better together than the best of them alone. They run side by side; the stream is
-    held only as far as one is ahead of the other.
+    """Separate a stream by several masks, and average what they find; see `blended`.
 
     Args:
         blocks: as for `separate`.
@@ -102,8 +101,32 @@ def averaged(
     Yields:
         Stems (S, 2 * B, n), float32; together as long as the input, with no delay.
     """
-    copies = tee(blocks, len(maskings))
-    found = [separate(copy, way, stems=stems) for copy, (_, way) in zip(copies, maskings, strict=True)]
+
+    def way(masking: Masking) -> Way:
+        return lambda stream: separate(stream, masking, stems=stems)
+
+    return blended(blocks, [(weight, way(masking)) for weight, masking in maskings])
+
+
+def blended(blocks: Iterable[np.ndarray], ways: Sequence[tuple[float, Way]]) -> Iterator[np.ndarray]:
+    """Separate a stream in several ways, and average what they find.
+
+    Ways that err differently are better together than the best of them alone. They run side by side; the stream is
+    held only as far as one is ahead of the other.
+
+    Args:
+        blocks: audio (C, n).
+        ways: weight and way; the weights sum to 1, and all give the same stems in the same order.
+
+    Yields:
+        Stems (S, C, n), float32; together as long as the input, with no delay.
+
+    >>> ways = [(0.25, lambda blocks: (y[None] for y in blocks)), (0.75, lambda blocks: (0 * y[None] for y in blocks))]
+    >>> [y.tolist() for y in blended([np.ones((1, 2), np.float32)], ways)]
+    [[[[0.25, 0.25]]]]
+    """
+    copies = tee(blocks, len(ways))
+    found = [iter(way(copy)) for copy, (_, way) in zip(copies, ways, strict=True)]
     waiting: list[list[np.ndarray]] = [[] for _ in found]
     while True:
         # The one that is behind goes on, so that little has to be held for it.
@@ -115,7 +138,7 @@ def averaged(
                 together = np.concatenate(held, axis=2) if len(held) > 1 else held[0]
                 pieces.append(together[..., : sizes[behind]])
                 held[:] = [together[..., sizes[behind] :]]
-            yield np.stack([w * y for (w, _), y in zip(maskings, pieces, strict=True)]).sum(axis=0)
+            yield np.stack([w * y for (w, _), y in zip(ways, pieces, strict=True)]).sum(axis=0)
             continue
         y = next(found[behind], None)
         if y is None:

@@ -26,6 +26,14 @@ IMPORTERS: dict[str, tuple[str, str]] = {
         "audiokit.models.separation.spleeter_unet:import_spleeter",
         "a Spleeter folder of 2, 4 or 5 stems (checkpoint, model.index, model.data-00000-of-00001)",
     ),
+    "roformer": (
+        "audiokit.models.separation.roformer_checkpoint:import_roformer",
+        "a BS-RoFormer or Mel-Band RoFormer separator (.ckpt, with --config MODEL.yaml)",
+    ),
+    "mdx": (
+        "audiokit.models.separation.mdx_net:import_mdx",
+        "an MDX-Net separator (.onnx, with --n-fft and what else it was made with)",
+    ),
     "wave-unet": (
         "audiokit.models.separation.wave_unet_checkpoint:import_wave_unet",
         "a Wave-U-Net separator (checkpoints/waveunet/model)",
