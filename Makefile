@@ -12,7 +12,7 @@ help:
 	@echo "make demo    run the whole chain (SONG=my.mp3 [BACKING=other.mp3]) and show where the results are"
 	@echo "make test    install what tests need and run everything (T=stages/normalize: one room, in seconds)"
 	@echo "make bench   speed, memory and quality beside what you would otherwise use"
-	@echo "make parity  compare with the real spleeter package, in an environment of its own (downloads TensorFlow)"
+	@echo "make parity  compare with the spleeter and bs-roformer packages, in environments of their own (downloads TensorFlow)"
 	@echo "make graphs  make the ONNX graphs of the shipped models anew (M=audiokit/weights/denoiser: of one)"
 	@echo "make man     write man pages into build/man (then: man build/man/audiokit-split.1)"
 	@echo "make readme  fill the generated parts of README.md and docs/ in again"
@@ -76,5 +76,6 @@ bench: $(VENV)/.tested
 	  $(BIN)/python -W ignore -m "tests.bench.$$(basename $$bench .py)" || echo "$$bench did not finish"; \
 	done
 
-parity: $(VENV)/.installed
+parity: $(VENV)/.tested
 	$(BIN)/python tests/parity/parity.py
+	$(BIN)/python -m tests.parity.roformer

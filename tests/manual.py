@@ -121,6 +121,14 @@ def _cell(text: str) -> str:
     return escape(text, quote=False).replace("|", "&#124;").replace("*", "&#42;").replace("_", "&#95;")
 
 
+def remote_table() -> str:
+    """What can be fetched, with size and terms."""
+    from audiokit.models.folder.remotes import REMOTE
+
+    rows = [f"| `{name}` | {r.about} | {r.told_size} | {r.licence} |" for name, r in REMOTE.items()]
+    return "\n".join(["| model | what it is | size | terms as published |", "|---|---|---|---|", *rows])
+
+
 def model_table() -> str:
     """Every model that ships, from its own card."""
     rows = []

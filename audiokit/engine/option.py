@@ -244,6 +244,8 @@ def recipe(declared: Iterable[Declared], given: Mapping[str, Any]) -> dict[str, 
             continue
         if about.when is not None and values.get(about.when[0]) != about.when[1]:
             continue
+        if option.repeats and str in option.kinds and isinstance(value, list) and len(value) == 1:
+            value = value[0]  # the shell gives a list of one where Python callers say the word itself
         made[option.plain] = _plain(value)
     return made
 

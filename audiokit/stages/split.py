@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from multiprocessing import parent_process
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
 from audiokit.engine.parse import words
 from audiokit.engine.parts import Parts
-from audiokit.engine.settings import FILES, Device, Model, Segment
+from audiokit.engine.settings import FILES, Device, Segment
 from audiokit.engine.sound import Sound
-from audiokit.engine.stage import Options, stage
+from audiokit.engine.stage import Call, Options, stage
+from audiokit.engine.talk import quiet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,11 +26,16 @@ if TYPE_CHECKING:
 
 def _choose(options: Options) -> tuple[Settings, list[str]]:
     """Check options against each other, and name the stems that they ask for."""
-    from audiokit.models.separation.settings import Settings, choose_stems
+    from audiokit.models.separation.settings import PACKAGE, Settings, choose_stems
 
+    model = options["model"]
+    if options["engine"] == PACKAGE:
+        from audiokit.models.separation.spleeter_package import find_program
+
+        find_program()
     asked = Settings(
         engine=options["engine"],
-        model=options["model"],
+        model=model if model is None or isinstance(model, str) else tuple(model) or None,
         high_band=options["high_band"],
         compat=options["compat"],
         mwf=options["mwf"],
@@ -47,7 +55,32 @@ def _names(options: Options) -> Sequence[str]:
     return _choose(options)[1]
 
 
-@stage(reads=Sound, writes=(Parts, Sound), check=_check, names=_names)
+#: What was said in this process already.
+_said: set[str] = set()
+
+
+def _across(call: Call) -> dict[str, Any]:
+    """Say once, before a batch begins and not in its workers, which model was chosen."""
+    settings, _ = _choose(split.bind(call.options))
+    if not call.batch.quiet:
+        _tell(settings)
+    return {}
+
+
+def _tell(settings: Settings) -> None:
+    from audiokit.models.separation.choice import remark
+    from audiokit.models.separation.settings import asked_for
+
+    if settings.chosen and (line := remark(settings.models[0], asked_for(settings))) not in _said:
+        _said.add(line)
+        print(line, file=sys.stderr)
+
+
+def _models(options: Options) -> Sequence[str]:
+    return _choose(options)[0].models
+
+
+@stage(reads=Sound, writes=(Parts, Sound), check=_check, names=_names, across=_across, models=_models)
 def split(
     sound: Sound,
     *,
@@ -57,10 +90,19 @@ def split(
     ] = None,
     stem: Annotated[str | None, Option("Only this stem, as one file or on -.", metavar="NAME")] = None,
     engine: Annotated[
-        Literal["auto", "spleeter", "repet", "hpss", "center", "demucs"],
-        Option("How to separate: the model (auto), repetition, harmonic/percussive, centre, or Demucs."),
+        Literal["auto", "spleeter", "repet", "hpss", "center", "demucs", "spleeter-package"],
+        Option(
+            "How to separate: by a model (auto), repetition, harmonic/percussive, centre, or the programs of others: "
+            "Demucs, Spleeter's own package."
+        ),
     ] = "auto",
-    model: Model = None,
+    model: Annotated[
+        list[str] | str | None,
+        Option(
+            "A model by name or folder; several are averaged. By default the best that is here for the stems.",
+            metavar="NAME|FOLDER",
+        ),
+    ] = None,
     residual: Annotated[bool, Option("Also write what the stems leave: together they are the mix, exactly.")] = False,
     high_band: Annotated[
         Literal["average", "zero", "mix"] | None,
@@ -69,7 +111,8 @@ def split(
     mwf: Annotated[bool, Option("Refine a Spleeter model by a multichannel Wiener filter.")] = False,
     compat: Annotated[bool, Option("Exactly Spleeter's numbers, with its seams and its 11 kHz.")] = False,
     quality: Annotated[
-        Literal["best", "fast"], Option("best: the built-in model and REPET together; fast: without REPET.")
+        Literal["best", "fast"],
+        Option("best: the best model here, the built-in one together with REPET; fast: the built-in model alone."),
     ] = "best",
     segment: Segment = "30s",
     format: Annotated[
@@ -79,13 +122,14 @@ def split(
 ) -> Parts | Sound:
     """Separate a mix into stems.
 
-    Vocals and accompaniment, or what the model knows. Works offline with a small built-in model. 'audiokit models
-    pull spleeter-2stems' (or 4stems, 5stems) and '--engine demucs' separate better where a download is possible.
+    Vocals and accompaniment, or what the model knows. Works offline with a small built-in model; those that
+    'audiokit models pull' fetches separate much better, and the best that is here is used by itself.
 
     Examples:
         audiokit split song.mp3 -o stems/
         audiokit split song.mp3 --stem vocals -o vocals.wav
         audiokit split songs/ -o stems/ --model spleeter-4stems --jobs 2
+        audiokit split song.mp3 -o stems/ --model melband-roformer-kim --model bs-roformer-viperx
         audiokit split song.wav --stem vocals -o - | audiokit denoise - -o vocals.wav
 
     Returns:
@@ -96,12 +140,13 @@ def split(
     Raises:
         ParameterError: a stem that the engine does not know, or options that exclude each other.
         ModelError: the model is unknown or not for this.
-        MissingExtraError: the engine needs an optional package.
+        MissingExtraError: the engine needs an optional package or program.
 
     References:
         Hennequin et al. (2020), Spleeter; Rafii and Pardo (2012), Music/voice separation using the similarity matrix;
         Fitzgerald (2010), Harmonic/percussive separation using median filtering; Rouard, Massa and Défossez (2023),
-        Hybrid transformers for music source separation.
+        Hybrid transformers for music source separation; Wang, Lu and Won (2023), Mel-Band RoFormer for music source
+        separation; Kim et al. (2021), KUIELab-MDX-Net.
 
     >>> import numpy as np
     >>> found = split(np.zeros((1, 800), np.float32), 8000, engine="center")
@@ -115,6 +160,10 @@ def split(
     settings, names = _choose({**locals()})
     separation = Separation(settings, sound.rate, sound.channels)
     notes = Notes()
+    if settings.chosen:
+        notes.details["model"] = settings.model
+        if not quiet() and parent_process() is None:
+            _tell(settings)
     if stem is not None and len(names) == 1:
         return sound.derive(lambda: _one(separation, sound, names[0], notes), channels=separation.channels, notes=notes)
 

@@ -48,10 +48,12 @@ CASES = [
 #: Small enough to be kept in the repository.
 _TINY = {"dim": 4, "depth": 1, "heads": 1, "dim_head": 4, "stft_n_fft": 16, "stft_win_length": 16}
 _TINY |= {"stft_hop_length": 4, "dim_freqs_in": 9}
+_MONO = {"stereo": False, "num_stems": 4}
 GOLDEN = [
     _mel("mel", 103, **_TINY, num_bands=3, sample_rate=8000),
-    _mel("mel-linear", 103, **_TINY, num_bands=3, sample_rate=8000, stereo=False, num_stems=4,
-         linear_transformer_depth=1),  # fmt: skip
+    _mel(
+        "mel-linear", 103, **_TINY, num_bands=3, sample_rate=8000, stereo=False, num_stems=4, linear_transformer_depth=1
+    ),
     _bs("bs", 103, **_TINY, freqs_per_bands=(2, 3, 4)),
-    _bs("bs-4-stems", 103, **_TINY, freqs_per_bands=(2, 3, 4), stereo=False, num_stems=4, mask_estimator_depth=1),
+    _bs("bs-4-stems", 103, **_TINY, **_MONO, freqs_per_bands=(2, 3, 4), mask_estimator_depth=1),
 ]

@@ -389,5 +389,13 @@ def test_wrong_arrays_are_refused_at_the_door(y, rate):
 def test_the_schema_names_engines_and_stems(cli):
     found = json.loads(cli("split", "--schema").stdout)
     assert found["reads"] == ["audio"] and found["writes"] == ["parts", "audio"]
-    assert found["options"]["engine"]["enum"] == ["auto", "spleeter", "repet", "hpss", "center", "demucs"]
+    assert found["options"]["engine"]["enum"] == [
+        "auto",
+        "spleeter",
+        "repet",
+        "hpss",
+        "center",
+        "demucs",
+        "spleeter-package",
+    ]
     assert found["options"]["quality"]["default"] == "best"

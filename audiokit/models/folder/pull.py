@@ -7,125 +7,107 @@ ready for use in `models`.
 from __future__ import annotations
 
 import os
+import shutil
 import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from hashlib import sha256
 from http.client import HTTPException
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from audiokit.errors import AudiokitError, DamagedError, InputError, ModelError
+from audiokit.io.files import atomic_file
+from audiokit.models.folder.remotes import REMOTE, Remote, hub_folder
 
 _CHUNK = 1 << 18
 _TIMEOUT_S = 30
 _TRIES = 4
 Report = Callable[[int, int | None], None]
-
-
-@dataclass(frozen=True)
-class Remote:
-    """A model that can be fetched.
-
-    Attributes:
-        url: of the archive.
-        sum: its SHA-256.
-        kind: how it is imported (`audiokit.models.folder.importers`).
-        options: the importer's options.
-        about: one line.
-        licence: of the weights.
-    """
-
-    url: str
-    sum: str
-    kind: str
-    options: dict[str, Any] = field(default_factory=dict)
-    about: str = ""
-    licence: str = ""
-
-    @property
-    def file(self) -> str:
-        """Name of the archive."""
-        return self.url.rsplit("/", 1)[-1]
-
-
-_SPLEETER = "https://github.com/deezer/spleeter/releases/download/v1.4.0/"
-_SUMS = {
-    "2stems": "f3a90b39dd2874269e8b05a48a86745df897b848c61f3958efc80a39152bd692",
-    "4stems": "3adb4a50ad4eb18c7c4d65fcf4cf2367a07d48408a5eb7d03cd20067429dfaa8",
-    "5stems": "25a1e87eb5f75cc72a4d2d5467a0a50ac75f05611f877c278793742513cc7218",
-}
-
-
-def _spleeter(name: str, bins: int) -> Remote:
-    reach = "11 kHz" if bins == 1024 else "16 kHz"
-    about = f"Spleeter, {name[0]} stems, masks up to {reach}"
-    return Remote(f"{_SPLEETER}{name}.tar.gz", _SUMS[name], "spleeter", {"bins": bins}, about, "MIT (Deezer)")
-
-
-#: Name -> what can be fetched. The 16 kHz models are the same weights, run on more of the band.
-REMOTE: dict[str, Remote] = {
-    f"spleeter-{name}{suffix}": _spleeter(name, bins)
-    for name in _SUMS
-    for suffix, bins in (("", 1024), ("-16kHz", 1536))
-}
+Tell = Callable[[str], None]
+__all__ = ["REMOTE", "Remote", "check", "fetch", "hub_folder", "mirrored", "pull", "recorded_sum", "unpack"]
 
 
 def pull(
-    name: str, *, archive: str | os.PathLike[str] | None = None, force: bool = False, report: Report | None = None
+    name: str,
+    *,
+    archive: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    report: Report | None = None,
+    tell: Tell | None = None,
 ) -> Path:
     """Fetch a model, convert it, and put it where `--model NAME` finds it.
 
     Args:
         name: one of REMOTE.
-        archive: an archive fetched elsewhere, instead of downloading.
+        archive: what was fetched elsewhere, instead of downloading.
         force: fetch and convert again although it is there.
         report: called with (bytes so far, bytes in all or None).
+        tell: called with what people must know: the terms before anything is fetched, and what its sum was checked
+            against.
 
     Returns:
-        The model folder.
+        The model folder; for Demucs, the file that its package reads.
 
     Raises:
         ModelError: the name is unknown, or the network cannot be reached.
-        DamagedError: what arrived does not match its sum.
+        DamagedError: what arrived does not match its size or sum.
         InputError: there is no such archive.
     """
     from audiokit.models.folder import checkpoint
-    from audiokit.models.folder.importers import import_checkpoint
 
     if name not in REMOTE:
         raise ModelError(f"models pull {name}: no such model", hint=f"there are: {', '.join(REMOTE)}")
     remote = REMOTE[name]
-    folder = checkpoint.cache_folder() / "models" / name
-    if (folder / checkpoint.CARD).exists() and not force:
-        return folder
+    say = tell or (lambda line: None)
+    place = hub_folder() / remote.file if remote.kind == "demucs" else checkpoint.cache_folder() / "models" / name
+    if (place if remote.kind == "demucs" else place / checkpoint.CARD).exists() and not force:
+        return place
+    say(f"{name}: {remote.about}\n  from {remote.url} ({remote.told_size})\n  terms: {remote.licence}")
+    if archive is not None and not Path(archive).exists():
+        raise InputError(f"{archive}: no such file")
     path = Path(archive) if archive is not None else fetch(name, remote, report)
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
-    check_sum(path, remote.sum)
+    found = check(path, remote)
+    if remote.kind == "demucs":
+        with atomic_file(place, force=True) as temporary:
+            shutil.copyfile(path, temporary)
+    else:
+        _convert(name, remote, path, place, found)
+    say(f"{name}: {_remember(remote, found)}")
+    if archive is None and not remote.packed:
+        path.unlink()
+    return place
+
+
+def _convert(name: str, remote: Remote, path: Path, folder: Path, found: str) -> None:
+    """Make the model folder of what was fetched."""
+    from audiokit.models.folder import checkpoint
+    from audiokit.models.folder.importers import import_checkpoint
+
+    options = dict(remote.options)
+    if remote.config:
+        options["config"] = str(fetch(name, replace(remote, url=remote.config, sum="", size=0)))
     with tempfile.TemporaryDirectory(prefix="audiokit-") as unpacked:
-        unpack(path, Path(unpacked))
-        net, card = import_checkpoint(remote.kind, unpacked, remote.options)
+        if remote.packed:
+            unpack(path, Path(unpacked))
+        net, card = import_checkpoint(remote.kind, unpacked if remote.packed else path, options)
         card = {**card, "source": remote.url, "licence": remote.licence, "about": remote.about}
-        checkpoint.save(folder, net, card)
-    return folder
+        checkpoint.save(folder, net, {**card, "source_sha256": found})
 
 
 def fetch(name: str, remote: Remote, report: Report | None = None) -> Path:
-    """Download an archive into the cache, going on where an earlier attempt stopped.
+    """Download a file into the cache, going on where an earlier attempt stopped.
 
     Raises:
         ModelError: the network cannot be reached; the hint says what to do elsewhere.
-        DamagedError: what arrived does not match its sum; it is removed.
+        DamagedError: what arrived does not match its size or sum; it is removed.
     """
-    from audiokit.models.folder.checkpoint import cache_folder
-
-    target = cache_folder() / "downloads" / remote.file
+    target = _downloads() / remote.file
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -134,21 +116,32 @@ def fetch(name: str, remote: Remote, report: Report | None = None) -> Path:
     with _locked(partial) as file:
         if target.exists():  # another process was faster
             return target
-        for attempt in range(_TRIES):
-            try:
-                _download(url, file, report)
-                break
-            except (URLError, HTTPException, OSError, TimeoutError) as error:
-                if attempt == _TRIES - 1 or not _worth_retrying(error):
-                    raise _offline(name, url, target, error) from None
-                time.sleep(min(2**attempt, 5) * float(os.environ.get("AUDIOKIT_RETRY_S", "1")))
         try:
-            check_sum(partial, remote.sum)
+            _persist(name, url, file, target, remote.size, report)
+            check(partial, remote)
         except DamagedError as error:
             partial.unlink(missing_ok=True)
             raise DamagedError(f"{url}: {error}; removed", hint="try again, perhaps from another network") from None
         os.replace(partial, target)
     return target
+
+
+def _persist(name: str, url: str, file: IO[bytes], target: Path, size: int, report: Report | None) -> None:
+    """Download, and try again where that may help."""
+    for attempt in range(_TRIES):
+        try:
+            _download(url, file, size, report)
+            return
+        except (URLError, HTTPException, OSError, TimeoutError) as error:
+            if attempt == _TRIES - 1 or not _worth_retrying(error):
+                raise _offline(name, url, target, error) from None
+            time.sleep(min(2**attempt, 5) * float(os.environ.get("AUDIOKIT_RETRY_S", "1")))
+
+
+def _downloads() -> Path:
+    from audiokit.models.folder.checkpoint import cache_folder
+
+    return cache_folder() / "downloads"
 
 
 def mirrored(url: str) -> str:
@@ -157,17 +150,49 @@ def mirrored(url: str) -> str:
     return f"{mirror.rstrip('/')}/{url.split('/', 3)[3]}" if mirror else url
 
 
-def check_sum(path: Path, expected: str) -> None:
-    """Compare a file's SHA-256 (DamagedError if it differs)."""
+def check(path: Path, remote: Remote) -> str:
+    """Compare a file's size and SHA-256 with what is known of them, published or recorded.
+
+    Returns:
+        Its SHA-256.
+
+    Raises:
+        DamagedError: one differs.
+    """
+    size = path.stat().st_size
+    if remote.size and size != remote.size:
+        raise DamagedError(f"{path}: holds {size} bytes instead of {remote.size}", hint="download it again")
     total = sha256()
     with open(path, "rb") as file:
         while data := file.read(_CHUNK):
             total.update(data)
-    if total.hexdigest() != expected:
+    found = total.hexdigest()
+    known, whose = remote.sum, "its checksum"
+    if not known:
+        known, whose = recorded_sum(remote), "the checksum of its first download here"
+    if not found.startswith(known):
         raise DamagedError(
-            f"{path}: does not match its checksum ({total.hexdigest()[:12]}... instead of {expected[:12]}...)",
-            hint="download it again",
+            f"{path}: does not match {whose} ({found[:12]}... instead of {known[:12]}...)", hint="download it again"
         )
+    return found
+
+
+def recorded_sum(remote: Remote) -> str:
+    """The SHA-256 of the first download of a file whose sum is not published; "" before there was one."""
+    record = _downloads() / f"{remote.file}.sha256"
+    return record.read_text(encoding="utf-8").split()[0] if record.exists() else ""
+
+
+def _remember(remote: Remote, found: str) -> str:
+    """Keep the sum of a first download where none is published, and say what the file was checked against."""
+    if remote.sum:
+        return "whole: it matches its published checksum"
+    record = _downloads() / f"{remote.file}.sha256"
+    if record.exists():
+        return "whole: it matches the checksum of its first download here"
+    with atomic_file(record, force=True) as temporary:
+        temporary.write_text(f"{found}  {remote.file}\n", encoding="utf-8")
+    return f"no checksum is published; {found[:12]}... was recorded ({record}), and later downloads must match it"
 
 
 def unpack(path: Path, folder: Path) -> None:
@@ -183,8 +208,8 @@ def unpack(path: Path, folder: Path) -> None:
         raise DamagedError(f"{path}: cannot be unpacked ({error})", hint="download it again") from None
 
 
-def _download(url: str, file: IO[bytes], report: Report | None) -> None:
-    """Append to an open file what is missing of a download."""
+def _download(url: str, file: IO[bytes], wanted: int, report: Report | None) -> None:
+    """Append to an open file what is missing of a download; `wanted` bytes in all, 0 if that is not known."""
     have = file.seek(0, os.SEEK_END)
     request = Request(url, headers={"User-Agent": "audiokit", **({"Range": f"bytes={have}-"} if have else {})})
     try:
@@ -200,6 +225,8 @@ def _download(url: str, file: IO[bytes], report: Report | None) -> None:
             have = 0
         size = response.headers.get("Content-Length")
         total = have + int(size) if size else None
+        if wanted and total not in (None, wanted):
+            raise DamagedError(f"{total} bytes are offered instead of {wanted}")
         while data := response.read(_CHUNK):
             file.write(data)
             have += len(data)

@@ -249,12 +249,15 @@ class OnnxNetwork:
         return self._sessions[graph]
 
 
-def open_session(path: str | os.PathLike[str], weights: Mapping[str, np.ndarray] | None = None) -> Any:
+def open_session(
+    path: str | os.PathLike[str], weights: Mapping[str, np.ndarray] | None = None, *, content: bytes | None = None
+) -> Any:
     """Load an ONNX file into ONNX Runtime on the processor, with as many threads as `threads` says.
 
     Args:
         path: the file.
         weights: arrays that it names but does not hold.
+        content: what the file holds, where it was read already; `path` is its name then.
 
     Returns:
         An onnxruntime.InferenceSession; the same inputs give the same numbers.
@@ -276,7 +279,7 @@ def open_session(path: str | os.PathLike[str], weights: Mapping[str, np.ndarray]
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(x)) for x in weights.values()]
         options.add_external_initializers(list(weights), values)
     try:
-        return onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content or os.fspath(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common ancestor of their own
         raise DamagedError(f"{path}: ONNX Runtime cannot load it ({str(error).splitlines()[0][:160]})") from None
 

@@ -13,18 +13,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiokit.dsp.separation.separate import Masking, averaged, separate
+from audiokit.dsp.separation.separate import Masking, Way, averaged, blended, separate
 from audiokit.errors import ParameterError
+from audiokit.models.separation.choice import DEFAULT, DEMUCS
 from audiokit.models.separation.engine import Engine
 from audiokit.models.separation.settings import (
     CLASSICAL,
-    DEFAULT,
-    DEMUCS,
+    PACKAGE,
     SPLEETER_MULTIPLE,
     SPLEETER_REACH,
     Settings,
+    is_demucs,
+    known_stems,
     resolve_engine,
 )
+from audiokit.models.separation.wave_engines import WAVES
 
 if TYPE_CHECKING:
     from audiokit.models.folder.runtime import Network
@@ -36,25 +39,55 @@ def load_engine(settings: Settings) -> Engine:
     Raises:
         ParameterError: settings that exclude each other, or that do not fit the model.
         ModelError: the model is unknown or not for this.
-        MissingExtraError: the engine needs an optional package.
+        MissingExtraError: the engine needs an optional package or program.
     """
     kind = resolve_engine(settings)
     if kind == "center":
         return Engine(CLASSICAL["center"], 0, _center, complete=True)
-    if kind == "demucs":
+    if kind in CLASSICAL:
+        return _masking_engine(_classical(kind))
+    if kind == PACKAGE:
+        from audiokit.models.separation.spleeter_package import package_engine
+
+        return package_engine(settings)
+    if len(settings.models) > 1:
+        return _average(
+            [load_engine(replace(settings, model=model, stems=None)) for model in settings.models], settings
+        )
+    model = settings.models[0] if settings.models else None
+    if kind == "demucs" or (model is not None and is_demucs(model)):
         from audiokit.models.separation.demucs import demucs_engine
 
-        return demucs_engine(settings.model or DEMUCS, settings.device)
-    compat = settings.compat and kind == "model"
-    if kind in CLASSICAL:
-        masking, share = _classical(kind), 0.0
-    else:
-        masking, share = _network_masking(replace(settings, stems=None))
+        if settings.compat or settings.mwf or settings.engine == "spleeter":
+            raise _not_spleeter(model or DEMUCS)
+        return demucs_engine(model or DEMUCS, settings.device)
+    return _network_engine(replace(settings, model=model or DEFAULT, stems=None, residual=False, chosen=False))
+
+
+def _average(engines: Sequence[Engine], settings: Settings) -> Engine:
+    """Make an engine that averages what several find, for the stems that all of them know."""
+    first, names = engines[0], ", ".join(settings.models)
+    if len({engine.rate for engine in engines}) > 1 or any(engine.pairs_only for engine in engines):
+        raise ParameterError(f"{names}: models of different rates, or with --compat, are not averaged")
+    stems = known_stems(settings)
+    alike = all(set(engine.stems) == set(first.stems) for engine in engines)
+
+    def run(blocks: Iterable[np.ndarray], wanted: Sequence[str]) -> Iterator[np.ndarray]:
+        def way(engine: Engine) -> Way:
+            return lambda stream: engine.run(stream, wanted)
+
+        return blended(blocks, [(1 / len(engines), way(engine)) for engine in engines])
+
+    return Engine(stems, first.rate, run, alike and all(engine.complete for engine in engines))
+
+
+def _masking_engine(masking: Masking, *, repet_share: float = 0.0, compat: bool = False) -> Engine:
+    """Make an engine of masks, averaged with REPET to a share."""
 
     def run(blocks: Iterable[np.ndarray], stems: Sequence[str]) -> Iterator[np.ndarray]:
-        if not share:
+        if not repet_share:
             return separate(blocks, masking, stems=stems)
-        return averaged(blocks, [(1 - share, masking), (share, _classical("repet"))], stems=stems)
+        return averaged(blocks, [(1 - repet_share, masking), (repet_share, _classical("repet"))], stems=stems)
 
     return Engine(tuple(masking.stems), masking.rate, run, masking.complete and not compat, compat)
 
@@ -82,19 +115,27 @@ def _classical(engine: str) -> Masking:
 
 
 @lru_cache(maxsize=4)
-def _network_masking(settings: Settings) -> tuple[Masking, float]:
-    """Load a network; with it comes the share that REPET has in the result."""
+def _network_engine(settings: Settings) -> Engine:
+    """Load one network."""
+    from audiokit.models.folder.checkpoint import find, load, pick_device, read_card
     from audiokit.models.folder.runtime import open_network
 
-    name = settings.model or DEFAULT
-    network = open_network(name, kind="split", device=settings.device)
-    if network.card["architecture"] == "spleeter-unet":
-        return _spleeter(network, settings), 0.0
-    if settings.engine == "spleeter" or settings.compat or settings.mwf:
-        name = settings.model or "the built-in model"
-        raise ParameterError(f"{name} is not one of Spleeter's: --engine spleeter, --compat and --mwf do not fit it")
+    model = settings.models[0]
+    kind = read_card(find(model))["architecture"]
+    if kind != "spleeter-unet" and (settings.engine == "spleeter" or settings.compat or settings.mwf):
+        raise _not_spleeter(model)
+    if kind in WAVES:  # straight from audio to audio, in PyTorch
+        device = pick_device(settings.device)
+        return WAVES[kind](load(model, kind="split", device=device)[0], settings, device)
+    network = open_network(model, kind="split", device=settings.device)
+    if kind == "spleeter-unet":
+        return _masking_engine(_spleeter(network, settings), compat=settings.compat)
     share = float(network.card.get("repet_share", 0.0)) if settings.quality == "best" else 0.0
-    return _banded(network, settings), share
+    return _masking_engine(_banded(network, settings), repet_share=share)
+
+
+def _not_spleeter(model: str) -> ParameterError:
+    return ParameterError(f"{model} is not one of Spleeter's: --engine spleeter, --compat and --mwf do not fit it")
 
 
 def _core(seconds: float, rate: int, hop: int, multiple: int) -> int:

@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audiokit.errors import DamagedError, InputError, ModelError, ParameterError
+from audiokit.errors import InputError, ModelError, ParameterError
+from audiokit.models.folder.runtime import open_session
 
 #: The graphs never saw what lies below: mixes are silenced there first, as the usual programs do.
 _LOWEST = 3
@@ -49,7 +49,7 @@ class MdxNetConfig:
 
     def __post_init__(self) -> None:
         if not 1 <= self.dim_f <= self.n_fft // 2 + 1:
-            raise ParameterError(f"dim_f must lie between 1 and {self.n_fft // 2 + 1} (n_fft / 2 + 1), not {self.dim_f}")
+            raise ParameterError(f"dim_f must lie within 1 to n_fft / 2 + 1 = {self.n_fft // 2 + 1}, not {self.dim_f}")
         if self.longest < 1:
             raise ParameterError(f"{self.dim_t} frames of {self.hop} samples are too few for an n_fft of {self.n_fft}")
 
@@ -88,7 +88,7 @@ class MdxNet(nn.Module):
     def spectrum(self, x: Tensor) -> Tensor:
         """Run the graph: (1, 4, dim_f, dim_t) to the same shape."""
         if self._session is None:
-            self._session = open_graph(self.onnx.cpu().numpy().tobytes(), "the model", cuda=self.onnx.is_cuda)
+            self._session = open_session("an MDX-Net", content=self.onnx.cpu().numpy().tobytes())
         name = self._session.get_inputs()[0].name
         return torch.from_numpy(self._session.run(None, {name: x.cpu().numpy()})[0]).to(x.device)
 
@@ -106,23 +106,6 @@ class MdxNet(nn.Module):
         Y[:, : config.dim_f] = torch.view_as_complex(parts)
         found = torch.istft(Y, length=config.chunk, **how)[:, margin : margin + n]
         return config.compensate * found.unflatten(0, (-1, 2))
-
-
-def open_graph(content: bytes, name: str, *, cuda: bool = False) -> Any:
-    """Open an ONNX graph, on as many threads as PyTorch uses (DamagedError if it cannot be)."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3
-    # Threads that wait in a loop take the processor away from other workers.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    wanted = ["CUDAExecutionProvider"] if cuda else []
-    providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=[*providers, "CPUExecutionProvider"])
-    except Exception as error:  # the runtime's own errors have no common ancestor
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DamagedError(f"{name}: not an ONNX graph that can be run ({reason[:160]})") from None
 
 
 def import_mdx(
@@ -160,7 +143,7 @@ def import_mdx(
             f"{source}: which n_fft its spectra have is not in the file",
             hint=f"audiokit models import mdx {source} --n-fft 6144 -o FOLDER (or 7680: see where it comes from)",
         )
-    sizes = _taken(open_graph(content, str(source)), str(source))
+    sizes = _taken(open_session(source, content=content), str(source))
     for flag, given, found in (("--dim-f", dim_f, sizes[0]), ("--dim-t", dim_t, sizes[1])):
         if given and found and given != found:
             raise ParameterError(f"{source}: {flag} {given}, but the graph takes {found}")
@@ -194,14 +177,9 @@ def _taken(session: Any, name: str) -> tuple[int, int]:
     ports = [*session.get_inputs(), *session.get_outputs()]
     shapes = [tuple(port.shape) for port in ports]
     if [len(session.get_inputs()), len(session.get_outputs())] != [1, 1] or any(
-        len(shape) != 4 or shape[1] not in (4, None) and not isinstance(shape[1], str) for shape in shapes
+        len(shape) != 4 or (shape[1] not in (4, None) and not isinstance(shape[1], str)) for shape in shapes
     ):
         told = ", ".join(f"{port.name} {shape}" for port, shape in zip(ports, shapes, strict=True))
         raise ModelError(f"{name}: not an MDX-Net: expected (1, 4, dim_f, dim_t) in and out, found {told}")
     bins, frames = (size if isinstance(size, int) and size > 0 else 0 for size in shapes[0][2:])
     return bins, frames
-
-
-def graph_of(network: MdxNet) -> np.ndarray:
-    """The bytes of the graph, as they were imported (n,), uint8."""
-    return network.onnx.cpu().numpy()

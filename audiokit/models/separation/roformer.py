@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
-from typing import Any
+from itertools import accumulate, pairwise
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -196,7 +196,7 @@ class Transformer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, n, dim) to the same shape."""
-        for attention, forward in self.layers:  # type: ignore[misc]
+        for attention, forward in cast("list[list[nn.Module]]", self.layers):
             x = x + attention(x)
             x = x + forward(x)
         return self.norm(x)
@@ -255,7 +255,7 @@ class Roformer(nn.Module):
         time, freq = Rotary(config.head_dim), Rotary(config.head_dim)
         self.layers = nn.ModuleList()
         for _ in range(config.depth):
-            along = [(config.linear_depth, None)] if config.linear_depth else []
+            along: list[tuple[int, Rotary | None]] = [(config.linear_depth, None)] if config.linear_depth else []
             along += [(config.time_depth, time), (config.freq_depth, freq)]
             self.layers.append(nn.ModuleList(Transformer(config, n, rotary, norm=self.normed) for n, rotary in along))
         if not self.normed:
@@ -264,9 +264,10 @@ class Roformer(nn.Module):
         sizes = [2 * config.channels * len(group) for group in groups]
         self.band_split = BandSplit(sizes, config.dim)
         self.mask_estimators = nn.ModuleList(MaskEstimator(sizes, config) for _ in config.stems)
-        flat = torch.tensor([k for group in groups for k in group])
-        self.register_buffer("bins", flat, persistent=False)
-        self.register_buffer("shared", flat.bincount().float()[:, None, None], persistent=False)
+        flat = [k for group in groups for k in group]
+        counts = [[[float(flat.count(k))]] for k in range(config.n_fft // 2 + 1)]
+        self.register_buffer("bins", torch.tensor(flat), persistent=False)
+        self.register_buffer("shared", torch.tensor(counts), persistent=False)  # (F, 1, 1)
         self.register_buffer("window", torch.hann_window(config.window), persistent=False)
         self.shortest = config.n_fft // 2 + 1
 
@@ -279,7 +280,7 @@ class Roformer(nn.Module):
         x = torch.view_as_real(X).permute(0, 3, 2, 1, 4)  # (B, N, F, C, 2)
         x = self.band_split(x[:, :, self.bins].flatten(2))  # (B, N, bands, dim)
         before: list[Tensor] = []
-        for *linear, time, freq in self.layers:  # type: ignore[misc]
+        for *linear, time, freq in cast("list[list[nn.Module]]", self.layers):
             for transformer in linear:
                 x = transformer(x.flatten(1, 2)).view_as(x)
             if self.config.skips:
@@ -300,7 +301,7 @@ class Roformer(nn.Module):
     def forward(self, y: Tensor, only: Sequence[int] | None = None) -> Tensor:
         """Map audio (B, C, T), T at least `shortest`, to stems (B, S, C, T); `only` some of them, by number."""
         config, batch, length = self.config, len(y), y.shape[-1]
-        how = {"n_fft": config.n_fft, "hop_length": config.hop, "win_length": config.window}
+        how: dict[str, Any] = {"n_fft": config.n_fft, "hop_length": config.hop, "win_length": config.window}
         how |= {"normalized": config.normalized, "window": self.window}
         X = torch.stft(y.flatten(0, 1), return_complex=True, **how).unflatten(0, (batch, config.channels))
         Y = X[:, None] * self.masks(X, only)  # (B, S, C, F, N)
@@ -344,5 +345,5 @@ class BsRoformer(Roformer):
         """The bins of every band, side by side."""
         if isinstance(self.config.bands, int):
             raise ParameterError("bands of a BS-RoFormer are the bins of each")
-        edges = torch.tensor([0, *self.config.bands]).cumsum(0).tolist()
+        edges = accumulate(self.config.bands, initial=0)
         return [list(range(a, b)) for a, b in pairwise(edges)]

@@ -18,7 +18,9 @@ from audiokit.models.folder.checkpoint import load_weights, read_state_dict
 from audiokit.models.folder.recognise import not_a
 from audiokit.models.separation.roformer import BsRoformer, MelBandRoformer, Roformer
 
-_EXPECTED = "band_split.to_features.0.0.gamma, mask_estimators.0.to_freqs.0.0.0.weight, layers.0.0.layers.0.0.norm.gamma"
+_EXPECTED = (
+    "band_split.to_features.0.0.gamma, mask_estimators.0.to_freqs.0.0.0.weight, layers.0.0.layers.0.0.norm.gamma"
+)
 #: What the part of a mix that is not the voice is called in other projects.
 _BACKINGS = ("other", "instrumental", "instrum", "inst", "accompaniment", "no_vocals", "no vocals", "music")
 
@@ -105,9 +107,7 @@ def read_training_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     return found
 
 
-def name_stems(
-    instruments: Sequence[str] | None, target: str | None, estimators: int
-) -> tuple[list[str], str | None]:
+def name_stems(instruments: Sequence[str] | None, target: str | None, estimators: int) -> tuple[list[str], str | None]:
     """Name what a model's mask estimators find, and the stem that is the rest of the mix.
 
     Beside the voice, a model's only other stem is called accompaniment, whatever its authors call it.
@@ -197,7 +197,9 @@ def _measured(state: dict[str, Tensor]) -> dict[str, Any]:
     bands = _numbers(state, "band_split.to_features.")
     mask = _numbers(state, "mask_estimators.0.to_freqs.0.0.")
     inner = len(state["mask_estimators.0.to_freqs.0.0.0.weight"]) if len(mask) > 1 else 4 * dim
-    depths = {key: len(_numbers(state, f"layers.0.{at}.layers.")) for key, at in zip(("time", "freq"), along, strict=True)}
+    depths = {
+        key: len(_numbers(state, f"layers.0.{at}.layers.")) for key, at in zip(("time", "freq"), along, strict=True)
+    }
     return {
         "state": renamed,
         "mel": "final_norm.gamma" not in state,

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from audiokit.errors import ModelError, ParameterError
+from audiokit.models.separation.choice import DEFAULT, DEMUCS, DEMUCS_STEMS, choose, suggest
 
-DEFAULT = "splitter-2stems"
+__all__ = ["CLASSICAL", "DEFAULT", "DEMUCS", "RESIDUAL", "Settings", "choose_stems", "known_stems", "resolve_engine"]
 RESIDUAL = "residual"
 #: Stems of the engines that need no model.
 CLASSICAL = {
@@ -15,10 +16,16 @@ CLASSICAL = {
     "hpss": ("harmonic", "percussive"),
     "center": ("vocals", "accompaniment"),
 }
-DEMUCS = "htdemucs"
-DEMUCS_STEMS = ("drums", "bass", "other", "vocals")
 #: Spleeter's networks halve frames six times; frames that can influence one, before and after it, in such multiples.
 SPLEETER_MULTIPLE, SPLEETER_REACH = 64, 256
+PACKAGE = "spleeter-package"
+_TWO = ("vocals", "accompaniment")
+#: Configurations of the spleeter package.
+_PACKAGE_STEMS = {
+    "2stems": ("vocals", "accompaniment"),
+    "4stems": ("vocals", "drums", "bass", "other"),
+    "5stems": ("vocals", "piano", "drums", "bass", "other"),
+}
 
 
 @dataclass(frozen=True)
@@ -26,8 +33,8 @@ class Settings:
     """What makes a separation what it is.
 
     Attributes:
-        engine: auto (what the model says), spleeter, repet, hpss, center or demucs.
-        model: name or folder of a model; None for the built-in one.
+        engine: auto (what the model says), spleeter, repet, hpss, center, demucs or spleeter-package.
+        model: name or folder of a model, or several to be averaged; None for the built-in one.
         stems: stems wanted, None for all.
         high_band: above the bins a Spleeter network sees: average, zero or mix; None for its own rule (compat) or
             average.
@@ -37,10 +44,11 @@ class Settings:
         segment_s: seconds handed to the network at a time.
         device: auto, cpu, cuda or mps.
         quality: "best" averages a small network with REPET where its model card says so, "fast" leaves REPET out.
+        chosen: the model was not named but chosen.
     """
 
     engine: str = "auto"
-    model: str | None = None
+    model: str | tuple[str, ...] | None = None
     stems: tuple[str, ...] | None = None
     high_band: str | None = None
     compat: bool = False
@@ -49,6 +57,12 @@ class Settings:
     segment_s: float = 30.0
     device: str = "auto"
     quality: str = "best"
+    chosen: bool = False
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models; none where the engine needs no name."""
+        return () if self.model is None else (self.model,) if isinstance(self.model, str) else self.model
 
 
 def wanted_stems(known: Sequence[str], settings: Settings) -> tuple[str, ...]:
@@ -77,31 +91,77 @@ def choose_stems(settings: Settings, several: Sequence[str] | None, single: str 
     """
     if several is not None and single is not None:
         raise ParameterError("--stems and --stem exclude each other", hint="use --stems for several")
-    known = known_stems(settings)
     if single is not None:
         if settings.residual and single != RESIDUAL:
             raise ParameterError("--stem is one stem, --residual adds another", hint="use --stems")
         several = [single]
     names = None if several is None else tuple(several)
     settings = replace(settings, stems=names, residual=settings.residual or RESIDUAL in (names or ()))
-    return settings, list(wanted_stems(known, settings))
+    settings = with_model(settings)
+    known = known_stems(settings)
+    try:
+        return settings, list(wanted_stems(known, settings))
+    except ParameterError as error:
+        better = suggest(asked_for(settings)) if settings.chosen and names else None
+        if better is None:
+            raise
+        raise ParameterError(str(error), hint=f"audiokit models pull {better}") from None
+
+
+def asked_for(settings: Settings) -> tuple[str, ...]:
+    """The stems that a model must know: those that are named, or vocals and accompaniment."""
+    return tuple(stem for stem in settings.stems or _TWO if stem != RESIDUAL) or _TWO
+
+
+def with_model(settings: Settings) -> Settings:
+    """Choose a model where the engine is one and none is named."""
+    if settings.model is not None or settings.engine not in ("auto", "spleeter"):
+        return settings
+    spleeter = settings.engine == "spleeter" or settings.compat or settings.mwf or settings.high_band is not None
+    fast = settings.quality == "fast" and not spleeter
+    name = choose(asked_for(settings), fast=fast, only="spleeter-" if spleeter else "")
+    if settings.engine == "spleeter" and name == DEFAULT:
+        return settings
+    return replace(settings, model=name, chosen=True)
 
 
 def known_stems(settings: Settings) -> tuple[str, ...]:
-    """Name all stems of the engine or model, without loading it."""
+    """Name all stems of the engine or model, without loading it; of several models, those that all know."""
     engine = resolve_engine(settings)
     if engine in CLASSICAL:
         return CLASSICAL[engine]
+    if engine == PACKAGE:
+        return configuration(settings)[1]
     if engine == "demucs":
+        return DEMUCS_STEMS
+    known = [_stems_of(name) for name in settings.models or (DEFAULT,)]
+    common = tuple(stem for stem in known[0] if all(stem in others for others in known))
+    if not common:
+        told = "; ".join(f"{name}: {', '.join(stems)}" for name, stems in zip(settings.models, known, strict=True))
+        raise ParameterError(f"the models have no stem in common ({told})")
+    return common
+
+
+def _stems_of(model: str) -> tuple[str, ...]:
+    if is_demucs(model):
         return DEMUCS_STEMS
     from audiokit.models.folder.checkpoint import find, read_card
 
-    card = read_card(find(settings.model or DEFAULT))
+    card = read_card(find(model))
     return tuple(card.get("labels") or card["settings"].get("stems", ()))
 
 
+def is_demucs(model: str) -> bool:
+    """Whether a model is one of Demucs', by its name.
+
+    >>> is_demucs("htdemucs"), is_demucs("spleeter-2stems")
+    (True, False)
+    """
+    return model in (DEMUCS, f"{DEMUCS}_ft")
+
+
 def resolve_engine(settings: Settings) -> str:
-    """Check settings against each other and name the engine: a classical one, "demucs", or "model" for a network.
+    """Check settings against each other and name the engine: one without a model, or "model" for networks.
 
     Raises:
         ParameterError: settings that exclude each other.
@@ -109,10 +169,12 @@ def resolve_engine(settings: Settings) -> str:
     """
     if not 1 <= settings.segment_s <= 600:
         raise ParameterError(f"--segment {settings.segment_s:g}: must lie between 1 and 600 s")
-    if settings.engine in (*CLASSICAL, "demucs"):
-        if settings.model and settings.engine != "demucs":
+    if settings.engine in (*CLASSICAL, "demucs", PACKAGE):
+        if settings.model and settings.engine in CLASSICAL:
             raise ParameterError(f"--model is not used by --engine {settings.engine}", hint="leave one of them away")
-        if settings.compat or settings.mwf:
+        if len(settings.models) > 1:
+            raise ParameterError(f"--engine {settings.engine} takes one --model", hint="leave --engine away to average")
+        if settings.compat or (settings.mwf and settings.engine != PACKAGE):
             raise ParameterError(f"--compat and --mwf are for trained models, not --engine {settings.engine}")
         return settings.engine
     if settings.engine == "spleeter" and settings.model is None:
@@ -121,3 +183,26 @@ def resolve_engine(settings: Settings) -> str:
             hint="audiokit models pull spleeter-2stems, then: audiokit split ... --model spleeter-2stems",
         )
     return "model"
+
+
+def configuration(settings: Settings) -> tuple[str, tuple[str, ...]]:
+    """Name the package's configuration and its stems: that of `settings.model`, or the smallest with the stems wanted.
+
+    Raises:
+        ParameterError: the package has no such configuration.
+
+    >>> configuration(Settings(stems=("drums",)))[0], configuration(Settings(model="spleeter-2stems-16kHz"))[0]
+    ('4stems', '2stems-16kHz')
+    """
+    if settings.models:
+        name = settings.models[0].removeprefix("spleeter:").removeprefix("spleeter-")
+        stems = _PACKAGE_STEMS.get(name.removesuffix("-16kHz"))
+        if stems is None:
+            raise ParameterError(
+                f"--model {settings.models[0]}: the package has no such model",
+                hint=f"there are {', '.join(f'spleeter-{name}' for name in _PACKAGE_STEMS)}, also with -16kHz",
+            )
+        return name, stems
+    wanted = {stem for stem in settings.stems or () if stem != RESIDUAL}
+    name = next((name for name, stems in _PACKAGE_STEMS.items() if wanted <= set(stems)), "2stems")
+    return name, _PACKAGE_STEMS[name]

@@ -47,9 +47,7 @@ def mdx_engine(net: Any, settings: Settings, device: str) -> Engine:
     return in_windows(estimate, (config.stem,), config.rest, rate=config.rate, longest=config.longest)
 
 
-def in_windows(
-    estimate: Estimate, stems: Sequence[str], rest: str | None, *, rate: int, longest: int
-) -> Engine:
+def in_windows(estimate: Estimate, stems: Sequence[str], rest: str | None, *, rate: int, longest: int) -> Engine:
     """Make an engine of a function of audio.
 
     A window sees a quarter of its length beyond what is kept of it on either side, and is faded into the next over a
@@ -80,3 +78,11 @@ def in_windows(
         return separate_windows(blocks, found, core=max(1, core), context=context, fade=fade)
 
     return Engine((*names, rest) if rest else tuple(names), rate, run, complete=rest is not None)
+
+
+#: Architecture -> what makes an engine of its network.
+WAVES: dict[str, Callable[[Any, Settings, str], Engine]] = {
+    "mel-band-roformer": roformer_engine,
+    "bs-roformer": roformer_engine,
+    "mdx-net": mdx_engine,
+}

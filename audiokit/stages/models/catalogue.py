@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,16 @@ def print_list(*, as_json: bool) -> None:
         about = card.get("about") or ", ".join(map(str, card.get("labels") or ())) or card["architecture"]
         rows.append({"name": name, "kind": card.get("kind"), "state": where, "bytes": size, "about": about})
     here = {row["name"] for row in rows}
-    rows += [
-        {"name": name, "kind": "split", "state": "can be pulled", "bytes": None, "about": remote.about}
-        for name, remote in REMOTE.items()
-        if name not in here
-    ]
+    for name, remote in REMOTE.items():
+        if name not in here:
+            row: dict[str, Any] = {
+                "name": name,
+                "kind": "split",
+                "state": "can be pulled",
+                "bytes": None,
+                "about": remote.about,
+            }
+            rows.append({**row, **_demucs()} if remote.kind == "demucs" else row)
     if as_json:
         for row in rows:
             print(json.dumps(row))
@@ -60,6 +65,18 @@ def print_list(*, as_json: bool) -> None:
     for row in rows:
         megabytes = f"{row['bytes'] / 1e6:6.1f} MB" if row["bytes"] else " " * 9
         print(f"{row['name']:{width}}  {row['kind'] or '':9} {row['state']:13} {megabytes}  {row['about']}")
+
+
+def _demucs() -> dict[str, Any]:
+    """Tell whether the package of Demucs is here, and whether its weights are."""
+    from audiokit.models.folder.pull import REMOTE, hub_folder
+    from audiokit.models.separation.choice import DEMUCS, has_demucs
+
+    weights = hub_folder() / REMOTE[DEMUCS].file
+    about = f"{REMOTE[DEMUCS].about}; the package is {'here' if has_demucs() else 'missing'}"
+    if not weights.exists():
+        return {"about": f"{about}, the weights are missing"}
+    return {"state": "pulled", "bytes": weights.stat().st_size, "about": f"{about}, the weights are here"}
 
 
 def print_card(model: str, *, as_json: bool) -> None:
@@ -130,10 +147,14 @@ def pull_models(names: Sequence[str], *, archive: str | None, force: bool, quiet
         raise UsageError("--from is one archive, for one model")
     for name in names:
         report = None if quiet else _Meter(name)
-        folder = pull(name, archive=archive, force=force, report=report)
+        folder = pull(name, archive=archive, force=force, report=report, tell=None if quiet else _say)
         if report is not None:
             report.end()
             print(f"{name}: {folder}", file=sys.stderr)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 class _Meter:
@@ -156,9 +177,16 @@ class _Meter:
 
 
 def import_model(
-    kind: str, source: str | None, out: str | None, *, settings: Sequence[str], force: bool, quiet: bool
+    kind: str,
+    source: str | None,
+    out: str | None,
+    *,
+    settings: Sequence[str],
+    given: Mapping[str, Any] | None = None,
+    force: bool,
+    quiet: bool,
 ) -> None:
-    """Convert a checkpoint, or list the kinds that can be."""
+    """Convert a checkpoint, or list the kinds that can be; `given` are settings that have options of their own."""
     from audiokit.io.files import check_free
     from audiokit.models.folder.importers import IMPORTERS, import_checkpoint
 
@@ -172,7 +200,7 @@ def import_model(
             "models import needs a checkpoint and -o FOLDER", hint="audiokit models import KIND SOURCE -o FOLDER"
         )
     check_free(out, force=force)
-    net, card = import_checkpoint(kind, source, _settings(settings))
+    net, card = import_checkpoint(kind, source, {**_settings(settings), **(given or {})})
     checkpoint.save(out, net, card, force=force)
     if not quiet:
         print(f"{source} -> {out} ({card['architecture']})", file=sys.stderr)

@@ -57,15 +57,18 @@ def pull(
     names: Annotated[list[str], Argument("See 'audiokit models list'.", "NAME...")],
     *,
     archive: Annotated[
-        str | None, Option("An archive fetched elsewhere, instead of downloading.", flag="--from", metavar="FILE")
+        str | None, Option("What was fetched elsewhere, instead of downloading.", flag="--from", metavar="FILE")
     ] = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Fetch official models: resumable, checked against their known sums, cached.
 
+    The terms of each are printed first, as its authors publish them, and kept in its card. Where no sum is published,
+    that of the first download is recorded, and later ones must match it.
+
     Examples:
-        audiokit models pull spleeter-2stems
+        audiokit models pull melband-roformer-kim
         audiokit models pull spleeter-4stems --from 4stems.tar.gz
     """
     from audiokit.stages.models.catalogue import pull_models
@@ -83,6 +86,15 @@ def import_model(
         list[str] | None,
         Option("What the checkpoint does not say; repeatable.", flag="--set", metavar="NAME=VALUE"),
     ] = None,
+    config: Annotated[
+        str | None, Option("roformer: the YAML it was trained by.", metavar="FILE", reads=True, group=FILES)
+    ] = None,
+    n_fft: Annotated[int | None, Option("mdx: size of its spectra, such as 6144 or 7680.", min=16)] = None,
+    dim_f: Annotated[int | None, Option("mdx: bins it takes (default: as the file says).", min=1)] = None,
+    dim_t: Annotated[int | None, Option("mdx: frames it takes (default: as the file says).", min=2)] = None,
+    compensate: Annotated[
+        float | None, Option("mdx: factor for what it finds, such as 1.035.", min=0.1, max=10)
+    ] = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -91,11 +103,15 @@ def import_model(
     Examples:
         audiokit models import list
         audiokit models import spleeter pretrained_models/2stems -o models/spleeter
+        audiokit models import roformer vocals.ckpt --config vocals.yaml -o models/vocals
+        audiokit models import mdx Kim_Vocal_2.onnx --n-fft 7680 --compensate 1.009 -o models/kim
         audiokit models import spleeter pretrained_models/2stems -o models/spleeter-16k --set bins=1536
     """
     from audiokit.stages.models.catalogue import import_model as convert
 
-    convert(kind, source, out, settings=setting or [], force=force, quiet=quiet)
+    flags = {"config": config, "n_fft": n_fft, "dim_f": dim_f, "dim_t": dim_t, "compensate": compensate}
+    given = {name: value for name, value in flags.items() if value is not None}
+    convert(kind, source, out, settings=setting or [], given=given, force=force, quiet=quiet)
 
 
 @command()

@@ -56,13 +56,20 @@ def export_network(model: str, out: str | None, *, force: bool, quiet: bool) -> 
     """
     from audiokit.models.folder.export import export_onnx, load_exportable, place_graphs
 
+    folder = checkpoint.find(model)
     if out is None:
-        folder = checkpoint.find(model)
         for name, worst in place_graphs(folder, force=force).items():
             _say(model, folder / f"{name}.onnx", worst, quiet)
         return
     if Path(out).suffix != ".onnx":
         raise UsageError(f"{out}: --onnx writes a .onnx file", hint=f"-o {Path(out).name or 'network'}.onnx")
+    if checkpoint.read_card(folder)["architecture"] == "mdx-net":  # the file that was imported
+        held = checkpoint.read_arrays(folder / checkpoint.WEIGHTS)["onnx"]
+        with atomic_file(out, force=force) as temporary:
+            temporary.write_bytes(held.tobytes())
+        if not quiet:
+            print(f"{model} -> {out}", file=sys.stderr)
+        return
     module, card, graphs = load_exportable(model)
     main = MAIN if MAIN in graphs else next(iter(graphs))
     targets = {name: Path(out) if name == main else Path(out).with_suffix(f".{name}.onnx") for name in graphs}

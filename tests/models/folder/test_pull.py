@@ -8,9 +8,11 @@ from threading import Thread
 
 import numpy as np
 import pytest
+import torch
 
 from audiokit.errors import DamagedError, ModelError
 from audiokit.models.folder import checkpoint, pull
+from audiokit.models.separation.roformer import MelBandRoformer
 from audiokit.models.separation.spleeter_unet import SpleeterUnet, to_variables
 from tests.models.folder.test_tfbundle import write_bundle
 
@@ -35,6 +37,7 @@ def archive(tmp_path_factory) -> bytes:
 class Server(ThreadingHTTPServer):
     def __init__(self, content: bytes, *, cut_first: int | None = None, ranges: bool = True) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.others: dict[str, bytes] = {}
         self.content, self.cut, self.ranges, self.asked = content, cut_first, ranges, []
 
     @property
@@ -48,8 +51,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         wanted = self.headers.get("Range")
         self.server.asked.append(wanted)
+        content = self.server.others.get(self.path.rsplit("/", 1)[-1], self.server.content)
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.server.ranges else 0
-        data = self.server.content[start:]
+        data = content[start:]
         if start and not data:
             self.send_error(416)
             return
@@ -162,8 +166,126 @@ def test_an_archive_cannot_write_outside(tmp_path):
     assert not (tmp_path / "evil.txt").exists()
 
 
-def test_every_remote_model_has_an_importer_and_a_sum():
+def test_every_remote_model_has_an_importer_and_terms():
     from audiokit.models.folder.importers import IMPORTERS
 
-    for remote in pull.REMOTE.values():
-        assert remote.kind in IMPORTERS and len(remote.sum) == 64 and remote.licence
+    for name, remote in pull.REMOTE.items():
+        assert remote.kind in IMPORTERS or remote.kind == "demucs"
+        assert len(remote.sum) in (0, 8, 64) and remote.licence and remote.about and remote.stems and remote.url, name
+    unknown = {name for name, remote in pull.REMOTE.items() if not remote.sum}
+    assert unknown == {"bs-roformer-4stems", "mdx-kim-vocal-2", "mdx-voc-ft"}
+
+
+@pytest.fixture(scope="module")
+def checkpoint_file(tmp_path_factory) -> bytes:
+    """A RoFormer's checkpoint in small, as one file."""
+    net = MelBandRoformer(dim=4, depth=1, heads=1, head_dim=4, n_fft=64, window=64, hop=16, bands=6)
+    path = tmp_path_factory.mktemp("checkpoint") / "tiny.ckpt"
+    torch.save(net.state_dict(), path)
+    return path.read_bytes()
+
+
+YAML = b"""model: {stereo: true, stft_n_fft: 64, stft_hop_length: 16, stft_win_length: 64, sizes: !!python/tuple [1, 2]}
+training: {instruments: [vocals, other], target_instrument: vocals}
+"""
+
+
+@pytest.fixture
+def one_file(serve, checkpoint_file, monkeypatch):
+    """Make a single file the model NAME: with a size, without a sum, its YAML beside it."""
+
+    def start(content: bytes = checkpoint_file, *, size: int | None = None, sum: str = "", **how) -> Server:
+        server = serve(content, **how)
+        server.others = {"tiny.yaml": YAML}
+        url = server.url.replace("tiny.tar.gz", "tiny.ckpt")
+        wanted = len(checkpoint_file) if size is None else size
+        config = server.url.replace("tiny.tar.gz", "tiny.yaml")
+        remote = pull.Remote(url, sum, "roformer", {}, "a tiny one", "no terms stated", size=wanted, config=config)
+        monkeypatch.setitem(pull.REMOTE, NAME, remote)
+        return server
+
+    return start
+
+
+def test_terms_come_first_and_the_first_sum_is_recorded(one_file, checkpoint_file, tmp_path):
+    said = []
+    server = one_file()
+    folder = pull.pull(NAME, tell=lambda line: said.append((len(server.asked), line)))
+    assert said[0][0] == 0 and "terms: no terms stated" in said[0][1] and server.url.rsplit("/", 1)[0] in said[0][1]
+    assert "no checksum is published" in said[1][1] and "later downloads must match it" in said[1][1]
+    card = checkpoint.read_card(folder)
+    assert card["licence"] == "no terms stated" and card["about"] == "a tiny one"
+    assert card["source_sha256"] == sha256(checkpoint_file).hexdigest()
+    record = tmp_path / "home" / "downloads" / "tiny.ckpt.sha256"
+    assert record.read_text() == f"{card['source_sha256']}  tiny.ckpt\n"
+    assert leftovers(tmp_path) == ["model.json", "tiny.ckpt.sha256", "tiny.yaml", "weights.safetensors"]
+    pull.pull(NAME, force=True, tell=lambda line: said.append((0, line)))
+    assert "matches the checksum of its first download" in said[-1][1]
+
+
+def test_a_later_download_must_match_the_first(one_file, checkpoint_file, tmp_path):
+    one_file()
+    pull.pull(NAME)
+    altered = bytearray(checkpoint_file)
+    altered[len(altered) // 2] ^= 1
+    one_file(bytes(altered))
+    with pytest.raises(DamagedError, match="checksum of its first download here"):
+        pull.pull(NAME, force=True)
+    assert "tiny.ckpt" not in leftovers(tmp_path) and "tiny.ckpt.part" not in leftovers(tmp_path)
+    checkpoint.load(str(tmp_path / "home" / "models" / NAME), kind="split")  # what was here is still whole
+
+
+def test_nothing_is_recorded_of_what_cannot_be_read(one_file, checkpoint_file, tmp_path):
+    one_file(bytes(len(checkpoint_file)))
+    with pytest.raises(ModelError):
+        pull.pull(NAME)
+    assert "tiny.ckpt.sha256" not in leftovers(tmp_path)
+
+
+@pytest.mark.parametrize("difference", [-1, 1])
+def test_a_wrong_size_is_noticed_before_anything_is_kept(one_file, checkpoint_file, tmp_path, difference):
+    one_file(size=len(checkpoint_file) + difference)
+    with pytest.raises(DamagedError, match=f"{len(checkpoint_file)} bytes are offered instead of"):
+        pull.pull(NAME)
+    assert leftovers(tmp_path) == []
+    (tmp_path / "a.ckpt").write_bytes(checkpoint_file)
+    with pytest.raises(DamagedError, match="bytes instead of"):
+        pull.pull(NAME, archive=tmp_path / "a.ckpt")
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["sum known", "sum not known"])
+def test_a_single_file_is_resumed_and_checked(one_file, checkpoint_file, tmp_path, known):
+    server = one_file(cut_first=1000, sum=sha256(checkpoint_file).hexdigest() if known else "")
+    pull.pull(NAME)
+    assert server.asked[:2] == [None, "bytes=1000-"]
+    assert ("tiny.ckpt.sha256" in leftovers(tmp_path)) is not known
+    altered = checkpoint_file[:-1] + bytes([checkpoint_file[-1] ^ 1])
+    one_file(altered, sum=sha256(checkpoint_file).hexdigest())
+    with pytest.raises(DamagedError, match="does not match its checksum"):
+        pull.pull(NAME, force=True)
+
+
+def test_demucs_weights_go_where_its_package_looks(serve, monkeypatch, tmp_path):
+    content = b"weights"
+    server = serve(content)
+    url = server.url.replace("tiny.tar.gz", "net-12345678.th")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    remote = pull.Remote(url, sha256(content).hexdigest()[:8], "demucs", {}, "theirs", "research", size=len(content))
+    monkeypatch.setitem(pull.REMOTE, NAME, remote)
+    place = pull.pull(NAME)
+    assert place == tmp_path / "torch" / "hub" / "checkpoints" / "net-12345678.th" and place.read_bytes() == content
+    assert pull.pull(NAME) == place and len(server.asked) == 1 and leftovers(tmp_path) == []
+    monkeypatch.setitem(pull.REMOTE, NAME, pull.Remote(url, "00000000", "demucs", {}, "theirs", "research"))
+    with pytest.raises(DamagedError, match="checksum"):
+        pull.pull(NAME, force=True)
+
+
+def test_the_command_tells_terms_and_is_quiet_when_asked(one_file, capsys):
+    from audiokit.stages.models import catalogue
+
+    one_file()
+    catalogue.pull_models([NAME], archive=None, force=False, quiet=True)
+    assert capsys.readouterr() == ("", "")
+    catalogue.pull_models([NAME], archive=None, force=True, quiet=False)
+    told = capsys.readouterr().err
+    assert "terms: no terms stated" in told and "a tiny one" in told and "MB" in told
