@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from audiokit import __version__
 from audiokit.engine.table import COMMANDS, find, plugins
-from audiokit.errors import AudiokitError, UsageError
+from audiokit.errors import AudiokitError, UsageError, shown
 
 
 class LazyGroup(TyperGroup):
@@ -185,7 +185,7 @@ def run(arguments: list[str]) -> int:
         if error.errno is None or (error.filename is None and error.errno not in _DISK_ERRORS):
             raise
         where = f"{error.filename}: " if error.filename else ""
-        return _report(f"{where}{(error.strerror or 'cannot be used').lower()}", _os_hint(error), 3)
+        return _report(shown(f"{where}{(error.strerror or 'cannot be used').lower()}"), _os_hint(error), 3)
 
 
 _DISK_ERRORS = {27: "file too large", 28: "no space left", 122: "quota"}  # EFBIG, ENOSPC, EDQUOT
@@ -216,7 +216,7 @@ def _report_usage(error: Any) -> int:
             print(FIRST_LINES)
         return 0
     message = error.format_message()
-    return _report(message[:1].lower() + message[1:].rstrip("."), f"see '{path} --help'", 2)
+    return _report(shown(message[:1].lower() + message[1:].rstrip(".")), f"see '{path} --help'", 2)
 
 
 def _silence_stdout() -> None:

@@ -6,6 +6,26 @@ Library code raises these and never prints or exits; `audiokit.cli` alone turns 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
+#: What moves a cursor, breaks a line or turns the direction of writing; and bytes that are no text.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def shown(text: object) -> str:
+    r"""Write text for people: control characters, which names and tags may hold, are escaped.
+
+    >>> print(shown("two\nlines.wav"))
+    two\nlines.wav
+    """
+    return _UNSEEN.sub(_escaped, str(text))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else match[0].encode("unicode_escape").decode()
+
 
 class AudiokitError(Exception):
     """Carry one sentence for the user, an optional way out, and the exit status.
@@ -13,6 +33,7 @@ class AudiokitError(Exception):
     Args:
         message: what happened, with the file and the numbers.
         hint: what to do about it, without the leading "hint:".
+        lines: more lines, such as one for each file that failed.
 
     >>> error = InputError("take2.wav: no such file", hint="check the path")
     >>> str(error), error.hint, error.status
@@ -21,17 +42,18 @@ class AudiokitError(Exception):
 
     status = 1
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.hint = hint
+    def __init__(self, message: str, *, hint: str | None = None, lines: Iterable[object] = ()) -> None:
+        super().__init__("\n  ".join(map(shown, (message, *lines))))
+        self.hint = None if hint is None else shown(hint)
 
     def __reduce__(self) -> tuple:
         """Keep the hint when the error crosses a process boundary."""
-        return (_rebuild, (type(self), str(self), self.hint, self.__dict__.copy()))
+        return (_rebuild, (type(self), str(self), self.__dict__.copy()))
 
 
-def _rebuild(kind: type[AudiokitError], message: str, hint: str | None, state: dict) -> AudiokitError:
-    error = kind(message, hint=hint)
+def _rebuild(kind: type[AudiokitError], message: str, state: dict) -> AudiokitError:
+    error = kind("")
+    error.args = (message,)
     error.__dict__.update(state)
     return error
 

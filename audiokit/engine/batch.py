@@ -18,7 +18,7 @@ from audiokit.engine.job import Job, Outcome, Task
 from audiokit.engine.memory import reuse_freed_memory
 from audiokit.engine.plan import check_beside, check_targets, expand, plan, up_to_date
 from audiokit.engine.settings import BatchOptions
-from audiokit.errors import BatchError, UsageError
+from audiokit.errors import BatchError, UsageError, shown
 
 __all__ = ["Job", "Outcome", "Task", "expand", "plan", "run", "run_job", "survey"]
 
@@ -78,7 +78,7 @@ def run(
     check_beside(jobs, beside)
     if batch.dry_run:
         for job in jobs:
-            print(f"{job.source} -> {', '.join(job.outputs)}")
+            print(shown(f"{job.source} -> {', '.join(job.outputs)}"))
         return []
     kept = jobs
     if batch.skip_existing:
@@ -180,9 +180,9 @@ def _raise_failures(failures: Sequence[Outcome], total: int) -> None:
         error = failures[0].error
         assert error is not None
         raise error
-    lines = "".join(f"\n  {outcome.error}" for outcome in failures)
     hints = {outcome.error.hint for outcome in failures if outcome.error and outcome.error.hint}
     raise BatchError(
-        f"{len(failures)} of {total} files failed:{lines}",
+        f"{len(failures)} of {total} files failed:",
+        lines=[outcome.error for outcome in failures],
         hint=hints.pop() if len(hints) == 1 else "the others are done",
     )

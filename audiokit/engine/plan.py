@@ -153,6 +153,11 @@ def _names(folder: str, relative: str, ext: str, parts: Sequence[str] | None, te
         raise UsageError(
             f"--name {template!r}: cannot be filled in ({error})", hint="use {stem}, {part}, {ext} and {parent}"
         ) from None
+    for name in made.values():
+        if (inside := os.path.normpath(path.parent / name)).startswith(("..", os.sep)) or not name:
+            raise UsageError(
+                f"--name {template!r}: {inside} would leave the output folder", hint="give that folder with -o"
+            )
     if is_remote(folder):
         return {part: join(folder, path.parent.as_posix(), name) for part, name in made.items()}
     return {part: str(Path(folder) / path.parent / name) for part, name in made.items()}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from audiokit.engine.at_work import at_work
+from audiokit.errors import shown
 
 
 class Progress:
@@ -59,7 +60,7 @@ class Progress:
             elapsed = self._display.tasks[0].elapsed or 1e-9
             self._display.update(self._row, advance=1, speed=f"{self._audio_s / elapsed:.0f}x real time")
         elif not self._quiet:
-            print(f"{_count(self._done, self._total)}{source} -> {target}", file=sys.stderr)
+            print(shown(f"{_count(self._done, self._total)}{source} -> {target}"), file=sys.stderr)
         if not self._quiet_warnings:
             print_warnings(source, report)
 
@@ -123,11 +124,11 @@ def print_report(report: dict[str, Any], made: str, *, as_json: bool, quiet: boo
     if quiet:
         return
     if not as_json:
-        print(made, file=sys.stderr)
+        print(shown(made), file=sys.stderr)
     print_warnings(report["output"], report)
 
 
 def print_warnings(name: str, report: dict[str, Any]) -> None:
     """Say what a report warns of."""
     for warning in report.get("warnings") or ():
-        print(f"audiokit: {name}: {warning}", file=sys.stderr)
+        print(shown(f"audiokit: {name}: {warning}"), file=sys.stderr)

@@ -14,7 +14,7 @@ import typer
 from audiokit.engine.command import Command
 from audiokit.engine.option import Argument, Declared, Option, declared_in
 from audiokit.engine.settings import BATCH, FILES, BatchOptions, OneOutput, Out, SaveOptions
-from audiokit.errors import UsageError
+from audiokit.errors import UsageError, shown
 
 if TYPE_CHECKING:
     from audiokit.engine.stage import Stage
@@ -106,7 +106,7 @@ def telling(*groups: Any, quiet: bool = False, **_: Any) -> Iterator[None]:
             os.environ.pop(VERBOSE, None)
         if not quiet and not any(getattr(group, "quiet", False) for group in groups):
             for text in told:
-                print(f"audiokit: {text}", file=sys.stderr)
+                print(f"audiokit: {shown(text)}", file=sys.stderr)
 
 
 def schema_option(schema: Callable[[], dict[str, Any]]) -> inspect.Parameter:

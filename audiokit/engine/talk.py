@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from audiokit.errors import shown
+
 _quiet = True
 
 
@@ -58,5 +60,5 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, right: I
         justify: Any = "right" if place in numbers else "left"
         table.add_column(name, justify=justify, style="cyan" if place == 0 else None, no_wrap=place == 0)
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(shown(cell)) for cell in row))
     Console().print(table)

@@ -80,4 +80,4 @@ def misplaced(text: str, start: int, stop: int, reason: str, hint: str | None = 
     end = text.find("\n", start)
     line = text[begin : end if end >= 0 else len(text)]
     marks = " " * (start - begin) + "^" * max(1, min(stop, begin + len(line)) - start)
-    return UsageError(f"{reason}\n  {line}\n  {marks}", hint=hint)
+    return UsageError(reason, hint=hint, lines=(line, marks))

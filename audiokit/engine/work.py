@@ -59,8 +59,10 @@ class Work:
         with written_beside(notes, force=job.force):
             warnings = save(flow, job, self.save, self.ext)
         report = {**facts(flow), **notes[-1].report}
-        report["warnings"] = [*(text for note in notes for text in note.warnings), *warnings]
-        return report
+        warnings = [*(text for note in notes for text in note.warnings), *warnings]
+        # Sets of pieces have few reasons to warn, and the field only where there is one.
+        in_pieces = isinstance(flow, Chunks) or (isinstance(flow, Parts) and flow.as_chunks is not None)
+        return report if in_pieces and not warnings else {**report, "warnings": warnings}
 
     def made_of(self, flow: Any, job: Job) -> tuple[Any, list[Notes]]:
         """Pass a flow (None where the first stage reads nothing) through all steps; gives the last, and all notes."""

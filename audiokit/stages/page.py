@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from audiokit.engine.command import command
 from audiokit.engine.option import Argument, Option
 from audiokit.engine.settings import FILES, Force, Quiet
+from audiokit.errors import shown
 
 
 @command()
@@ -49,4 +50,4 @@ def page(
     with atomic_file(target, force=force) as temporary:
         temporary.write_text(html, encoding="utf-8")
     if not quiet:
-        print(f"{folder} -> {target}", file=sys.stderr)
+        print(shown(f"{folder} -> {target}"), file=sys.stderr)

@@ -238,8 +238,11 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise ModelError(f"{path}: is a folder, not a checkpoint file") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, AttributeError, KeyError) as error:
-        told = str(error).strip().splitlines() if not isinstance(error, KeyError) else []
+    except OSError:
+        raise
+    except Exception as error:  # it reads the bytes of any file as instructions, and fails in any way
+        speaks = isinstance(error, pickle.UnpicklingError | RuntimeError | EOFError | ValueError | AttributeError)
+        told = str(error).strip().splitlines() if speaks else []
         why = told[0][:120] if told else "it is not a PyTorch file"
         raise ModelError(f"{path}: not a checkpoint that can be read safely ({why})") from None
     return unwrap_state_dict(content, str(path))

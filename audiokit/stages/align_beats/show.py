@@ -17,7 +17,7 @@ from audiokit.dsp.rhythm.beats import Beats
 from audiokit.dsp.rhythm.onsets import onset_curves
 from audiokit.dsp.rhythm.warp import TimeMap, warp
 from audiokit.engine.sound import Sound
-from audiokit.errors import UsageError
+from audiokit.errors import UsageError, shown
 from audiokit.io.audio import write
 from audiokit.io.beats import write_beat_list
 from audiokit.io.files import atomic_file
@@ -179,13 +179,11 @@ def print_beats(inputs: Sequence[str], how: Alignment, extras: Extras, *, as_obj
             print(json.dumps({"input": source, **facts}))
         elif not extras.beats_out:
             if len(sources) > 1:
-                print(f"# {source}")
+                print(f"# {shown(source)}")
             for time, position in zip(facts["times_s"], facts["positions"], strict=True):
                 print(f"{time:.4f}\t{position}")
-        print(
-            f"{source}: {beats.tempo_bpm:.2f} BPM, {len(beats.times_s)} beats, confidence {beats.confidence:.2f}",
-            file=sys.stderr,
-        )
+        found = f"{beats.tempo_bpm:.2f} BPM, {len(beats.times_s)} beats, confidence {beats.confidence:.2f}"
+        print(f"{shown(source)}: {found}", file=sys.stderr)
 
 
 def _files_of_beats(extras: Extras, beats: Beats, y: Array, sound: Sound, facts: dict[str, Any]) -> Files:

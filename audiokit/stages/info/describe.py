@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audiokit.engine.talk import on_terminal, show_table
-from audiokit.errors import AudiokitError, BatchError, DamagedError, InputError
+from audiokit.errors import AudiokitError, BatchError, DamagedError, InputError, shown
 
 
 def describe(source: str, *, check: bool = False, chunks: bool = False) -> dict[str, Any]:
@@ -163,15 +163,15 @@ def print_descriptions(inputs: Sequence[str], *, check: bool, chunks: bool, as_j
         if as_json:
             print(json.dumps(fields, default=str), flush=True)
         elif on_terminal():
-            print(f"{fields['path']}: {fields['what']}")
+            print(shown(f"{fields['path']}: {fields['what']}"))
             show_table(("", ""), _lines(fields))
         else:
             lines = [f"{fields['path']}: {fields['what']}", *(f"  {key:<12} {value}" for key, value in _lines(fields))]
-            print("\n".join(lines), flush=True)
+            print("\n".join(map(shown, lines)), flush=True)
     if errors and len(inputs) == 1:
         raise errors[0]
     if errors:
-        raise BatchError(f"{len(errors)} of {len(inputs)} failed:" + "".join(f"\n  {error}" for error in errors))
+        raise BatchError(f"{len(errors)} of {len(inputs)} failed:", lines=errors)
 
 
 def _lines(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audiokit.engine.talk import on_terminal, show_table
-from audiokit.errors import AudiokitError, BatchError, DamagedError, UsageError
+from audiokit.errors import AudiokitError, BatchError, DamagedError, UsageError, shown
 from audiokit.models.folder import checkpoint
 
 
@@ -64,7 +64,8 @@ def print_list(*, as_json: bool) -> None:
     width = max(len(row["name"]) for row in rows)
     for row in rows:
         megabytes = f"{row['bytes'] / 1e6:6.1f} MB" if row["bytes"] else " " * 9
-        print(f"{row['name']:{width}}  {row['kind'] or '':9} {row['state']:13} {megabytes}  {row['about']}")
+        line = f"{row['name']:{width}}  {row['kind'] or '':9} {row['state']:13} {megabytes}  {row['about']}"
+        print(shown(line))
 
 
 def _demucs() -> dict[str, Any]:
@@ -86,11 +87,11 @@ def print_card(model: str, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"folder": str(folder), **card}))
         return
-    print(folder)
+    print(shown(folder))
     for key, value in card.items():
         if key not in ("format", "version"):
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            print(f"  {key}: {text}")
+            print(shown(f"  {key}: {text}"))
 
 
 def verify_models(models: Sequence[str], *, as_json: bool) -> None:
@@ -110,9 +111,14 @@ def verify_models(models: Sequence[str], *, as_json: bool) -> None:
             if as_json:
                 print(json.dumps({"model": name, "error": str(error), "status": error.status}))
             elif len(names) > 1:
-                print(f"{name}: {error}")
+                print(f"{shown(name)}: {error}")
         else:
-            print(json.dumps({"model": name, **facts}) if as_json else f"{name}: {facts['parameters']} numbers, whole")
+            text = (
+                json.dumps({"model": name, **facts})
+                if as_json
+                else f"{shown(name)}: {facts['parameters']} numbers, whole"
+            )
+            print(text)
     if len(names) == 1 and failures:
         raise failures[0]
     if failures:
@@ -203,7 +209,7 @@ def import_model(
     net, card = import_checkpoint(kind, source, {**_settings(settings), **(given or {})})
     checkpoint.save(out, net, card, force=force)
     if not quiet:
-        print(f"{source} -> {out} ({card['architecture']})", file=sys.stderr)
+        print(shown(f"{source} -> {out} ({card['architecture']})"), file=sys.stderr)
 
 
 def _settings(given: Sequence[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from audiokit.errors import UsageError
+from audiokit.errors import UsageError, shown
 from audiokit.io.files import atomic_file, atomic_folder, check_free
 from audiokit.models.folder import checkpoint
 from audiokit.models.folder.graph import MAIN
@@ -42,7 +42,7 @@ def export_model(model: str, out: str | None, *, force: bool, quiet: bool) -> No
             for path in (folder / checkpoint.CARD, folder / checkpoint.WEIGHTS, *sorted(folder.glob("*.onnx"))):
                 shutil.copyfile(path, temporary / path.name)
     if not quiet:
-        print(f"{model} -> {out}", file=sys.stderr)
+        print(shown(f"{model} -> {out}"), file=sys.stderr)
 
 
 def export_network(model: str, out: str | None, *, force: bool, quiet: bool) -> None:
@@ -84,4 +84,4 @@ def export_network(model: str, out: str | None, *, force: bool, quiet: bool) -> 
 
 def _say(model: str, target: Path, worst: float, quiet: bool) -> None:
     if not quiet:
-        print(f"{model} -> {target} (differs from PyTorch by {worst:.1e} at most)", file=sys.stderr)
+        print(f"{shown(model)} -> {shown(target)} (differs from PyTorch by {worst:.1e} at most)", file=sys.stderr)

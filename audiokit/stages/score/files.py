@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiokit.engine.talk import on_terminal, show_table
-from audiokit.errors import BatchError, InputError, ParameterError, UsageError
+from audiokit.errors import BatchError, InputError, ParameterError, UsageError, shown
 from audiokit.stages.score.compare import check_metrics, finite, score
 
 if TYPE_CHECKING:
@@ -189,12 +189,12 @@ def _print_table(reports: Sequence[dict[str, Any]], folders: dict[str, Any]) -> 
         widths = [max(len(name), 8) for name in names]
         print(" " * first, *(f"{name:>{w}}" for name, w in zip(names, widths, strict=True)))
         for label, values in rows:
-            print(f"{label:<{first}}", *(f"{_text(v):>{w}}" for v, w in zip(values, widths, strict=True)))
+            print(f"{shown(label):<{first}}", *(f"{_text(v):>{w}}" for v, w in zip(values, widths, strict=True)))
     if folders:
         print(f"frechet  {folders['frechet']}  ({folders['embedding']})")
     for report in reports:
         for warning in report.get("warnings", ()):
-            print(f"audiokit: {report['input']}: {warning}", file=sys.stderr)
+            print(shown(f"audiokit: {report['input']}: {warning}"), file=sys.stderr)
 
 
 def _text(value: float | None) -> str:
@@ -235,4 +235,4 @@ def _enforce(reports: Sequence[dict[str, Any]], under: dict[str, float], over: d
                 if value is None or (value - bound) * sign > 0:
                     missed.append(f"{report['input']}: {name} is {_text(value)}, {word} {bound:g}")
     if missed:
-        raise BatchError("scores miss their limits:" + "".join(f"\n  {line}" for line in missed))
+        raise BatchError("scores miss their limits:", lines=missed)

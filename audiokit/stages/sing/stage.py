@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -185,7 +186,12 @@ def sing(
         together = sung.mix()
         mixed = backing.derive(lambda: iter([together]), channels=together.shape[0], length=together.shape[1])
         notes.report["mix"] = mix_path
-        notes.beside[mix_path] = lambda path: notes.warnings.extend(mixed.save(path, force=True))
+
+        def save_mix(path: Path) -> None:
+            mixed.info = replace(mixed.info, history=made.history)  # by now the vocal knows how it was made
+            notes.warnings.extend(mixed.save(path, force=True))
+
+        notes.beside[mix_path] = save_mix
     if plan_path and given.plan is None and sung.plan is not None:
         from audiokit.io.plan import write_plan
 
@@ -196,8 +202,6 @@ def sing(
 
 def _plainly(sound: Sound, y: Any, rate: int, notes: Notes) -> Sound:
     """A vocal as a sound of its own: float32 unless asked otherwise, without the speech's tags."""
-    from dataclasses import replace
-
     made = sound.derive(lambda: iter([y]), rate=rate, channels=y.shape[0], length=y.shape[1], notes=notes)
     made.info = replace(sound.info, subtype="FLOAT", tags={})
     return made

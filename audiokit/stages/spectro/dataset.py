@@ -15,7 +15,7 @@ from audiokit.engine.chain import Step
 from audiokit.engine.settings import BatchOptions
 from audiokit.engine.stage import Call, Stage
 from audiokit.engine.work import Work
-from audiokit.errors import BatchError, InputError, UsageError
+from audiokit.errors import BatchError, InputError, UsageError, shown
 from audiokit.io.files import PREFIX
 from audiokit.io.shards import pack, parse_bytes, parse_split, part_of
 
@@ -103,4 +103,4 @@ def _pack_parts(sets: Sequence[tuple[str, str]], out: Path, limit: int, *, divid
     for part, members in parts.items():
         for shard in pack(members, out / part, limit, force=batch.force):
             if not batch.quiet:
-                print(f"{len(members)} recordings -> {shard}", file=sys.stderr)
+                print(f"{len(members)} recordings -> {shown(shard)}", file=sys.stderr)

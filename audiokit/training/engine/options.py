@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from audiokit.engine.option import Option
 from audiokit.engine.settings import FILES, Device, Json, Quiet, Seed
-from audiokit.errors import InputError
+from audiokit.errors import InputError, shown
 from audiokit.training.engine.files import CHECKPOINT
 
 if TYPE_CHECKING:
@@ -111,4 +111,4 @@ class RunOptions:
             print(json.dumps({"output": place, **values}))
         elif not self.quiet:
             hint = f"; try: {then}" if then else ""
-            print(f"{place}: trained {values['step']} steps{hint}", file=sys.stderr)
+            print(f"{shown(place)}: trained {values['step']} steps{hint}", file=sys.stderr)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audiokit.dsp.spectrum.style import StyleFrontend
-from audiokit.errors import InputError, UsageError
+from audiokit.errors import InputError, UsageError, shown
 from audiokit.models.folder.checkpoint import CARD
 from audiokit.training.engine.loop import Recipe, linear_decay
 from audiokit.training.engine.options import RunOptions
@@ -171,4 +171,4 @@ def _check_amount(side: Path, tracks: Sequence[Track], frontend: StyleFrontend, 
             hint="give more audio, or shorter crops with --frames",
         )
     if found < 60 and not quiet:
-        print(f"{side}: only {found:.0f} s of sound; ten minutes or more learn better", file=sys.stderr)
+        print(f"{shown(side)}: only {found:.0f} s of sound; ten minutes or more learn better", file=sys.stderr)
