@@ -59,8 +59,7 @@ def _step(text: str, words: list[Word], *, first: bool) -> Step:
         _check_files(step)
     except AudiokitError as error:
         start, stop = _blamed(str(error), rest) or (name.start, words[-1].stop)
-        shown = misplaced(text, start, stop, f"{name.text}: {error}", error.hint)
-        raise type(error)(str(shown), hint=shown.hint) from None
+        raise misplaced(text, start, stop, f"{name.text}: {error}", error.hint, kind=type(error)) from None
     return step
 
 

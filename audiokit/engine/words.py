@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from audiokit.errors import UsageError
+from audiokit.errors import AudiokitError, UsageError
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,12 @@ def _word(text: str, start: int) -> tuple[Word, int]:
     return Word("".join(made), start, at), at
 
 
-def misplaced(text: str, start: int, stop: int, reason: str, hint: str | None = None) -> UsageError:
+def misplaced(
+    text: str, start: int, stop: int, reason: str, hint: str | None = None, *, kind: type[AudiokitError] = UsageError
+) -> AudiokitError:
     """An error that shows its place: the line of the chain, and marks under it."""
     begin = text.rfind("\n", 0, start) + 1
     end = text.find("\n", start)
     line = text[begin : end if end >= 0 else len(text)]
     marks = " " * (start - begin) + "^" * max(1, min(stop, begin + len(line)) - start)
-    return UsageError(reason, hint=hint, lines=(line, marks))
+    return kind(reason, hint=hint, lines=(line, marks))

@@ -11,6 +11,12 @@ from audiokit.errors import DamagedError, InputError
 
 FORMAT, VERSION = "audiokit.chunks", 1
 MANIFEST = "manifest.json"
+#: Beyond these a number is no sample rate, no number of channels and no length, whatever says so.
+_LIMITS = {"rate": 10_000_000, "channels": 1024, "chunk": 1 << 48, "hop": 1 << 48}
+_AXES = {"audio": ["channel", "sample"], "spectrum": ["channel", "bin", "frame"]}
+_DTYPES = ("float16", "float32", "float64", "complex64", "complex128", "int16", "int32")
+#: Kinds of spectra that store two planes per channel.
+_TWO_PLANES = ("real-imag", "magnitude-if")
 
 
 @dataclass
@@ -46,7 +52,7 @@ class Head:
 
     def __post_init__(self) -> None:
         if not self.axes:
-            self.axes = ["channel", "sample"] if self.kind == "audio" else ["channel", "bin", "frame"]
+            self.axes = list(_AXES["audio" if self.kind == "audio" else "spectrum"])
 
     def to_dict(self) -> dict[str, Any]:
         """Give the head as manifest fields, unknown ones included.
@@ -91,7 +97,11 @@ class Head:
         for key, value in numbers.items():
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise DamagedError(f"{name}: the manifest says {key} = {value!r}, which is no positive integer")
-        if self.length is not None and (not isinstance(self.length, int) or self.length < 0):
+            if value > _LIMITS[key]:
+                raise DamagedError(f"{name}: the manifest says {key} = {value}, which makes no sense")
+        if self.hop > self.chunk:
+            raise DamagedError(f"{name}: the manifest says hop = {self.hop}, more than chunk = {self.chunk}")
+        if self.length is not None and (type(self.length) is not int or not 0 <= self.length <= 1 << 48):
             raise DamagedError(f"{name}: the manifest says length = {self.length!r}")
         if self.kind not in ("audio", "spectrum"):
             raise DamagedError(f"{name}: the manifest says kind = {self.kind!r}, not audio or spectrum")
@@ -101,11 +111,33 @@ class Head:
                 raise DamagedError(f"{name}: the manifest's {key} is not a {kind.__name__}")
         if self.transform is not None and not isinstance(self.transform, dict):
             raise DamagedError(f"{name}: the manifest's transform is not an object")
+        if self.axes != _AXES[self.kind]:
+            raise DamagedError(f"{name}: the manifest says axes = {self.axes}, but {self.kind} has {_AXES[self.kind]}")
+        if self.dtype not in _DTYPES:
+            raise DamagedError(f"{name}: the manifest says dtype = {self.dtype!r}, which is none that is stored")
+        rate = (self.transform or {}).get("rate", self.rate)
+        if rate != self.rate:
+            raise DamagedError(f"{name}: the manifest says rate = {self.rate}, but its transform {rate!r}")
+
+    def check(self, item: Item, name: str) -> None:
+        """Check what is said of one chunk against the head, before anything is read.
+
+        Raises:
+            DamagedError: another number of axes or channels, or a shape that does not cover what it says.
+        """
+        planes = 2 if (self.transform or {}).get("kind") in _TWO_PLANES else 1
+        wanted = self.channels * planes
+        if len(item.shape) != len(self.axes) or min(item.shape, default=-1) < 0:
+            raise DamagedError(f"{name}: {item.file} has shape {item.shape}, but its axes are {', '.join(self.axes)}")
+        if item.shape[0] != wanted:
+            raise DamagedError(f"{name}: {item.file} has {item.shape[0]} channels, but the head means {wanted}")
+        if item.start < 0 or item.stop - item.start != item.shape[-1]:
+            raise DamagedError(f"{name}: {item.file} is {item.shape[-1]} long, but covers {item.start} to {item.stop}")
 
 
 @dataclass(frozen=True)
 class Item:
-    """One chunk: its file, where it starts and stops (samples or frames), its shape and checksum."""
+    """One chunk: its file, where it starts and stops (samples or frames), its shape and checksum ("" for none)."""
 
     file: str
     start: int
@@ -122,9 +154,9 @@ class Item:
                 int(fields["start"]),
                 int(fields["stop"]),
                 tuple(int(n) for n in fields["shape"]),
-                str(fields["sha256"]),
+                str(fields.get("sha256") or ""),
             )
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
             raise DamagedError(f"{name}: the manifest has a malformed item") from None
         if item.file != os.path.basename(item.file) or item.file in ("", ".", ".."):
             raise DamagedError(f"{name}: the manifest names a file outside the set: {item.file!r}")

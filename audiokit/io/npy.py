@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from audiokit.errors import DamagedError, InputError
 
@@ -47,11 +48,46 @@ def decode_npy(data: bytes, name: str) -> np.ndarray:
 
     import numpy as np
 
+    _header(io.BytesIO(data), len(data), name)
     try:
         array: np.ndarray = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
         return array
     except Exception as error:  # numpy parses the header as Python, so damage surfaces as any kind of error
         raise DamagedError(f"{name}: not a readable .npy array ({error})") from None
+
+
+def check_npy(path: str | Path, shape: tuple[int, ...], dtype: str) -> None:
+    """Check by its header alone that a .npy holds what a manifest says.
+
+    Raises:
+        DamagedError: it holds something else, less than its own header says, or is no plain array.
+    """
+    with open(path, "rb") as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        found, kind = _header(file, size, str(path))
+    if found != shape:
+        raise DamagedError(f"{path}: shape {found}, but the manifest says {shape}")
+    if kind != dtype:
+        raise DamagedError(f"{path}: {kind}, but the manifest says {dtype}")
+
+
+def _header(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...], str]:
+    """Shape and type that a header says, once the size of the rest has confirmed them: nothing is allocated before."""
+    import math
+
+    import numpy as np
+
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        rest = size - file.tell()
+    except Exception as error:  # as in decode_npy
+        raise DamagedError(f"{name}: not a readable .npy array ({error})") from None
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize > rest:
+        raise DamagedError(f"{name}: not a readable .npy array (shape {shape} of {dtype}, but {rest} bytes follow)")
+    return shape, str(dtype)
 
 
 def load_npy(path: str | Path, *, mmap: bool = False) -> np.ndarray:
@@ -64,11 +100,13 @@ def load_npy(path: str | Path, *, mmap: bool = False) -> np.ndarray:
     import numpy as np
 
     try:
+        with open(path, "rb") as file:
+            _header(file, os.fstat(file.fileno()).st_size, str(path))
         array: np.ndarray = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
         return array
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except OSError:
+    except (OSError, DamagedError):
         raise
     except Exception as error:  # as in decode_npy
         reason = "it holds Python objects, which are never unpickled" if "pickle" in str(error) else error

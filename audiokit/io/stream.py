@@ -180,26 +180,35 @@ class TarReader:
                 if not isinstance(end, dict) or end.get("count") != count:
                     raise DamagedError(f"{self.name}: {count} chunks arrived, but the end says otherwise")
                 if self.head.length is None:
-                    self.head.length = end.get("length")
+                    self.head.length = self._length(end.get("length"))
                 self.close()
                 return
             if not name.endswith(".json"):
                 raise DamagedError(f"{self.name}: unexpected member {name!r}")
             item = Item.from_dict(self._parse(name, data), self.name)
+            self.head.check(item, self.name)
             body = next(self._members, None)
             if body is None or body[0] != name.removesuffix(".json") + ".npy":
                 raise DamagedError(f"{self.name}: the chunk stream is cut short after {name}")
-            if hashlib.sha256(body[1]).hexdigest() != item.sha256:
+            if item.sha256 not in ("", hashlib.sha256(body[1]).hexdigest()):
                 raise DamagedError(f"{self.name}: {body[0]} differs from its checksum")
             array = decode_npy(body[1], f"{self.name}: {body[0]}")
-            if array.shape != item.shape:
-                raise DamagedError(f"{self.name}: {body[0]} has shape {array.shape}, not {item.shape}")
+            if array.shape != item.shape or str(array.dtype) != self.head.dtype:
+                raise DamagedError(
+                    f"{self.name}: {body[0]} has shape {array.shape} of {array.dtype}, not {item.shape} of"
+                    f" {self.head.dtype}"
+                )
             count += 1
             yield item, array
         raise DamagedError(
             f"{self.name}: the chunk stream ends after {count} chunks without its end mark",
             hint="the command before the pipe died, or the file was cut",
         )
+
+    def _length(self, length: Any) -> int | None:
+        if length is not None and (type(length) is not int or not 0 <= length <= 1 << 48):
+            raise DamagedError(f"{self.name}: the end says length = {length!r}")
+        return length
 
     def verify(self) -> None:
         """Read everything, checking checksums, shapes and the end mark (DamagedError if anything differs)."""

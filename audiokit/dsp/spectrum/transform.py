@@ -16,7 +16,9 @@ Kinds:
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,8 @@ from audiokit.errors import DamagedError, ParameterError
 
 KINDS = ("stft", "magnitude", "mel", "real-imag", "magnitude-if")
 SCALES = ("linear", "log", "log10", "db")
+#: Larger transforms are mistakes, or attacks on the memory.
+_MOST_BINS, _MOST_MELS, _MOST_WEIGHTS = 1 << 22, 1 << 14, 1 << 28
 _LN_TO = {"log": 1.0, "log10": 1 / np.log(10)}
 
 
@@ -91,6 +95,7 @@ class Transform:
     preset: str | None = None
 
     def __post_init__(self) -> None:
+        self._check_size()
         left, right = (self.n_fft // 2, self.n_fft // 2) if self.pad is None else self.pad
         object.__setattr__(self, "pad", (int(left), int(right)))
         if self.tail is None:
@@ -98,6 +103,28 @@ class Transform:
         if self.kind == "mel" and self.fmax is None:
             object.__setattr__(self, "fmax", self.rate / 2)
         self._check()
+
+    def _check_size(self) -> None:
+        """Refuse numbers of the wrong kind or of no sense, before anything is made of that size (ParameterError)."""
+        counts = {"rate": 10_000_000, "n_fft": _MOST_BINS, "hop": _MOST_BINS, "n_mels": _MOST_MELS}
+        for key, most in counts.items():
+            value = getattr(self, key)
+            if value is not None and (not isinstance(value, int | np.integer) or not 0 < value <= most):
+                raise ParameterError(f"{key} {value!r} is no whole number from 1 to {most}")
+        if (self.n_mels or 0) * self.n_fft > _MOST_WEIGHTS:
+            raise ParameterError(f"{self.n_mels} mel bands of {self.n_fft} samples are too many")
+        if not isinstance(self.first_bin, int | np.integer) or not 0 <= self.first_bin <= self.n_fft // 2:
+            raise ParameterError(f"first_bin {self.first_bin!r} is no bin of {self.n_fft} samples")
+        if self.pad is not None and not all(
+            isinstance(n, int | np.integer) and 0 <= n <= 2 * self.n_fft for n in self.pad
+        ):
+            raise ParameterError(f"pad {self.pad!r} does not fit frames of {self.n_fft} samples")
+        for key in ("gain", "power_eps", "fmin", "fmax", "floor", "reference", "top_db", "lowest", "slope", "offset"):
+            value = getattr(self, key)
+            if value is not None and (not isinstance(value, Real) or not math.isfinite(value)):
+                raise ParameterError(f"{key} {value!r} is no number")
+        if self.slope == 0 or self.gain == 0:
+            raise ParameterError("a slope or gain of 0 leaves nothing to turn back")
 
     def _check(self) -> None:
         if self.kind not in KINDS:

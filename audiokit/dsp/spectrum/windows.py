@@ -115,6 +115,21 @@ def join_chunks(chunks: Iterable[tuple[Span, np.ndarray]], transform: Transform,
         yield from pieces_of(held)
 
 
+def check_length(length: int | None, frames: int, transform: Transform, name: str) -> None:
+    """Compare the length that a head gives with what the frames cover, before so much is made.
+
+    Raises:
+        DamagedError: it is out of their reach by more than a frame.
+
+    >>> check_length(10**15, 10, Transform(rate=8000, n_fft=256, hop=64), "x.chunks")
+    Traceback (most recent call last):
+    audiokit.errors.DamagedError: x.chunks: says that it is 1000000000000000 samples long, but its 10 frames cover 576
+    """
+    covered = max(0, (frames - 1) * transform.hop + transform.n_fft - sum(transform.sides))
+    if length is not None and abs(length - covered) > transform.n_fft + transform.hop:
+        raise DamagedError(f"{name}: says that it is {length} samples long, but its {frames} frames cover {covered}")
+
+
 def _crossfade(old: np.ndarray, new: np.ndarray) -> np.ndarray:
     """Fade from the end of `old`, which lies over the beginning of `new`, into `new`."""
     shared = min(old.shape[2], new.shape[2])

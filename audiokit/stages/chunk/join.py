@@ -46,19 +46,24 @@ def open_pieces(index_path: str) -> Chunks:
     folder = Path(index_path).parent
     try:
         index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        items = [(int(item["start"]), folder / Path(item["file"]).name) for item in index["items"]]
+        items = [(int(item["start"]), int(item["stop"]), folder / Path(item["file"]).name) for item in index["items"]]
         rate, length = int(index["rate"]), int(index["length"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise DamagedError(f"{folder / INDEX}: not a list of pieces ({error})") from None
     if not items:
         raise InputError(f"{folder}: holds no pieces")
-    first = Sound.open(items[0][1])
+    first = Sound.open(items[0][2])
+    if rate != first.rate:
+        raise DamagedError(f"{folder / INDEX}: says {rate} Hz, but {first.name} has {first.rate} Hz")
     about = {"name": first.name, "subtype": first.info.subtype, "format": first.info.format, "tags": first.info.tags}
     head = Head("audio", rate, first.channels, length, "float32", 1, 1, source=about, history=first.history)
 
     def pieces() -> Iterator[Piece]:
-        for number, (start, path) in enumerate(items):
+        for number, (start, stop, path) in enumerate(items):
             y = Sound.open(path).samples
+            if y.shape != (first.channels, stop - start):
+                found = f"{y.shape[1]} samples of {y.shape[0]} channels"
+                raise DamagedError(f"{path}: {found}, but the index says {start} to {stop} of {first.channels}")
             yield piece(y, start, start + y.shape[1], number=number)
 
     chunks = Chunks(head, pieces, name=index_path)

@@ -133,7 +133,7 @@ def invert(
     True
     """
     from audiokit.dsp.spectrum.transform import Transform
-    from audiokit.dsp.spectrum.windows import join_chunks
+    from audiokit.dsp.spectrum.windows import check_length, join_chunks
     from audiokit.models.vocoders.engines import choose_engine
 
     options = dict(locals())
@@ -157,8 +157,11 @@ def invert(
 
     def blocks() -> Iterator[NDArray[np.float32]]:
         turning = waiting.pop() if waiting else choose_engine(transform, head.channels, how, phases())
+        count = 0
         for frames in join_chunks(chunks, transform, chunks.name):
+            count += frames.shape[2]
             yield turning.push(frames)
+        check_length(head.length, count, transform, chunks.name)
         yield turning.finish(head.length if length is None else length)
 
     from audiokit.io.about import AudioInfo

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from audiokit.dsp.spectrum.stft import IstftStream, StftStream
 from audiokit.dsp.spectrum.style import StyleFrontend, gain_db, peak_of, picture, resolved, same_picture, spread_gain
 from audiokit.dsp.spectrum.transform import Transform, encode, scale_values
-from audiokit.dsp.spectrum.windows import join_chunks, windows
+from audiokit.dsp.spectrum.windows import check_length, join_chunks, windows
 from audiokit.engine.chunks import Chunks, piece
 from audiokit.engine.flow import Notes
 from audiokit.engine.sound import Sound
@@ -80,9 +80,11 @@ class _Complex:
         return self.transform
 
     def _sound(self) -> Iterator[Array]:
-        back = IstftStream(channels=self.chunks.head.channels, **self.transform.synthesis)
+        back, count = IstftStream(channels=self.chunks.head.channels, **self.transform.synthesis), 0
         for frames in join_chunks(self.chunks, self.transform, self.chunks.name):
+            count += frames.shape[2]
             yield back.push(frames)
+        check_length(self.chunks.head.length, count, self.transform, self.chunks.name)
         yield back.finish(self.chunks.head.length)
 
     def values(self) -> Iterator[Array]:
