@@ -167,9 +167,10 @@ def check_beside(jobs: Sequence[Job], beside: Callable[[Job], Sequence[str]]) ->
     """Refuse files beside the outputs that two inputs would write (UsageError)."""
     owners = {os.path.normpath(target): job.source for job in jobs for target in job.outputs if target != "-"}
     for job in jobs:
-        for path in beside(job):
-            owner = owners.setdefault(os.path.normpath(path), job.source)
-            if owner is not job.source or path in job.outputs:
+        for path in map(os.path.normpath, beside(job)):
+            owner = owners.pop(path, None)
+            owners[path] = job.source
+            if owner is not None:
                 more = "" if owner is job.source else f" and {owner}"
                 raise UsageError(
                     f"{path} would be written twice, for {job.source}{more}", hint="put {stem} into its name"

@@ -1,6 +1,7 @@
 """Chains in one process beside the same chains as a shell's pipe, and beside a loop that someone would write.
 
     python -m tests.bench.bench_run [--clips 200] [--piped 10] [--minutes 3] [--hours 3] [--base FOLDER]
+                                     [--only speed|memory]
 
 Clips of 6 s go through `spectro | stylize | invert | normalize`: once in one `audiokit run` over their folder, and as
 four processes for each of the first `--piped` of them, as a shell's loop does it; what those take is counted per clip.
@@ -30,7 +31,7 @@ CLIP_S = 6.0
 STYLED = ("spectro", "stylize", "invert", "normalize")
 MEL = ("normalize", "spectro --kind mel")
 #: Nothing of it looks at a whole song at once.
-STREAMED = ("denoise --engine wiener", "normalize --to -16")
+STREAMED = ("normalize --to -20", "spectro", "invert")
 #: A stage more each, audio or chunks.
 LONGER = ("normalize --to -20", "spectro", "invert", "denoise --engine wiener", "normalize --to -23", "spectro",
           "invert", "normalize --to -16")  # fmt: skip
@@ -55,18 +56,21 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--hours", type=float, default=3.0)
     parser.add_argument("--base", default="", help="another checkout, whose pipe is measured")
+    parser.add_argument("--only", choices=["speed", "memory"])
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         cwd = Path(name)
-        paths = write_clips(cwd / "clips", chosen.clips)
-        song = write_song(cwd / "song.wav", chosen.minutes, channels=1)
-        texts = [
-            clips(cwd, paths[: chosen.piped], len(paths), chosen.base),
-            one_song(cwd, song, chosen.minutes, chosen.base),
-            mels(cwd, len(paths)),
-            memory(cwd, chosen.minutes, chosen.hours),
-        ]
-    publish("run", "\n\n".join(texts))
+        if chosen.only != "memory":
+            paths = write_clips(cwd / "clips", chosen.clips)
+            song = write_song(cwd / "song.wav", chosen.minutes, channels=1)
+            texts = [
+                clips(cwd, paths[: chosen.piped], len(paths), chosen.base),
+                one_song(cwd, song, chosen.minutes, chosen.base),
+                mels(cwd, len(paths)),
+            ]
+            publish("run", "\n\n".join(texts))
+        if chosen.only != "speed":
+            publish("run-memory", memory(cwd, chosen.minutes, chosen.hours))
 
 
 def write_clips(folder: Path, count: int) -> list[Path]:
@@ -113,7 +117,7 @@ def clips(cwd: Path, piped: list[Path], count: int, base: str) -> str:
     found = [(f"pipe of four processes, {len(piped)} clips", shell, len(piped)),
              (f"`audiokit run`, {count} clips", one, count), ("the same with `--jobs 2`", two, count)]  # fmt: skip
     header = (
-        f"clips of {CLIP_S:g} s, `{' | '.join(STYLED)}`",
+        f"clips of {CLIP_S:g} s, {shown(STYLED)}",
         "processor ms a clip",
         "less",
         "wall ms a clip",
@@ -138,7 +142,7 @@ def mels(cwd: Path, count: int) -> str:
     two = run(cwd, MEL, "clips", "mel2/", "--jobs", "2")
     found = [("a loop over librosa and pyloudnorm", loop, count), ("`audiokit run`", one, count),
              ("the same with `--jobs 2`", two, count)]  # fmt: skip
-    header = (f"{count} clips, `{' | '.join(MEL)}`", "processor ms a clip", "less", "wall ms a clip", "faster")
+    header = (f"{count} clips, {shown(MEL)}", "processor ms a clip", "less", "wall ms a clip", "faster")
     return compared(header, found)
 
 
@@ -149,10 +153,10 @@ def memory(cwd: Path, minutes: float, hours: float) -> str:
     rows: list[tuple[object, ...]] = []
     for path, said in ((short, f"{minutes:g} minutes"), (long, f"{hours:g} hours")):
         m = run(cwd, STREAMED, path.name, f"out-{path.name}")
-        rows.append((f"`{' | '.join(STREAMED)}`", said, f"{m.peak_mb:.0f}", f"{m.seconds:.1f}"))
+        rows.append((f"{shown(STREAMED)}", said, f"{m.peak_mb:.0f}", f"{m.seconds:.1f}"))
     for number in (1, 3, 5, 8):
         m = run(cwd, LONGER[:number], short.name, f"long{number}.wav")
-        rows.append((f"{number} stages: `{' | '.join(LONGER[:number])}`", f"{minutes:g} minutes", f"{m.peak_mb:.0f}",
+        rows.append((f"{number} stages: {shown(LONGER[:number])}", f"{minutes:g} minutes", f"{m.peak_mb:.0f}",
                      f"{m.seconds:.1f}"))  # fmt: skip
     return table(("44.1 kHz stereo", "length", "peak MB", "wall s"), rows)
 
@@ -166,6 +170,11 @@ def compared(header: Sequence[str], found: Sequence[tuple[str, Measurement, int]
         less, faster = 1000 * first.processor / first_count / processor, 1000 * first.seconds / first_count / wall
         rows.append((said, f"{processor:.0f}", f"{less:.1f}x", f"{wall:.0f}", f"{faster:.1f}x", f"{m.peak_mb:.0f}"))
     return table((*header, "peak MB"), rows)
+
+
+def shown(stages: Sequence[str]) -> str:
+    """A chain in a cell of a table."""
+    return f"`{' | '.join(stages)}`".replace("|", r"\|")
 
 
 if __name__ == "__main__":

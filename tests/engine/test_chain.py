@@ -157,6 +157,8 @@ def test_a_changed_bed_or_model_or_a_lost_file_beside_is_noticed(cli, songs, tmp
 def test_a_file_that_two_inputs_would_write_is_refused(cli, songs, tmp_path):
     done = cli("run", "normalize | tee one.wav | denoise", "songs", "-o", "out/", status=2)
     assert b"one.wav would be written twice" in done.stderr and not (tmp_path / "out").exists()
+    done = cli("run", "normalize | tee one.wav | denoise | tee one.wav", "songs/a.wav", "-o", "x.wav", status=2)
+    assert b"written twice" in done.stderr
     write(tmp_path / "one.wav", np.zeros((1, 9), np.float32), RATE)
     cli("run", "normalize | tee one.wav | denoise", "songs/a.wav", "-o", "x.wav", status=3)
     assert not (tmp_path / "x.wav").exists()
