@@ -14,6 +14,8 @@ COMMANDS = {
     "split": "split song.wav -o out/",
     "stylize": "stylize song.wav -o out.wav",
     "invert": "run 'spectro --preset melgan | invert' song.wav -o out.wav",
+    "generate": "generate --pitch A4 --family string --seconds 1 -o out.wav",
+    "generate --like": "generate --pitch C4 --like note.wav --seconds 1 --rate 16000 -o out.wav",
     "a chain": "run 'split --stem vocals | denoise --engine neural | normalize --to -20' song.wav -o out.wav",
 }
 CODE = """
@@ -45,6 +47,8 @@ def run(folder, command, **environment):
 def folder(tmp_path, rng):
     write(tmp_path / "talk.wav", 0.1 * rng.standard_normal((1, 16_000)).astype(np.float32), 16_000)
     write(tmp_path / "song.wav", 0.1 * rng.standard_normal((2, 30_000)).astype(np.float32), 44_100)
+    note = 0.3 * np.sin(2 * np.pi * 220 * np.arange(16_000, dtype=np.float32) / 16_000)
+    write(tmp_path / "note.wav", note[None], 16_000)
     return tmp_path
 
 

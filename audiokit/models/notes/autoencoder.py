@@ -14,8 +14,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from audiokit.models.notes.cgan import CONDITION, FAMILIES, PITCHES, pitch_of
-from audiokit.models.notes.layers import Painter, Viewer
+from audiokit.models.folder.graph import Graph
+from audiokit.models.notes.cgan import CONDITION, FAMILIES, PITCHES, conditioned_graphs, pitch_of
+from audiokit.models.notes.layers import Painter, Viewer, from_picture
 
 #: Latents the prior keeps.
 KEPT = 2048
@@ -43,6 +44,12 @@ class NoteAutoencoder(nn.Module):
         self.register_buffer("labels", torch.zeros(KEPT, CONDITION))
         self.register_buffer("scatter", torch.ones(FAMILIES, latent))
 
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: noise and conditions to magnitudes, by a draw from the prior."""
+        return conditioned_graphs(
+            lambda noise, wanted: from_picture(self(self.draw(noise, wanted), wanted)), self.latent
+        )
+
     def encode(self, picture: Tensor, wanted: Tensor) -> Tensor:
         """Pictures (B, FOLD, ROWS, COLUMNS) and conditions (`note_cgan.condition`) to latents (B, latent)."""
         return self.viewer(picture, pitch_of(wanted))
@@ -62,7 +69,7 @@ class NoteAutoencoder(nn.Module):
         until = chance.softmax(1).cumsum(1)
         # One of the normal numbers chooses the note, all of them stray from it.
         place = 0.5 * (1 + torch.erf(noise[:, :1] / 2**0.5)) * until[:, -1:]
-        chosen = torch.searchsorted(until, place).clamp(max=len(self.prior) - 1)[:, 0]
+        chosen = (until < place).sum(1).clamp(max=len(self.prior) - 1)
         return self.prior[chosen] + _STRAY * noise * (wanted[:, family] @ self.scatter)
 
     @torch.no_grad()

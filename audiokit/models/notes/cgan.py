@@ -12,11 +12,14 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from audiokit.models.notes.layers import Painter, Viewer
+from audiokit.models.folder.graph import MAIN, Graph, Port
+from audiokit.models.notes.layers import Painter, Viewer, from_picture, magnitude_port
 
 LOWEST, HIGHEST = 24, 96
 PITCHES = HIGHEST - LOWEST + 1
@@ -68,6 +71,16 @@ def without_key(wanted: Tensor) -> Tensor:
     return torch.cat([near, wanted[:, PITCHES:]], dim=1)
 
 
+def conditioned_graphs(function: Callable[[Tensor, Tensor], Tensor], latent: int) -> dict[str, Graph]:
+    """Say how a network that is told what to play is exported."""
+    wanted = "key and family (one of each is 1), (velocity - 75) / 50, qualities"
+    inputs = {
+        "latent": Port(("batch", latent), "standard normal"),
+        "wanted": Port(("batch", CONDITION), wanted, 0, 1),
+    }
+    return {MAIN: Graph(function, inputs, magnitude_port(), [{"batch": size} for size in (2, 1, 3)])}
+
+
 class NoteCgan(nn.Module):
     """The generator.
 
@@ -81,6 +94,10 @@ class NoteCgan(nn.Module):
         self.latent = latent
         self.embed = nn.Linear(CONDITION, 96)
         self.painter = Painter(latent + 96, width, pitched=True)
+
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: latents and conditions to magnitudes."""
+        return conditioned_graphs(lambda latent, wanted: from_picture(self(latent, wanted)), self.latent)
 
     def forward(self, latent: Tensor, wanted: Tensor) -> Tensor:
         """Latents (B, latent) and conditions (B, CONDITION) to pictures (B, FOLD, ROWS, COLUMNS)."""

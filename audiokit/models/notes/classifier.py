@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from audiokit.models.folder.graph import MAIN, Graph, Port
+
 RATE, N_FFT, HOP, MELS, FRAMES = 16000, 1024, 512, 64, 112
 EMBEDDING = 64
 
@@ -32,6 +34,12 @@ class NoteClassifier(nn.Module):
         )
         self.embed = nn.Linear(sizes[-1] * 8, EMBEDDING)
         self.name = nn.Linear(EMBEDDING, families)
+
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: the whole network."""
+        picture, scores = Port(("batch", MELS, FRAMES), "log-mel picture"), Port(("batch", self.name.out_features))
+        sizes = [{"batch": size} for size in (2, 1, 5)]
+        return {MAIN: Graph(self.forward, {"picture": picture}, {"scores": scores}, sizes)}
 
     def embedding(self, picture: Tensor) -> Tensor:
         """Pictures (B, MELS, FRAMES) to embeddings (B, EMBEDDING)."""

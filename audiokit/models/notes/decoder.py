@@ -20,6 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from audiokit.models.folder.graph import MAIN, Graph, Port
+
 CHANNELS = 52 + 37 + 12  # groups of partials, noise bands, places halfway between partials: audiokit.dsp.notes.notes
 FRAMES = 72 + 16  # held, released
 CONSTANTS = 32 + 52 + 6  # deviations, beating per group, and six numbers: audiokit.models.notes.scale
@@ -75,6 +77,23 @@ class NoteDecoder(nn.Module):
         # The prior: where the training instruments lie, and how far their own notes scatter.
         self.register_buffer("centres", torch.zeros(instruments, latent))
         self.register_buffer("scatter", torch.ones(instruments, latent))
+
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: the decoder, and the encoder's mean."""
+        latent = Port(("batch", self.latent), "place of an instrument", -3, 3)
+        note = {"pitch": Port(("batch",), "MIDI number", 24, 96), "velocity": Port(("batch",), "1 to 127", 1, 127)}
+        said = {
+            "levels": Port(("batch", CHANNELS, FRAMES), "of partials and noise bands, (dB + 60) / 30"),
+            "constants": Port(("batch", CONSTANTS), "deviations, beating and six numbers, scaled"),
+        }
+        seen = Port(("batch", 2), "seconds / 3 and kHz / 16 of what there was to measure", 0, 1)
+        sizes = [{"batch": size} for size in (2, 1, 7)]
+        return {
+            MAIN: Graph(self.forward, {"latent": latent, **note}, said, sizes),
+            "encode": Graph(
+                lambda *inputs: self.encode(*inputs)[0], {**said, **note, "seen": seen}, {"latent": latent}, sizes
+            ),
+        }
 
     def encode(
         self, frames: Tensor, constants: Tensor, pitch: Tensor, velocity: Tensor, seen: Tensor

@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from audiokit.models.notes.layers import Painter, Viewer
+from audiokit.models.folder.graph import MAIN, Graph, Port
+from audiokit.models.notes.layers import Painter, Viewer, from_picture, magnitude_port
 
 
 class NoteGan(nn.Module):
@@ -25,6 +26,12 @@ class NoteGan(nn.Module):
         super().__init__()
         self.latent = latent
         self.painter = Painter(latent, width)
+
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: latents to magnitudes."""
+        latent = Port(("batch", self.latent), "standard normal")
+        sizes = [{"batch": size} for size in (2, 1, 3)]
+        return {MAIN: Graph(lambda x: from_picture(self(x)), {"latent": latent}, magnitude_port(), sizes)}
 
     def forward(self, latent: Tensor) -> Tensor:
         """Latents (B, latent), standard normal, to pictures (B, FOLD, ROWS, COLUMNS)."""

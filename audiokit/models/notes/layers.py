@@ -22,6 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from audiokit.models.folder.graph import Port
+
 RATE, N_FFT, HOP, FRAMES = 16000, 2048, 512, 126
 BINS = N_FFT // 2
 FOLD = 16
@@ -58,6 +60,11 @@ def from_picture(picture: Tensor) -> Tensor:
     log = picture.transpose(1, 2).flatten(1, 2) @ up.to(picture)
     magnitude = (torch.exp(log.clamp(max=1.0) / SCALE) - FLOOR).clamp(min=0)
     return F.pad(magnitude, (0, 0, 1, 0))
+
+
+def magnitude_port() -> dict[str, Port]:
+    """Say what exported note models give."""
+    return {"magnitude": Port(("batch", BINS + 1, FRAMES), f"of {RATE} Hz audio, n_fft {N_FFT}, hop {HOP}")}
 
 
 def comb(pitch: Tensor) -> Tensor:

@@ -102,8 +102,7 @@ def draw_sounds(model: NoteModel, wish: Wish, count: int, seed: int) -> list[Sou
 
 def vary(model: NoteModel, sound: Sound, count: int, seed: int, variety: float) -> list[Sound]:
     """Make variations of a sound: the first is itself."""
-    spread = getattr(model.module, "scatter", None)
-    width = spread.numpy().mean(0) if spread is not None else np.ones(model.latent_size)
+    width = model.scatter
     out = [sound]
     for n in range(1, count):
         noise = np.random.default_rng([seed, 3, n]).standard_normal(model.latent_size)

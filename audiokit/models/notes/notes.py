@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from audiokit.dsp.notes.release import find_release
 from audiokit.errors import ModelError, ParameterError
 from audiokit.io.nsynth import FAMILIES, QUALITIES, SOURCES
 from audiokit.models.notes.detail import Detail, detail_of, mixed, with_detail
+
+if TYPE_CHECKING:
+    from audiokit.models.folder.runtime import Network
 
 KIND = "generate"
 DEFAULT = "notes"
@@ -67,9 +70,7 @@ class NoteModel(ABC):
     """What every note model can do.
 
     Args:
-        module: the network, in evaluation mode.
-        card: its model card.
-        name: how errors call it.
+        network: what runs it.
     """
 
     #: Longest note in seconds, or None for any length.
@@ -77,16 +78,23 @@ class NoteModel(ABC):
     #: Does the model follow a wanted pitch?
     has_pitch = True
 
-    def __init__(self, module: Any, card: dict[str, Any], name: str) -> None:
-        self.module, self.card, self.name = module, card, name
-        labels = card.get("labels", {})
+    def __init__(self, network: Network) -> None:
+        self.network, self.name = network, network.name
+        labels = network.card.get("labels", {})
         self.instruments: list[dict[str, Any]] = labels.get("instruments", [])
         self.low, self.high = labels.get("pitch", (24, 96))
 
     @property
     def latent_size(self) -> int:
         """Length of a latent."""
-        return int(self.module.latent)
+        return int(next(iter(self.network.inputs().values()))[-1])
+
+    @property
+    def scatter(self) -> np.ndarray:
+        """How far sounds of one kind lie apart in each direction of the latent space (D,)."""
+        if self.network.card["architecture"] in ("note-decoder", "note-autoencoder"):
+            return self.network.weight("scatter").mean(0)
+        return np.ones(self.latent_size)
 
     def check_latent(self, latent: np.ndarray, name: str = "the latent") -> np.ndarray:
         """Take a latent (D,), or (1, D), of this model's size.
@@ -172,7 +180,7 @@ class CombModel(NoteModel):
         first = int(rng.choice(fitting))
         family = self.instruments[first]["family"]
         relatives = [i for i in fitting if self.instruments[i]["family"] == family and i != first]
-        centres, scatter = self.module.centres.numpy(), self.module.scatter.numpy()
+        centres, scatter = self.network.weight("centres"), self.network.weight("scatter")
         second = int(rng.choice(relatives)) if relatives else first
         share = 0.45 * wish.variety * float(rng.random() ** 2)
         latent = (1 - share) * centres[first] + share * centres[second]
@@ -197,33 +205,22 @@ class CombModel(NoteModel):
 
     def encode(self, y: np.ndarray, rate: int, pitch: float, velocity: int) -> Sound:
         """Place a recorded note (T,) in the latent space, labelled by the nearest instrument, and keep its detail."""
-        import torch
-
         from audiokit.models.notes.scale import scale
 
         held_s = find_release(y, rate)
         shape = analyse_note(y, rate, pitch, held_s=held_s)
         levels, constants = scale(shape)
-        seen = torch.tensor([[min(shape.seen_s / 3, 1.0), shape.top_hz / 16000]], dtype=torch.float32)
-        with torch.inference_mode():
-            mean, _ = self.module.encode(
-                torch.from_numpy(levels)[None], torch.from_numpy(constants)[None],
-                torch.tensor([float(pitch)]), torch.tensor([float(velocity)]), seen,
-            )  # fmt: skip
-        latent = mean[0].numpy()
-        nearest = int(np.square(self.module.centres.numpy() - latent).sum(1).argmin())
+        seen = np.array([[min(shape.seen_s / 3, 1.0), shape.top_hz / 16000]])
+        note = np.array([pitch]), np.array([velocity])
+        latent = self.network.run(levels[None], constants[None], *note, seen, graph="encode")[0][0]
+        nearest = int(np.square(self.network.weight("centres") - latent).sum(1).argmin())
         one = self.instruments[nearest]
         detail = detail_of(shape, *self._describe(latent, pitch, velocity), pitch, released=held_s is not None)
         return Sound(latent, one["family"], one["source"], tuple(one["qualities"]), one["name"], detail)
 
     def _describe(self, latent: np.ndarray, pitch: float, velocity: int) -> tuple[np.ndarray, np.ndarray]:
-        import torch
-
-        with torch.inference_mode():
-            levels, constants = self.module(
-                torch.from_numpy(latent)[None], torch.tensor([float(pitch)]), torch.tensor([float(velocity)])
-            )
-        return levels[0].numpy(), constants[0].numpy()
+        levels, constants = self.network.run(latent[None], np.array([pitch]), np.array([velocity]))
+        return levels[0], constants[0]
 
 
 class PictureModel(NoteModel):
@@ -231,10 +228,9 @@ class PictureModel(NoteModel):
 
     longest_s = 4.0
 
-    def __init__(self, module: Any, card: dict[str, Any], name: str) -> None:
-        super().__init__(module, card, name)
-        self.architecture = card["architecture"]
-        self.has_pitch = self.architecture != "note-gan"
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        self.has_pitch = network.card["architecture"] != "note-gan"
 
     def draw(self, wish: Wish, rng: np.random.Generator) -> Sound:
         """Draw a latent; the family is part of the note's condition, not of the latent."""
@@ -258,20 +254,14 @@ class PictureModel(NoteModel):
         from audiokit.models.notes import cgan as note_cgan
         from audiokit.models.notes import layers as note_layers
 
-        with torch.inference_mode():
-            latent = torch.from_numpy(sound.latent)[None]
-            if self.has_pitch:
-                wanted = note_cgan.condition(
-                    torch.tensor([round(pitch)]), torch.tensor([FAMILIES.index(sound.family or FAMILIES[0])]),
-                    torch.tensor([velocity]), torch.tensor([[float(q in sound.qualities) for q in QUALITIES]]),
-                )  # fmt: skip
-                if self.architecture == "note-autoencoder":
-                    picture = self.module(self.module.draw(latent, wanted), wanted)
-                else:
-                    picture = self.module(latent, wanted)
-            else:
-                picture = self.module(latent)
-            magnitude = note_layers.from_picture(picture).numpy()
+        inputs = [sound.latent[None]]
+        if self.has_pitch:
+            wanted = note_cgan.condition(
+                torch.tensor([round(pitch)]), torch.tensor([FAMILIES.index(sound.family or FAMILIES[0])]),
+                torch.tensor([velocity]), torch.tensor([[float(q in sound.qualities) for q in QUALITIES]]),
+            )  # fmt: skip
+            inputs.append(wanted.numpy())
+        (magnitude,) = self.network.run(*inputs)
         settings = PhaseSettings(note_layers.N_FFT, note_layers.HOP)
         S = retrieve_phase(magnitude, settings, rng=rng)
         length = (note_layers.FRAMES - 1) * note_layers.HOP
@@ -285,14 +275,15 @@ def load(spec: str, *, device: str = "cpu") -> NoteModel:
     Raises:
         ModelError: it is unknown, or a model for something else.
     """
-    from audiokit.models.folder import checkpoint
+    from audiokit.models.folder.runtime import open_network
 
-    module, card = checkpoint.load(spec, kind=KIND, device=device)
-    if card["architecture"] == "note-decoder":
-        return CombModel(module, card, spec)
-    if card["architecture"] in ("note-gan", "note-cgan", "note-autoencoder"):
-        return PictureModel(module, card, spec)
-    raise ModelError(f"{spec}: {card['architecture']} does not make notes")
+    network = open_network(spec, kind=KIND, device=device)
+    architecture = network.card["architecture"]
+    if architecture == "note-decoder":
+        return CombModel(network)
+    if architecture in ("note-gan", "note-cgan", "note-autoencoder"):
+        return PictureModel(network)
+    raise ModelError(f"{spec}: {architecture} does not make notes")
 
 
 def between(a: Sound, b: Sound, share: float) -> Sound:
