@@ -16,6 +16,8 @@ COMMANDS = {
     "invert": "run 'spectro --preset melgan | invert' song.wav -o out.wav",
     "generate": "generate --pitch A4 --family string --seconds 1 -o out.wav",
     "generate --like": "generate --pitch C4 --like note.wav --seconds 1 --rate 16000 -o out.wav",
+    "sing": "sing talk.wav --over song.wav --engine gan -o out.wav",
+    "sing --reverse": "sing talk.wav --reverse -o out.wav",
     "a chain": "run 'split --stem vocals | denoise --engine neural | normalize --to -20' song.wav -o out.wav",
 }
 CODE = """

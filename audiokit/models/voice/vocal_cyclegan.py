@@ -21,15 +21,10 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from audiokit.errors import ModelError, ParameterError
+from audiokit.models.folder.graph import MAIN, Graph, Port, sizes_of
 from audiokit.models.separation.wave_unet import WaveUnet
 from audiokit.models.voice.minirocket import MiniRocketConfig, MiniRocketFeatures
-
-#: Frames that the convolutions without padding take from either side.
-CONTEXT = 16
-#: Further frames on either side, so that the filters between levels, which reflect at edges, never see one.
-MARGIN = 64
-#: Frames that are computed at once; a multiple of the network's stride, so that segments join exactly.
-SEGMENT = 2048
+from audiokit.models.voice.vocal_slide import CONTEXT, MARGIN, SEGMENT, SPEAK
 
 
 @dataclass(frozen=True)
@@ -111,6 +106,19 @@ class VocalCycleGan(nn.Module):
     def forward(self, speech: Tensor, accompaniment: Tensor) -> Tensor:
         """Turn speech into singing, as `sing`."""
         return self.sing(speech, accompaniment)
+
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: the generators; `audiokit.models.voice.vocal_slide` is what is around them."""
+        mels = self.config.mels
+        about = "mels (4 k + 33 frames), (dB - centre_db) / scale_db"
+        sizes = sizes_of("frames", *(4 * k + 33 for k in (32, 100, 20)))
+        found = {"mels": Port(("batch", mels, "found"), "4 k + 1 frames, 16 fewer on either side, scaled likewise")}
+        both = Port(("batch", 2 * mels, "frames"), f"{about}: of speech, then of the accompaniment")
+        graphs = {MAIN: Graph(lambda x: self.generator_vocal(x)["vocal"], {"input": both}, found, sizes)}
+        if self.config.speech_channels:
+            voice = Port(("batch", mels, "frames"), f"{about}: of singing")
+            graphs[SPEAK] = Graph(lambda x: self.generator_speech(x)["speech"], {"input": voice}, found, sizes)
+        return graphs
 
     def _slide(self, generator: WaveUnet, name: str, x: Tensor) -> Tensor:
         c = self.config

@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiokit.stages.sing.levels import Sung, one_voice, resample
 from audiokit.stages.sing.settings import Singing
 
+if TYPE_CHECKING:
+    from audiokit.models.voice.vocal_slide import VocalGenerators
+
 #: The model that is used unless another is named.
 DEFAULT_MODEL = "sing-gan"
 
 
-def _load(how: Singing) -> Any:
-    import torch
+def _load(how: Singing) -> VocalGenerators:
+    from audiokit.models.folder.runtime import open_network
+    from audiokit.models.voice.vocal_slide import VocalGenerators
 
-    from audiokit.models.folder.checkpoint import load, pick_device
-
-    device = pick_device(how.device)
-    model, card = load(how.model or DEFAULT_MODEL, kind="sing", device=device)
-
-    def apply(direction: str, *mels: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            inputs = [torch.from_numpy(np.ascontiguousarray(m[None], np.float32)).to(device) for m in mels]
-            return getattr(model, direction)(*inputs)[0].cpu().numpy()  # type: ignore[no-any-return]
-
-    return apply, card
+    return VocalGenerators(open_network(how.model or DEFAULT_MODEL, kind="sing", device=how.device))
 
 
 def sing_with_network(speech: np.ndarray, rate: int, backing: np.ndarray, backing_rate: int, how: Singing) -> Sung:
     """The published way: mel columns of speech and backing in, mel columns of a vocal out, phase found anew."""
     from audiokit.dsp.voice.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
 
-    apply, _ = _load(how)
+    generators = _load(how)
     mono, own = one_voice(speech, rate)
     x = resample(mono[None], own, RATE, None)[0]
     warnings = []
@@ -52,7 +46,7 @@ def sing_with_network(speech: np.ndarray, rate: int, backing: np.ndarray, backin
     spoken = to_mel(x * np.float32(level_gain(x)))
     z = resample(backing.mean(axis=0, keepdims=True), backing_rate, RATE, len(x))[0]
     played = to_mel(z * np.float32(level_gain(z)))
-    mel = np.maximum(apply("sing", spoken, played), SILENCE_DB)
+    mel = np.maximum(generators.sing(spoken, played), SILENCE_DB)
     rng = np.random.default_rng(how.seed)
     y = from_mel(mel, length=len(x), iterations=64 if how.quality == "best" else 16, rng=rng)
     y *= _gate(x, RATE)
@@ -63,11 +57,11 @@ def refine(sung: Sung, how: Singing) -> Sung:
     """Let the network correct the spectrum of what the default engine sang; pitch and phase are kept."""
     from audiokit.dsp.voice.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
 
-    apply, _ = _load(how)
+    generators = _load(how)
     x = resample(sung.vocal, sung.rate, RATE, None)[0]
     gain = np.float32(level_gain(x))
     mel = to_mel(x * gain)
-    better = apply("sing", mel, np.full_like(mel, SILENCE_DB))
+    better = generators.sing(mel, np.full_like(mel, SILENCE_DB))
     iterations = 16 if how.quality == "best" else 4
     y = from_mel(better, length=len(x), source=x * gain, iterations=iterations, rng=np.random.default_rng(how.seed))
     y = y / gain * _gate(x, RATE)
@@ -96,10 +90,10 @@ def speak(vocal: np.ndarray, rate: int, how: Singing) -> np.ndarray:
     """
     from audiokit.dsp.voice.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
 
-    apply, _ = _load(how)
+    generators = _load(how)
     x = resample(np.atleast_2d(vocal).mean(axis=0, keepdims=True, dtype=np.float32), rate, RATE, None)[0]
     gain = np.float32(level_gain(x))
-    mel = np.maximum(apply("speak", to_mel(x * gain)), SILENCE_DB)
+    mel = np.maximum(generators.speak(to_mel(x * gain)), SILENCE_DB)
     iterations = 64 if how.quality == "best" else 16
     y = from_mel(mel, length=len(x), iterations=iterations, rng=np.random.default_rng(how.seed))
     return resample((y / gain * _gate(x, RATE))[None], RATE, rate, np.atleast_2d(vocal).shape[1])

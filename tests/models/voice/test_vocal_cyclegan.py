@@ -128,3 +128,23 @@ def test_published_files_are_imported_from_their_folder(tmp_path, gan):
         one.speak(x)
     with pytest.raises(InputError, match="inside"):
         import_vocal_cyclegan(str(tmp_path.parent))
+
+
+@pytest.mark.parametrize("frames", [1, 7, 100, 300])
+@pytest.mark.parametrize("shift", [0, 1])
+def test_arrays_and_tensors_slide_alike(frames, shift, monkeypatch):
+    from audiokit.models.folder.runtime import TorchNetwork
+    from audiokit.models.voice import vocal_slide
+
+    torch.manual_seed(0)
+    gan = VocalCycleGan(**SMALL, centre_db=-20.0, scale_db=40.0, residual=True, shift=shift).eval()
+    x, a = torch.randn(1, 16, frames) * 20 - 30, torch.randn(1, 16, frames) * 20 - 30
+    monkeypatch.setattr(vocal_slide, "SEGMENT", 64)
+    generators = vocal_slide.VocalGenerators(TorchNetwork(gan, {}))
+    with torch.no_grad():
+        sung, spoken = gan.sing(x, a)[0].numpy(), gan.speak(x)[0].numpy()
+    np.testing.assert_allclose(generators.sing(x[0].numpy(), a[0].numpy()), sung, atol=1e-4)
+    np.testing.assert_allclose(generators.speak(x[0].numpy()), spoken, atol=1e-4)
+    silent = vocal_slide.VocalGenerators(TorchNetwork(VocalCycleGan(**{**SMALL, "speech_channels": ()}), {}))
+    with pytest.raises(ModelError, match="only sings"):
+        silent.speak(x[0].numpy())
