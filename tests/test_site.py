@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import ROOT
 
 #: Pages that are still being written.
-LATER = ("chains.md", "clusters.md", "contributing/dependencies.md")
+LATER = ("chains.md", "clusters.md")
 
 
 @pytest.fixture(scope="module")

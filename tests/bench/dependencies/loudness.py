@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from audiokit.dsp.effects.effects import convolve, room
+from audiokit.dsp.effects.effects import convolve, drive, room
 from audiokit.dsp.loudness.iir import SectionFilter
 from audiokit.dsp.loudness.limiter import sliding_max
 from audiokit.dsp.loudness.loudness import Meter, k_weighting
@@ -32,6 +32,7 @@ def compare(inputs: Inputs) -> Iterator[Row]:
     yield from _peaks(y, rate)
     yield _moving_max(y)
     yield from _resampling(y, rate)
+    yield _distortion(y)
     yield _stretching(y, rate)
 
 
@@ -204,6 +205,38 @@ def _resampling(y: np.ndarray, rate: int) -> Iterator[Row]:
         "resampling 44.1 to 22.05 kHz (soxr)", "io/reader.py", "scipy.signal.resample_poly", "left of a 15 kHz tone",
         left(soxr.resample(tone, 44_100, 22_050)), left(resample_poly(tone, 1, 2)), (own_s, scipy_s),
         ("import soxr", "from scipy.signal import resample_poly"),
+    )  # fmt: skip
+
+
+def _distortion(y: np.ndarray) -> Row:
+    """Distortion with its oversampling by soxr, and by scipy: what lies between the harmonics of a tone."""
+    import soxr
+    from scipy.signal import resample_poly
+
+    rate, hz = 16_000, 440
+    tone = (0.5 * np.sin(2 * np.pi * hz * np.arange(rate) / rate)).astype(np.float32)
+
+    def by_scipy(x: np.ndarray) -> np.ndarray:
+        kept = soxr.resample
+        soxr.resample = lambda z, old, new: resample_poly(z, max(1, new), max(1, old), axis=0)
+        try:
+            return drive(x, 1.0)
+        finally:
+            soxr.resample = kept
+
+    def between(found: np.ndarray) -> str:
+        middle = found[rate // 4 : 3 * rate // 4]
+        level = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+        at_hz = np.fft.rfftfreq(len(middle), 1 / rate)
+        apart = np.abs((at_hz + hz / 2) % hz - hz / 2) > 20
+        return f"{20 * np.log10(level[apart].max() / level.max()):.0f} dB"
+
+    own_s, _ = timed(lambda: drive(y[0], 1.0))
+    scipy_s, _ = timed(lambda: by_scipy(y[0]))
+    return Row(
+        "distortion, four times oversampled (soxr)", "dsp/effects/effects.py", "resample_poly of scipy.signal",
+        "between the harmonics of 440 Hz at 16 kHz", between(drive(tone, 1.0)), between(by_scipy(tone)),
+        (own_s, scipy_s), ("import audiokit.dsp.effects.effects, soxr", "from scipy.signal import resample_poly"),
     )  # fmt: skip
 
 

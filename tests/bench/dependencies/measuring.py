@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+from tests.bench.dependencies.decisions import decision
 from tests.bench.measure import table
 
 T = TypeVar("T")
@@ -55,17 +56,18 @@ class Row:
 
     def cells(self) -> list[object]:
         """Give the cells of its line in the table."""
-        time_cell = "-"
+        time_cell = start = "-"
         if self.seconds is not None:
             ours, theirs = self.seconds
-            time_cell = f"{_milliseconds(ours)} / {_milliseconds(theirs)} ms ({ours / max(theirs, 1e-9):.2g}x)"
-        start = "-"
+            time_cell = f"{_milliseconds(ours)} / {_milliseconds(theirs)} ms"
         if self.imports is not None:
             start = " / ".join(f"{import_cost(one):.2f}" for one in self.imports) + " s"
-        return [self.piece, f"`{self.file}`", self.library, self.measure, self.ours, self.theirs, time_cell, start]
+        quality = f"{self.measure}: **{self.ours}** / {self.theirs}"
+        decided, reason = decision(self.file, self.library)
+        return [f"{self.piece}, `{self.file}`", self.library, quality, time_cell, start, decided, reason]
 
 
-HEADER = ["piece", "file", "library", "measure", "ours", "library's", "processor time ours / library", "import"]
+HEADER = ["piece", "library", "ours / library's", "processor time", "import", "decision", "reason"]
 
 
 def render(rows: Sequence[Row]) -> str:

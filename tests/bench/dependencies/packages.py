@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, files
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, files, requires
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
+from tests.bench.dependencies.decisions import REQUIRED
 from tests.bench.dependencies.measuring import import_cost
 from tests.bench.measure import table
 
@@ -85,17 +88,41 @@ def megabytes(distribution: str) -> float:
     return sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
 
 
+def closure(names: Iterable[str]) -> set[str]:
+    """Distributions that come with some, themselves included."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop().lower().replace("_", "-")
+        if name in found:
+            continue
+        try:
+            lines = requires(name) or []
+        except PackageNotFoundError:
+            continue
+        found.add(name)
+        for line in lines:
+            needed = Requirement(line)
+            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                waiting.append(needed.name)
+    return found
+
+
 def required_table() -> str:
     """Make the table of what is required."""
-    used = imports()
+    used, names = imports(), declared()[0]
+    everything = closure(names)
     rows = []
-    for name in declared()[0]:
-        module = module_of(name)
-        places = sorted(used.get(module, ()))
+    for name in names:
+        places = sorted(used.get(module_of(name), ()))
         folders = sorted({"/".join(place.split("/")[:2]) if place.count("/") > 1 else place for place in places})
-        where = ", ".join(folders[:4]) + (" ..." if len(folders) > 4 else "")
-        rows.append([name, len(places), where or "nowhere", megabytes(name), cost(name)])
-    return table(["required", "files that import it", "where", "MB installed", "import, s"], rows)
+        where = ", ".join(f"`{folder}`" for folder in folders[:3]) + (" ..." if len(folders) > 3 else "")
+        gone = everything - closure(other for other in names if other != name)
+        alone = sum(megabytes(one) for one in gone)
+        rows.append([name, f"{len(places)}: {where}", megabytes(name), alone, round(cost(name), 2), REQUIRED[name]])
+    total = sum(megabytes(name) for name in everything)
+    header = ["required", "files that import it", "MB", "MB that would leave with it", "import, s", "why"]
+    return f"{table(header, rows)}\n\nAll {len(everything)} distributions together: {total:.0f} MB."
 
 
 def cost(name: str) -> float:
