@@ -50,7 +50,15 @@ class LazyGroup(TyperGroup):
             near = meant(name, self.list_commands(ctx))
             hint = f"did you mean {near}? " if near else ""
             raise UsageError(f"no such command '{name}'", hint=f"{hint}see '{ctx.command_path} --help'")
-        return super().resolve_command(ctx, args)
+        found, command, rest = super().resolve_command(ctx, args)
+        declaration: Any = self.find(name) if command is not None else None
+        if hasattr(declaration, "schema"):
+            from audiokit.engine.config import words_for
+            from audiokit.engine.shell import declared_by
+
+            path = f"{ctx.command_path} {name}".partition(" ")[2]
+            rest = [*words_for(path, declared_by(declaration), rest), *rest]
+        return found, command, rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands with their whole line, then the options."""
@@ -171,9 +179,9 @@ def run(arguments: list[str]) -> int:
     except typer.Exit as leave:
         return leave.exit_code
     except AudiokitError as error:
-        return _report(str(error), error.hint, error.status)
+        return _report(str(error), _whence(str(error), error.hint, arguments), error.status)
     except click_error as error:
-        return _report_usage(error)
+        return _report_usage(error, arguments)
     except (typer.Abort, KeyboardInterrupt):
         return _report("interrupted; outputs finished so far are whole", None, 130)
     except BrokenPipeError:
@@ -207,7 +215,14 @@ def _report(message: str, hint: str | None, status: int) -> int:
     return status
 
 
-def _report_usage(error: Any) -> int:
+def _whence(message: str, hint: str | None, typed: list[str]) -> str | None:
+    """Say of an option that nobody typed where it was set."""
+    from audiokit.engine.config import hint_for
+
+    return hint_for(message, hint, typed)
+
+
+def _report_usage(error: Any, typed: list[str]) -> int:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "audiokit"
     if context and type(error).__name__ == "NoArgsIsHelpError":  # no arguments at all: the help is the answer
@@ -216,7 +231,8 @@ def _report_usage(error: Any) -> int:
             print(FIRST_LINES)
         return 0
     message = error.format_message()
-    return _report(shown(message[:1].lower() + message[1:].rstrip(".")), f"see '{path} --help'", 2)
+    hint = _whence(message, f"see '{path} --help'", typed)
+    return _report(shown(message[:1].lower() + message[1:].rstrip(".")), hint, 2)
 
 
 def _silence_stdout() -> None:

@@ -249,6 +249,9 @@ def parse_words(stage: Stage[..., Any, Any], words: list[str]) -> tuple[dict[str
     declared = [*([others] if stage.many else []), *stage.options]
     app.command()(command(lambda **values: found.update(values), declared, name=stage.name))
     click_error: Any = typer.BadParameter.__mro__[2]
+    from audiokit.engine.config import words_for
+
+    words = [*words_for(stage.name, declared_by(stage), words, among=stage.options), *words]
     try:
         parser = typer.main.get_command(app)
         with parser.make_context(stage.name, list(words)) as context:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from audiokit.engine.arrays import checked
 from audiokit.engine.flow import Flow, Notes
 from audiokit.errors import ParameterError
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[np.float32]
 
-#: More channels than this in fewer samples: the array lies the wrong way round.
-_MOST_CHANNELS = 64
 #: For `Sound.derive`: as long as before.
 SAME = -1
 
@@ -307,35 +306,6 @@ class Sound(Flow):
 
 #: What stands for a sound wherever one is wanted.
 Source: TypeAlias = Sound | str | os.PathLike[str]
-
-
-def checked(y: Any, rate: int | None) -> Array:
-    """Check an array at the door and give it the form of the house: (C, T), float32, C-contiguous.
-
-    Raises:
-        ParameterError: it is not floating point, not (C, T) or (T,), or the rate is none.
-    """
-    import numpy as np
-
-    array = np.asarray(y)
-    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or rate < 1:
-        raise ParameterError(
-            f"the rate of the audio is {_shown(rate)}, not a whole number of Hz", hint="such as f(y, 44100)"
-        )
-    if array.dtype.kind != "f":
-        hint = "divide 16-bit integers by 32768" if array.dtype.kind in "iu" else "give floating point samples"
-        raise ParameterError(f"audio is float32 between -1 and 1, not {array.dtype}", hint=hint)
-    if array.ndim == 1:
-        array = array[None]
-    if array.ndim != 2:
-        raise ParameterError(f"audio is (channels, samples), not an array of shape {array.shape}")
-    if array.shape[0] > max(_MOST_CHANNELS, 2 * array.shape[1]):
-        raise ParameterError(f"audio is (channels, samples), but this array is {array.shape}", hint="transpose it: y.T")
-    return np.ascontiguousarray(array, np.float32)
-
-
-def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, int | float | str | bool | None) else f"of type {type(value).__name__}"
 
 
 def read(path: str | os.PathLike[str], *, rate: int | None = None, mono: bool = False) -> tuple[Array, int]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from audiokit.engine.sound import checked
+from audiokit.engine.arrays import checked
 from audiokit.errors import InputError, ParameterError
 
 if TYPE_CHECKING:
