@@ -72,6 +72,7 @@ REQUIRED: dict[str, str] = {
     "onnxruntime": "networks without loading torch",
     "audiomentations": "`augment` is its front",
     "pooch": "the folder that pulled models are kept in; librosa requires it too",
+    "pyyaml": "settings of RoFormer checkpoints",
     "pyworld": "`sing`: pitch, envelope and breath of a voice",
     "python-stretch": "`align-beats`, `sing`: time stretching that keeps attacks",
     "matplotlib": "`spectro -o x.png`, `align-beats --picture`, `generate --sheet`",

@@ -22,6 +22,7 @@ MODULES = {
     "beat-this": "beat_this",
     "mir-eval": "mir_eval",
     "pillow": "PIL",
+    "pyyaml": "yaml",
 }
 #: What is really loaded of a package that loads itself in parts.
 LOADED = {
