@@ -63,7 +63,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def publish(name: str, text: str) -> None:
-    """Print a result and keep it for the README."""
+    """Print a result and keep it for the manual."""
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.md").write_text(text.rstrip() + "\n")
     print(f"\n## {name}\n\n{text}")
