@@ -99,7 +99,7 @@ def test_the_picture_of_the_chain_is_what_its_script_draws(tmp_path):
     subprocess.run([sys.executable, script, tmp_path / "chain.svg"], check=True)
     assert (tmp_path / "chain.svg").read_text() == script.with_suffix(".svg").read_text()
     drawn = script.read_text()
-    assert [name for name in COMMANDS if f'"{name}"' not in drawn] == ["run", "models"]
+    assert [name for name in COMMANDS if f'"{name}"' not in drawn] == ["run", "models", "config"]
 
 
 @pytest.fixture
