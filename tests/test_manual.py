@@ -17,7 +17,7 @@ TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text() for path in PAGES}
 #: Programs of others whose blocks run where they are installed; those of further programs are only shown.
 THEIRS = ("sox", "ffmpeg")
 #: Pages that are still being written.
-LATER = ("chains.md", "clusters.md", "CHANGELOG.md")
+LATER = ("CHANGELOG.md",)
 
 
 def test_generated_parts_are_up_to_date():

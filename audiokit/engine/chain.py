@@ -103,6 +103,11 @@ class Step:
     def _in_order(self) -> tuple[str, ...]:
         return self.others if "-" in self.others else ("-", *self.others)
 
+    @property
+    def is_template(self) -> bool:
+        """Whether names of its files are filled in per input, so that there is none to open before."""
+        return any(field in path for path in self.named() for field in FIELDS)
+
     def named(self) -> list[str]:
         """Name what can only be a file that this step reads beside what flows through it, there or not."""
         paths = [self.options.get(option.name) for option in self.stage.options if option.is_source]

@@ -42,12 +42,14 @@ class Work:
         save: how sounds are written.
         ext: suffix of files whose names are made here.
         quiet: nothing is said while it works.
+        templates: names of files that stages read and write are filled in per input, as in chains.
     """
 
     steps: tuple[Step, ...]
     save: SaveOptions
     ext: str = ".wav"
     quiet: bool = True
+    templates: bool = False
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """Do one job and report what `--json` prints."""
@@ -90,8 +92,8 @@ class Work:
         return piped(named) if 0 < number < len(self.steps) else named
 
     def filled_in(self, job: Job) -> tuple[Step, ...]:
-        """The steps with the names of a job's files filled in; a single stage takes names as they are."""
-        if len(self.steps) == 1:
+        """The steps with the names of a job's files filled in; a command of one stage takes names as they are."""
+        if not self.templates:
             return self.steps
         path = Path(job.relative or job.source)
         fields = {"stem": path.stem, "parent": str(path.parent), "ext": self.ext.removeprefix(".")}
@@ -103,7 +105,7 @@ class Work:
 
     def beside(self, job: Job) -> list[str]:
         """Name the files that a job writes beside its outputs; those made of parts are known only when it runs."""
-        named = [path for step in self.filled_in(job) for path in step.writes()] if len(self.steps) > 1 else []
+        named = [path for step in self.filled_in(job) for path in step.writes()] if self.templates else []
         return [path for path in named if "{part}" not in path]
 
     def recorded(self, number: int) -> dict[str, Any]:
@@ -174,13 +176,26 @@ def run_stage(stage: Stage[..., Any, Any], call: Call) -> list[dict[str, Any]]:
     if stage.hooks.instead is not None and stage.hooks.instead(call):
         return []
     chain = Chain((Step(stage, dict(call.options)),))
-    return run_chain(chain, call.inputs, call.out, save=call.save, batch=call.batch)
+    return run_chain(chain, call.inputs, call.out, save=call.save, batch=call.batch, templates=False)
 
 
 def run_chain(
-    chain: Chain, inputs: Sequence[str], out: str | None, *, save: SaveOptions, batch: BatchOptions
+    chain: Chain,
+    inputs: Sequence[str],
+    out: str | None,
+    *,
+    save: SaveOptions,
+    batch: BatchOptions,
+    templates: bool = True,
 ) -> list[dict[str, Any]]:
     """Run a chain over inputs, as a command line of a stage would be run.
+
+    Args:
+        chain: what is done.
+        inputs, out: as given.
+        save: how sounds are written.
+        batch: the shared options.
+        templates: names of files may hold {stem} and the like.
 
     Raises:
         AudiokitError: see `audiokit.engine.batch.run`.
@@ -190,13 +205,13 @@ def run_chain(
         return run_source(chain, inputs, out, how=save, batch=batch)
     options = [step.stage.bind(step.options) for step in chain.steps]
     steps = list(chain.steps)
-    if first.stage.hooks.across is not None and not batch.dry_run:
+    if first.stage.hooks.across is not None and not batch.dry_run and not (templates and first.is_template):
         call = Call(inputs, out, first.options, save, batch)
         steps[0] = replace(first, options={**first.options, **first.stage.hooks.across(call)})
     if first.stage.hooks.inputs is not None:
         inputs = first.stage.hooks.inputs(inputs, options[0])
     ext = suffix_of(last.stage, options[-1], inputs if len(steps) == 1 else ["-"])
-    work = Work(tuple(steps), save, ext, batch.quiet)
+    work = Work(tuple(steps), save, ext, batch.quiet, templates)
     parts, batch = parts_of(steps, options, batch)
     if len(steps) > 1 and of_pieces(steps, options):
         check_folder(chain, out)
@@ -241,7 +256,7 @@ def run_source(
     folder = is_folder(target)
     if not folder and target != "-":
         check_free(target, force=batch.force)
-    work = Work(steps, how, ext, batch.quiet)
+    work = Work(steps, how, ext, batch.quiet, True)
     be_quiet(batch.quiet)
     flow, notes = work.made_of(None, job)
     if folder and isinstance(flow, Sound) and flow.as_parts is not None:

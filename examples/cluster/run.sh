@@ -21,3 +21,17 @@ python -c "$dask_ready"
 audiokit spectro songs/ -o on-cluster/ --cluster scheduler.json --force
 audiokit spectro songs/ -o here/ --force
 diff -r on-cluster here && echo "the same bytes"
+
+# A chain is one job per input, whole: nothing lies on disk between its stages.
+cp "$here/chain.sbatch" "$here/../dataset/prepare.chain" .
+audiokit run @prepare.chain songs/ -o sets/ --name '{stem}/{part}.{ext}' --cluster scheduler.json --force
+audiokit run @prepare.chain songs/ -o sets/ --name '{stem}/{part}.{ext}' --cluster scheduler.json --skip-existing
+
+# The script for Slurm, with a stand-in for srun that starts two tasks here.
+mkdir -p bin
+printf '#!/usr/bin/env bash\nfor task in 1 2; do "$@" & done\nwait\n' > bin/srun
+chmod +x bin/srun
+echo 'normalize --to -20 | spectro --kind mel  # gently' > mel.chain
+PATH=$PWD/bin:$PATH SLURM_JOB_ID=1 SLURM_NTASKS=2 bash chain.sbatch mel.chain songs/ mel/
+audiokit run @mel.chain songs/ -o mel-here/ --force
+diff -r mel mel-here && echo "the same bytes, by Slurm's script"

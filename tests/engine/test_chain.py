@@ -127,6 +127,12 @@ def test_further_inputs_are_templates_and_count_as_prerequisites(cli, songs, tmp
     line = ["run", "normalize --to -20 | mix beds/{stem}.wav", "songs", "-o", "mixed/"]
     cli(*line)
     assert (tmp_path / "mixed/deep/d.wav").exists()
+    for text in (
+        "normalize --reference beds/{stem}.wav",
+        "normalize --reference beds/{stem}.wav | denoise --strength 0",
+    ):
+        cli("run", text, "songs/deep/d.wav", "-o", "matched.wav", "--force")
+        assert info(tmp_path / "matched.wav").history[0]["options"]["reference"] == "beds/d.wav"
     assert b"3 of 3 up to date" in cli(*line, "--skip-existing").stderr
     write(tmp_path / "beds/a.wav", noise(rng, 1.0, RATE, 0.1), RATE, force=True)
     assert b"2 of 3 up to date" in cli(*line, "--skip-existing").stderr
