@@ -28,7 +28,7 @@ PREFIX = "AUDIOKIT_"
 #: What may be said of all commands at once: options that mean the same wherever they are offered.
 SHARED = (
     "bitrate", "clip", "cluster", "device", "fail-fast", "jobs", "mono", "quiet", "rate", "seed", "skip-existing",
-    "subtype",
+    "subtype", "verbose",
 )  # fmt: skip
 #: Variables that are no options.
 OTHERS = ("CONFIG", "HOME", "MIRROR", "RETRY_S", "RUNTIME", "SPLEETER")

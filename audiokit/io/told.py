@@ -56,5 +56,5 @@ def detail(text: str) -> None:
 
     >>> detail("a.wav: read")
     """
-    if os.environ.get(VERBOSE):
+    if os.environ.get(VERBOSE, "").lower() not in ("", "0", "false"):
         print(f"audiokit: {text}", file=sys.stderr)
