@@ -32,10 +32,10 @@ def _check(options: Options) -> None:
         raise UsageError("--threshold belongs to the mask and the gate", hint="add --engine mask or --engine gate")
     if model is not None and engine not in ("auto", "neural"):
         raise UsageError(f"--model: the {engine} engine uses none", hint="leave it out, or --engine neural")
-    if model is not None and not Path(model).exists():
-        from audiokit.models.folder.checkpoint import find
+    if model is not None:
+        from audiokit.models.folder.checkpoint import find_for
 
-        find(model)  # a name that nothing has is an error even where no speech asks for the model
+        find_for(model, "denoise")  # what cannot be used is an error even where no speech asks for the model
     if isinstance(noise, str) and not Path(noise).exists():
         raise InputError(f"{noise}: no such file")
 

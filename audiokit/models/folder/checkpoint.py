@@ -74,6 +74,30 @@ def find(spec: str | os.PathLike[str]) -> Path:
     )
 
 
+def find_for(spec: str | os.PathLike[str], kind: str) -> Path:
+    """Find a model that is meant for something, without loading it.
+
+    Args:
+        spec: name or folder.
+        kind: what it must be for, such as "split" (the card's `kind`).
+
+    Raises:
+        ModelError: nothing of that name is there, or it is for something else.
+    """
+    folder = find(spec)
+    check_kind(read_card(folder), kind, name=str(spec))
+    return folder
+
+
+def check_kind(card: Mapping[str, Any], kind: str, *, name: str) -> None:
+    """Refuse the card of a model that is for something else (ModelError)."""
+    if card.get("kind") != kind:
+        raise ModelError(
+            f"{name}: a model for {card.get('kind')!r}, but {kind!r} is wanted",
+            hint="list them with: audiokit models list",
+        )
+
+
 def read_card(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """Read and check a model.json.
 
@@ -174,11 +198,8 @@ def load(spec: str, *, kind: str | None = None, device: str = "cpu") -> tuple[to
     """
     folder = find(spec)
     card = read_card(folder)
-    if kind is not None and card.get("kind") != kind:
-        raise ModelError(
-            f"{spec}: a model for {card.get('kind')!r}, but {kind!r} is wanted",
-            hint="list them with: audiokit models list",
-        )
+    if kind is not None:
+        check_kind(card, kind, name=str(spec))
     module = build(card["architecture"], card["settings"])
     load_weights(module, read_safetensors(folder / WEIGHTS), name=str(spec))
     place = pick_device(device)

@@ -24,7 +24,7 @@ import numpy as np
 
 from audiokit.errors import DamagedError, ModelError, ParameterError
 from audiokit.io.told import detail
-from audiokit.models.folder.checkpoint import WEIGHTS, find, load, pick_device, read_arrays, read_card
+from audiokit.models.folder.checkpoint import WEIGHTS, check_kind, find, load, pick_device, read_arrays, read_card
 from audiokit.models.folder.graph import MAIN, graphs_of
 
 RUNTIMES = ("auto", "onnx", "torch")
@@ -86,11 +86,8 @@ def open_network(spec: str, *, kind: str | None = None, device: str = "auto") ->
 @lru_cache(maxsize=8)
 def _opened(folder: str, spec: str, kind: str | None, device: str, wished: str) -> Network:
     card = read_card(folder)
-    if kind is not None and card.get("kind") != kind:
-        raise ModelError(
-            f"{spec}: a model for {card.get('kind')!r}, but {kind!r} is wanted",
-            hint="list them with: audiokit models list",
-        )
+    if kind is not None:
+        check_kind(card, kind, name=spec)
     graphs = {} if wished == "torch" else find_graphs(folder, card)
     if graphs and (wished == "onnx" or on_processor(device)):
         detail(f"{spec}: model loaded, {card['architecture']}, ONNX Runtime on the processor")

@@ -145,9 +145,9 @@ def known_stems(settings: Settings) -> tuple[str, ...]:
 def _stems_of(model: str) -> tuple[str, ...]:
     if is_demucs(model):
         return DEMUCS_STEMS
-    from audiokit.models.folder.checkpoint import find, read_card
+    from audiokit.models.folder.checkpoint import find_for, read_card
 
-    card = read_card(find(model))
+    card = read_card(find_for(model, "split"))
     return tuple(card.get("labels") or card["settings"].get("stems", ()))
 
 

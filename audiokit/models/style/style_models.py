@@ -18,7 +18,7 @@ from audiokit.errors import ModelError, ParameterError
 from audiokit.models.folder.checkpoint import (
     CARD,
     build,
-    find,
+    find_for,
     load_weights,
     pick_device,
     read_card,
@@ -106,7 +106,7 @@ def _official_file(path: Path, direction: str) -> Path | None:
 
 
 def _folder(spec: str, direction: str) -> str:
-    folder = find(spec)
+    folder = find_for(spec, "stylize")
     if direction == "ab":
         return str(folder)
     back = folder / "G_B"

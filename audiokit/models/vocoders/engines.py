@@ -104,6 +104,11 @@ def choose_engine(
 
         network, card = load_vocoder(options.vocoder, device=pick_device(options.device))
         return VocoderEngine(transform, channels, network, card, options.vocoder)
+    if options.model not in (None, "none") and transform.kind != "mel":
+        raise ModelError(
+            f"{options.model}: turns mel bands into linear bins, but this is a spectrum of kind {transform.kind}",
+            hint="leave --model out",
+        )
     method = options.method
     if method == "auto":
         keeps = transform.is_complex and options.init == "pghi"

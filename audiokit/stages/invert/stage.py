@@ -27,6 +27,10 @@ def _check(options: Options) -> None:
         options["method"] != "auto" or _init(options) != "pghi" or options["model"] is not None
     ):
         raise ParameterError("--vocoder replaces --method, --init and --model", hint="leave those out")
+    if options["model"] not in (None, "none"):
+        from audiokit.models.folder.checkpoint import find_for
+
+        find_for(options["model"], "mel2linear")  # what cannot be used is an error even where nothing asks for it
     if _init(options) == "source" and options["method"] in ("istft", "pghi"):
         raise ParameterError(f"--init source has no meaning for --method {options['method']}")
 
