@@ -92,7 +92,7 @@ class StemMixer:
             if length < 5 * self.rate:
                 raise InputError(
                     f"{length / self.rate:.1f} s of {stem} found, at least 5 s needed",
-                    hint=f"name folders with --songs, or with --parts {stem}=FOLDER",
+                    hint=f"name folders of songs with their stems, or add --part {stem}=FOLDER",
                 )
 
     def _all(self, stem: str) -> list[Part]:
