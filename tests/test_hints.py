@@ -12,7 +12,7 @@ OTHERS = {"--by", "--help", "--version", "--install-completion", "--show-complet
 
 
 def options() -> set[str]:
-    from audiokit.engine.option import declared_in
+    from audiokit.engine.option import Option, declared_in
     from audiokit.engine.settings import BatchOptions, OneOutput, SaveOptions
     from audiokit.engine.shell import OUT
 
@@ -23,7 +23,8 @@ def options() -> set[str]:
     for found in holders:
         declared += getattr(found, "options", ())
         declared += [o for group in getattr(found, "groups", {}).values() for o in declared_in(group)]
-    return {flag for o in declared for flag in (getattr(o.about, "flag", None) or o.flag).split("/")}
+    typed = [o for o in declared if isinstance(o.about, Option)]
+    return {flag for o in typed for flag in (o.about.flag or o.flag).split("/")}
 
 
 def test_every_option_that_is_named_exists():
