@@ -11,17 +11,11 @@ $(OUT)/song.chunks/manifest.json: $(SONG)
 $(OUT)/styled.chunks/manifest.json: $(OUT)/song.chunks/manifest.json
 	audiokit stylize $(OUT)/song.chunks -o $(OUT)/styled.chunks --force
 
-$(OUT)/styled-raw.wav: $(OUT)/styled.chunks/manifest.json
-	audiokit invert $(OUT)/styled.chunks -o $@ --force
+$(OUT)/styled.wav: $(OUT)/styled.chunks/manifest.json
+	audiokit run 'invert | normalize --to -14' $(OUT)/styled.chunks -o $@ --force
 
-$(OUT)/styled.wav: $(OUT)/styled-raw.wav
-	audiokit normalize $< --to -14 -o $@ --force
-
-$(OUT)/mix-raw.wav: $(OUT)/styled.wav $(BACKING)
-	audiokit mix $(OUT)/styled.wav "$(BACKING)" --gain 0dB --gain -9dB --length first --subtype FLOAT -o $@ --force
-
-$(OUT)/mix.wav: $(OUT)/mix-raw.wav
-	audiokit normalize $< --to -14 -o $@ --force
+$(OUT)/mix.wav: $(OUT)/styled.wav $(BACKING)
+	audiokit mix $< "$(BACKING)" --gain 0dB --gain -9dB --length first -o - | audiokit normalize - --to -14 -o $@ --force
 
 $(OUT)/1-song.png: $(SONG)
 	audiokit spectro "$(SONG)" -o $@ --kind mel --force

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job: a song through spectro, stylize, invert, normalize and mix, once through pipes and once through make,
-# and then its vocals over another song's band.
+# The main job: a song through spectro, stylize, invert and normalize, as a pipe, in one process and by make, mixed with
+# another, and then its vocals over that song's band.
 #
 #   bash run.sh [FOLDER [SONG [BACKING]]]
 #
@@ -30,7 +30,12 @@ audiokit spectro "$song" -o - \
   | audiokit invert - -o - \
   | audiokit normalize - --to -14 -o "$out/pipes/styled.wav" --force
 
-echo "== through make: every stage a file, nothing done twice"
+echo "== the same in one process, to the byte"
+audiokit run 'spectro | stylize | invert | normalize --to -14' "$song" -o "$out/one-process.wav" --force
+cmp "$out/pipes/styled.wav" "$out/one-process.wav"
+rm "$out/one-process.wav"
+
+echo "== through make: what takes long is a file, nothing done twice"
 make --no-print-directory -f "$here/chain.mk" OUT="$out/make" SONG="$song" BACKING="$backing"
 
 echo "== the mash-up: the vocals of the song over the band of the other"
