@@ -72,7 +72,7 @@ class Step:
             chunks.head.history = [*chunks.head.history, *flow.history]
             flow = piped(chunks)
         if isinstance(flow, Parts) and Parts not in self.stage.reads:
-            return _each_part(self, flow, save)
+            return each_part(self, flow, save)
         if not self.stage.reads:
             return self.stage.apply(None, self.options, save=save)
         if not self.stage.many:
@@ -125,7 +125,17 @@ class Step:
         return [path for path in map(self.options.get, named) if isinstance(path, str)]
 
 
-def _each_part(step: Step, parts: Parts, save: Mapping[str, Any] | None) -> Parts:
+def each_part(step: Step, parts: Parts, save: Mapping[str, Any] | None) -> Parts:
+    """Parts of which each has gone through a step, whose files may be named after the part.
+
+    Raises:
+        UsageError: the parts lie in folders of their own, or all would write one file.
+    """
+    same = next((path for path in step.writes() if "{part}" not in path), None)
+    if same is not None:
+        raise UsageError(
+            f"{same} would be written anew for each of the {parts.called}", hint="put {part} into its name"
+        )
     if parts.place is not None:
         raise UsageError(f"the {parts.called} lie in a layout of their own, which {step.stage.name} cannot keep")
 

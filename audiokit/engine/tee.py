@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from audiokit.engine.chain import Step
+from audiokit.engine.chain import Step, each_part
 from audiokit.engine.chunks import Chunks
+from audiokit.engine.parts import Parts
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import stage
 from audiokit.io.chunkset import create_chunks
@@ -43,7 +44,9 @@ class Tee(Step):
         return list(self.others)
 
     def apply(self, flow: Any, *, save: Mapping[str, Any] | None = None) -> Any:
-        """Pass a flow on; the first time it is pulled to its end, it is written."""
+        """Pass a flow on; the first time it is pulled to its end, it is written. Of parts, each is."""
+        if isinstance(flow, Parts):
+            return each_part(self, flow, save)
         made: Any = copy.copy(self.stage.take(flow))
         written: list[bool] = []
         if isinstance(made, Sound):

@@ -184,7 +184,7 @@ def test_pieces_make_a_folder_and_are_known_again(cli, songs, tmp_path):
 def test_parts_go_through_the_rest_one_by_one(cli, songs, tmp_path):
     cli(
         "run",
-        "split --engine center | normalize --to -25",
+        "split --engine center | normalize --to -25 | tee {stem}_{part}_too.wav",
         "songs/a.wav",
         "-o",
         "out/",
@@ -195,6 +195,12 @@ def test_parts_go_through_the_rest_one_by_one(cli, songs, tmp_path):
         alone = cli("split", "songs/a.wav", "--engine", "center", "--stem", stem, "-o", "-").stdout
         cli("normalize", "-", "--to", "-25", "-o", f"{stem}.wav", stdin=alone)
         assert np.array_equal(read(tmp_path / f"out/a-{stem}.wav")[0], read(tmp_path / f"{stem}.wav")[0])
+        assert np.array_equal(read(tmp_path / f"a_{stem}_too.wav")[0], read(tmp_path / f"{stem}.wav")[0])
+
+
+def test_parts_do_not_write_one_file(cli, songs, tmp_path):
+    done = cli("run", "split --engine center | tee one.wav", "songs/a.wav", "-o", "out/", status=2)
+    assert b"put {part} into its name" in done.stderr and not (tmp_path / "one.wav").exists()
 
 
 def test_tee_keeps_what_passes(cli, songs, tmp_path):

@@ -128,3 +128,17 @@ def test_workers_without_audiokit(tmp_path, many):
                 process.kill()
                 process.wait()
     assert not (tmp_path / "out").exists()
+
+
+def test_a_chain_finds_its_files_by_the_names_that_were_typed(cluster, many, tmp_path, rng, cli):
+    """Workers live in other folders; names, history and bytes are those of a run without a cluster."""
+    for path in many.iterdir():
+        audio.write(tmp_path / "beds" / path.name, signals.noise(rng, 0.05), 22_050)
+    line = "mix - beds/{stem}.wav | tee tees/{stem}.wav | normalize --reference beds/{stem}.wav"
+    cli("run", line, "many", "-o", "local/")
+    before = _bytes(tmp_path / "tees")
+    cli("run", line, "many", "-o", "remote/", "--cluster", cluster[0], "--force")
+    assert _bytes(tmp_path / "local") == _bytes(tmp_path / "remote") and _bytes(tmp_path / "tees") == before
+    assert audio.info(tmp_path / "remote/00.wav").history[0]["inputs"] == ["many/00.wav", "beds/00.wav"]
+    said = cli("run", line, "many", "-o", "remote/", "--cluster", cluster[0], "--skip-existing").stderr
+    assert b"12 of 12 up to date" in said
