@@ -105,7 +105,7 @@ REMOTE: dict[str, Remote] = {
         "BS-RoFormer of viperx: vocals at about 11 dB SDR",
         "no terms stated",
         _TWO,
-        megabytes=610,
+        megabytes=640,
     ),
     "bs-roformer-4stems": Remote(
         f"{_ZFTURBO}model_bs_roformer_ep_17_sdr_9.6568.ckpt",

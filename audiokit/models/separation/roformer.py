@@ -27,6 +27,9 @@ from audiokit.errors import ParameterError
 #: Bins per band of the usual BS-RoFormer: fine below, coarse above; together 1025.
 USUAL_BANDS = (2,) * 24 + (4,) * 12 + (12,) * 8 + (24,) * 8 + (48,) * 8 + (128, 129)
 
+#: Numbers that go through a transformer together.
+_AT_ONCE = 1 << 21
+
 
 @dataclass(frozen=True)
 class RoformerConfig:
@@ -233,6 +236,13 @@ class MaskEstimator(nn.Module):
         return torch.cat([net(band) for net, band in zip(self.to_freqs, x.unbind(dim=-2), strict=True)], dim=-1)
 
 
+def _in_parts(transformer: nn.Module, x: Tensor) -> Tensor:
+    """Apply a transformer to sequences (B, n, dim), some at a time where nothing is learned: for memory."""
+    if transformer.training:
+        return transformer(x)
+    return torch.cat([transformer(part) for part in x.split(max(1, _AT_ONCE // (x.shape[1] * x.shape[2])))])
+
+
 class Roformer(nn.Module):
     """What both networks have in common.
 
@@ -286,8 +296,8 @@ class Roformer(nn.Module):
             if self.config.skips:
                 x = sum(before, start=x)
             batch, frames, bands = x.shape[:3]
-            x = time(x.transpose(1, 2).flatten(0, 1)).unflatten(0, (batch, bands))  # (B, bands, N, dim)
-            x = freq(x.transpose(1, 2).flatten(0, 1)).unflatten(0, (batch, frames))  # (B, N, bands, dim)
+            x = _in_parts(time, x.transpose(1, 2).flatten(0, 1)).unflatten(0, (batch, bands))  # (B, bands, N, dim)
+            x = _in_parts(freq, x.transpose(1, 2).flatten(0, 1)).unflatten(0, (batch, frames))  # (B, N, bands, dim)
             if self.config.skips:
                 before.append(x)
         x = x if self.normed else self.final_norm(x)

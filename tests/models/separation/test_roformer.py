@@ -11,6 +11,7 @@ import yaml
 from audiokit.errors import DamagedError, InputError, ModelError, ParameterError
 from audiokit.models.folder import checkpoint
 from audiokit.models.folder.importers import import_checkpoint
+from audiokit.models.folder.remotes import REMOTE
 from audiokit.models.separation.roformer import USUAL_BANDS, BsRoformer, MelBandRoformer
 from audiokit.models.separation.roformer_checkpoint import import_roformer, read_training_yaml
 from audiokit.stages.split import split
@@ -120,6 +121,17 @@ def test_the_public_layout_has_the_names_that_it_is_known_by():
         384,
     )
     assert USUAL_BANDS == USUAL and sum(USUAL_BANDS) == 1025
+
+
+def test_published_files_are_as_large_as_these_networks():
+    """A checkpoint is its tensors and a few hundred kilobytes of names."""
+    four = ("drums", "bass", "other", "vocals")
+    with torch.device("meta"):
+        kim = MelBandRoformer()
+        zfturbo = BsRoformer(depth=8, bands=USUAL_BANDS, mask_layers=2, mask_widening=2, stems=four, rest="other")
+    for net, name in ((kim, "melband-roformer-kim"), (zfturbo, "bs-roformer-4stems")):
+        tensors = 4 * sum(value.numel() for value in net.state_dict().values())
+        assert 0 < REMOTE[name].size - tensors < 700_000
 
 
 @pytest.mark.parametrize(
