@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from audiokit.dsp.spectrum.presets import find_preset
+from audiokit.models.folder.runtime import TorchNetwork
 from audiokit.models.vocoders.base import card_of
 from audiokit.models.vocoders.melgan import Melgan
 from audiokit.models.vocoders.vocoder import VocoderEngine
@@ -49,7 +50,7 @@ def main() -> None:
                 return official.model(torch.from_numpy(np.log10(mel)))[:, 0].numpy()
 
         def ours(mel: np.ndarray = mel) -> np.ndarray:
-            engine = VocoderEngine(transform, 1, network, card, "melgan")
+            engine = VocoderEngine(transform, 1, TorchNetwork(network, card), "melgan")
             return np.concatenate([engine.push(mel), engine.finish(None)], axis=1)
 
         rows += compare(seconds, authors, ours)

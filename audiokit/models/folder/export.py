@@ -198,6 +198,7 @@ def _about(card: Mapping[str, Any], graph: Graph, name: str, weights: Mapping[st
         if key in card and len(json.dumps(card[key])) <= _LONGEST:
             kept[key] = card[key]
     made = {"architecture": card["architecture"], "settings": card["settings"], "graph": name, **kept, **ports}
+    made["facts"] = dict(graph.facts)
     made["checked"] = [dict(sizes) for sizes in graph.sizes]
     return {**made, "weights": dict(weights)} if weights else made
 
@@ -213,7 +214,11 @@ def _compare(content: bytes, named: Mapping[str, np.ndarray], graph: Graph, inne
         session = open_session(path, named)
     for number, sizes in enumerate(graph.sizes):
         inputs = _examples(graph, number)
-        found = session.run(None, dict(zip(graph.inputs, inputs, strict=True)))
+        try:
+            found = session.run(None, dict(zip(graph.inputs, inputs, strict=True)))
+        except Exception as error:  # its exceptions have no common ancestor of their own
+            why = str(error).splitlines()[0][:160]
+            raise ModelError(f"{name}: runs at one length only, not at {sizes} ({why})") from None
         with torch.inference_mode():
             wanted = inner(*map(torch.from_numpy, inputs))
         wanted = wanted if isinstance(wanted, tuple) else (wanted,)

@@ -7,7 +7,7 @@ in ONNX Runtime and in PyTorch alike (`audiokit.models.folder.runtime`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 #: The graph that is meant where none is named.
@@ -46,12 +46,14 @@ class Graph:
         function: takes tensors in the order of the inputs, returns one tensor or a tuple.
         inputs, outputs: by name, in order.
         sizes: what words of the axes are set to while an export is checked; the first is traced.
+        facts: numbers that code around the network needs, such as how far it sees.
     """
 
     function: Callable[..., Any]
     inputs: Mapping[str, Port]
     outputs: Mapping[str, Port]
     sizes: Sequence[Mapping[str, int]]
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def sizes_of(axis: str, *values: int, batch: Sequence[int] = (2, 1, 3)) -> list[dict[str, int]]:

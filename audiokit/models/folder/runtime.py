@@ -57,6 +57,9 @@ class Network(Protocol):
     def inputs(self, graph: str = MAIN) -> dict[str, tuple[int | str, ...]]:
         """Names and axes of what a graph takes; words are axes of any size."""
 
+    def facts(self, graph: str = MAIN) -> Mapping[str, Any]:
+        """What else the network tells those who run a graph, such as how far it sees."""
+
     def weight(self, name: str) -> np.ndarray:
         """One of its stored arrays."""
 
@@ -233,6 +236,10 @@ class OnnxNetwork:
         """Names and axes of what a graph takes; words are axes of any size."""
         return {port.name: tuple(port.shape) for port in self._session(graph).get_inputs()}
 
+    def facts(self, graph: str = MAIN) -> Mapping[str, Any]:
+        """What else the network tells those who run a graph, such as how far it sees."""
+        return self._graphs[graph].get("facts", {})
+
     def weight(self, name: str) -> np.ndarray:
         """One of its stored arrays."""
         return self._weights[name]
@@ -324,6 +331,10 @@ class TorchNetwork:
     def inputs(self, graph: str = MAIN) -> dict[str, tuple[int | str, ...]]:
         """Names and axes of what a graph takes; words are axes of any size."""
         return {name: port.axes for name, port in self._graph(graph).inputs.items()}
+
+    def facts(self, graph: str = MAIN) -> Mapping[str, Any]:
+        """What else the network tells those who run a graph, such as how far it sees."""
+        return self._graph(graph).facts
 
     def weight(self, name: str) -> np.ndarray:
         """One of its stored arrays."""

@@ -71,6 +71,8 @@ class MdxNet(nn.Module):
         settings: the fields of `MdxNetConfig`.
     """
 
+    #: Why `models export --onnx` refuses it.
+    not_exported = "its network came as an ONNX file, which is what its folder holds"
     onnx: Tensor
 
     def __init__(self, **settings: Any) -> None:

@@ -251,6 +251,8 @@ class Roformer(nn.Module):
         bins: those of all bands, band after band; `shared` counts in how many bands each bin of the spectrum is.
     """
 
+    #: Why `models export --onnx` refuses it.
+    not_exported = "its positions and its sums over overlapping bands come out fixed to the length they are traced at"
     bins: Tensor
     shared: Tensor
     window: Tensor

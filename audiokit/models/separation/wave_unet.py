@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audiokit.models.folder.graph import MAIN, Graph, Port, sizes_of
 from audiokit.models.separation.wave_layers import ConvLayer, DownBlock, UpBlock, WaveUnetConfig
 
 
@@ -111,6 +112,17 @@ class WaveUnet(nn.Module):
         for network in self.waveunets.values():
             network.set_output_size(target)  # type: ignore[operator]
             self.input_size, self.output_size = network.input_size, network.output_size  # type: ignore[assignment]
+
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: one window; the shortest that give something are checked."""
+        config, first = self.config, next(iter(self.waveunets.values()))
+        lengths = [first._sizes(bottom)[0] for bottom in range(200)]  # type: ignore[operator]
+        short = sorted({length for length in lengths if length > 0})[30:]  # filters need room to reflect at edges
+        about = f"audio with its surroundings, such as {self.input_size}"
+        x = Port(("batch", config.num_inputs, "samples"), about, -1, 1)
+        y = {name: Port(("batch", config.num_outputs, f"{name} samples"), "audio") for name in config.instruments}
+        sizes = sizes_of("samples", *(short[at] for at in (1, 0, 3)))
+        return {MAIN: Graph(lambda x: tuple(self(x).values()), {"audio": x}, y, sizes)}
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Map (B, num_inputs, input_size) to (B, num_outputs, output_size) per instrument."""

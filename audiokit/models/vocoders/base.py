@@ -18,12 +18,10 @@ from torch import Tensor, nn
 
 from audiokit.dsp.spectrum.presets import find_preset
 from audiokit.errors import DamagedError
+from audiokit.models.folder.graph import MAIN, Graph, Port, sizes_of
 
 if TYPE_CHECKING:
     pass
-
-#: Frames that go through a network at once, context aside.
-SEGMENT = 256
 
 
 class Vocoder(nn.Module):
@@ -38,6 +36,17 @@ class Vocoder(nn.Module):
     hop: int
     context: int
     settings: dict[str, Any]
+
+    def graphs(self) -> dict[str, Graph]:
+        """What is exported: mel frames to audio, a clip of at least four frames."""
+        mel = Port(("batch", self.settings["n_mels"], "frames"), "mel frames as the front-end says", -4, 1)
+        audio = Port(("batch", 1, "samples"), f"audio, {self.hop} samples per frame", -1, 1)
+        facts = {"hop": self.hop, "context": self.context}
+        return {MAIN: Graph(self.exported, {"mel": mel}, {"audio": audio}, sizes_of("frames", 24, 9, 40), facts)}
+
+    def exported(self, mel: Tensor) -> Tensor:
+        """Do what `forward` does, in operations that ONNX has."""
+        return self(mel)
 
     def forward(self, mel: Tensor) -> Tensor:
         """Turn mel frames (B, n_mels, N) into audio (B, 1, N * hop)."""

@@ -99,11 +99,10 @@ def choose_engine(
         ModelError: the mel inverter or vocoder asked for does not fit the bands.
     """
     if options.vocoder is not None:
-        from audiokit.models.folder.checkpoint import pick_device
         from audiokit.models.vocoders.vocoder import VocoderEngine, load_vocoder
 
-        network, card = load_vocoder(options.vocoder, device=pick_device(options.device))
-        return VocoderEngine(transform, channels, network, card, options.vocoder)
+        network = load_vocoder(options.vocoder, device=options.device)
+        return VocoderEngine(transform, channels, network, options.vocoder)
     if options.model not in (None, "none") and transform.kind != "mel":
         raise ModelError(
             f"{options.model}: turns mel bands into linear bins, but this is a spectrum of kind {transform.kind}",

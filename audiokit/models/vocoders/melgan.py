@@ -93,6 +93,10 @@ class Melgan(Vocoder):
         y = self.model(mel) if torch.is_grad_enabled() or mel.device.type != "cpu" else self._tiled(mel)
         return y[:, :, : frames * self.hop]
 
+    def exported(self, mel: Tensor) -> Tensor:
+        """Do what `forward` does for four frames or more, layer by layer."""
+        return self.model((mel - self.mean[:, None]) / self.scale[:, None])[:, :, : mel.shape[2] * self.hop]
+
     def _tiled(self, mel: Tensor) -> Tensor:
         """The same on the processor, in about half the time: see `audiokit.models.vocoders.melgan_tiles`."""
         from audiokit.models.vocoders.melgan_tiles import last_layer, runner, stage_of

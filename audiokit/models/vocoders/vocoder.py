@@ -5,34 +5,45 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import torch
 
 from audiokit.errors import ModelError
 from audiokit.models.folder.recognise import not_a
-from audiokit.models.vocoders.base import SEGMENT, Vocoder
 
 if TYPE_CHECKING:
     from audiokit.dsp.spectrum.transform import Transform
+    from audiokit.models.folder.runtime import Network
+    from audiokit.models.vocoders.base import Vocoder
 
 
-def load_vocoder(spec: str, *, device: str = "cpu") -> tuple[Vocoder, dict[str, Any]]:
+#: Frames that go through a network at once, context aside.
+SEGMENT = 256
+
+
+def load_vocoder(spec: str, *, device: str = "auto") -> Network:
     """Load a vocoder by name or folder, or straight from an official checkpoint.
 
     Raises:
         ModelError: there is none, or it is of another kind.
     """
+    from audiokit.models.folder.checkpoint import CARD, pick_device
+    from audiokit.models.folder.runtime import TorchNetwork, open_network
+
+    if Path(spec).is_file() and Path(spec).name != CARD:
+        module, card = import_vocoder(spec)
+        return TorchNetwork(module.to(pick_device(device)), card, name=spec)
+    return open_network(spec, kind="vocoder", device=device)
+
+
+def vocoder_module(spec: str) -> Vocoder:
+    """Load the module of a vocoder, for training (ModelError as `load_vocoder`)."""
     from audiokit.models.folder.checkpoint import CARD, load
 
-    path = Path(spec)
-    if path.is_file() and path.name != CARD:
-        network, card = import_vocoder(path)
-        return network.to(device), card
-    module, card = load(spec, kind="vocoder", device=device)
-    assert isinstance(module, Vocoder)
-    return module, card
+    if Path(spec).is_file() and Path(spec).name != CARD:
+        return import_vocoder(spec)[0]
+    return cast("Vocoder", load(spec, kind="vocoder")[0])
 
 
 def import_vocoder(source: str | os.PathLike[str]) -> tuple[Vocoder, dict[str, Any]]:
@@ -66,10 +77,12 @@ class VocoderEngine:
         ModelError: the frames are of another front-end.
     """
 
-    def __init__(self, transform: Transform, channels: int, network: Vocoder, card: Mapping[str, Any], name: str):
+    def __init__(self, transform: Transform, channels: int, network: Network, name: str):
         from audiokit.dsp.spectrum.transform import Transform
 
+        card = network.card
         check_frontend(transform, card["frontend"], name)
+        self._hop, self._context = (network.facts()[name] for name in ("hop", "context"))
         self.name, self.rate = f"vocoder {name}", transform.rate
         self._transform = Transform.from_dict({**card["frontend"], "preset": None})
         self._channels, self._network = channels, network
@@ -81,7 +94,7 @@ class VocoderEngine:
         """Take mel frames (C, n_mels, k); return audio (C, n)."""
         self._held = np.concatenate([self._held, frames.astype(np.float32, copy=False)], axis=2)
         parts = [np.zeros((self._channels, 0), np.float32)]
-        while self._held.shape[2] >= self._before + SEGMENT + self._network.context:
+        while self._held.shape[2] >= self._before + SEGMENT + self._context:
             parts.append(self._run(SEGMENT))
         return np.concatenate(parts, axis=1)
 
@@ -97,14 +110,15 @@ class VocoderEngine:
 
     def _run(self, count: int) -> np.ndarray:
         """Run the next `count` frames with all the context there is."""
-        stop = min(self._held.shape[2], self._before + count + self._network.context)
+        stop = min(self._held.shape[2], self._before + count + self._context)
         values = self._encoded(self._held[:, :, :stop])
-        device = next(self._network.parameters()).device
-        with torch.inference_mode():
-            audio = self._network(torch.from_numpy(values).to(device)).cpu().numpy()[:, 0]
-        hop = self._network.hop
+        # The first layers of some mirror the beginning, which takes four frames.
+        short = max(0, 4 - values.shape[2])
+        values = np.pad(values, ((0, 0), (0, 0), (0, short)), mode="edge")
+        audio = self._network.run(values)[0][:, 0]
+        hop = self._hop
         audio = audio[:, self._before * hop : (self._before + count) * hop]
-        keep = max(0, self._before + count - self._network.context)
+        keep = max(0, self._before + count - self._context)
         self._held, self._before = self._held[:, :, keep:], self._before + count - keep
         self._samples += audio.shape[1]
         return np.ascontiguousarray(audio, dtype=np.float32)

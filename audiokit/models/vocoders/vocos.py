@@ -131,6 +131,24 @@ class Vocos(Vocoder):
         # Every convolution reaches 3 frames; samples are made of the frames that cover them.
         self.context = 3 * (layers + 1) + -(-n_fft // hop)
 
+    def exported(self, mel: Tensor) -> Tensor:
+        """Do what `forward` does with the inverse transform and the overlap-add as one transposed convolution."""
+        condition = None if self.condition is None else torch.tensor([self.condition], device=mel.device)
+        log_size, phase = self.head.out(self.backbone(mel, condition)).transpose(1, 2).chunk(2, dim=1)
+        size = log_size.exp().clamp(max=100.0)
+        parts = torch.cat([size * torch.cos(phase), size * torch.sin(phase)], dim=1)  # (B, 2 F, N)
+        bins, n = torch.arange(self.n_fft // 2 + 1.0)[:, None], torch.arange(float(self.n_fft))
+        turn = (2 * torch.pi / self.n_fft) * (bins * n % self.n_fft)
+        twice = torch.full_like(bins, 2.0)
+        twice[0] = twice[-1] = 1.0
+        kernel = torch.cat([twice * torch.cos(turn), -twice * torch.sin(turn)]) / self.n_fft * self.window
+        audio = functional.conv_transpose1d(parts, kernel[:, None], stride=self.hop)
+        squares = (self.window**2)[None, None]
+        weight = functional.conv_transpose1d(torch.ones_like(parts[:, :1]), squares, stride=self.hop)
+        left = self.n_fft // 2 if self.padding == "center" else (self.n_fft - self.hop) // 2
+        stop = left + mel.shape[2] * self.hop
+        return audio[:, :, left:stop] / weight[:, :, left:stop].clamp(min=1e-11)
+
     def spectrum(self, mel: Tensor) -> Tensor:
         """(B, n_mels, N) -> (B, F, N), complex."""
         condition = None if self.condition is None else torch.tensor([self.condition], device=mel.device)

@@ -291,14 +291,14 @@ def train_vocoder(
         ParameterError: an unknown architecture or loss.
         ModelError: `settings.start` is no vocoder of the architecture.
     """
-    from audiokit.models.vocoders.vocoder import load_vocoder
+    from audiokit.models.vocoders.vocoder import vocoder_module
     from audiokit.training.sound.denoiser import read_groups
 
     arch = settings.arch
     rate = find_preset(ARCHITECTURES[arch][1]).transform(arch).rate
     network, weights = dict(read_setting(text) for text in settings.setting or []), None
     if settings.start is not None:
-        begun, _ = load_vocoder(settings.start)
+        begun = vocoder_module(settings.start)
         if not isinstance(begun, ARCHITECTURES[arch][0]):
             raise ParameterError(f"--from {settings.start}: not a {arch}")
         network, weights = begun.settings, begun.state_dict()

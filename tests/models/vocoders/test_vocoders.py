@@ -13,6 +13,7 @@ from audiokit.dsp.spectrum.presets import find_preset
 from audiokit.errors import ModelError
 from audiokit.models.folder import checkpoint
 from audiokit.models.folder.importers import import_checkpoint
+from audiokit.models.folder.runtime import TorchNetwork
 from audiokit.models.vocoders.base import card_of, fold_weight_norm, read_settings
 from audiokit.models.vocoders.hifigan import Hifigan, import_hifigan
 from audiokit.models.vocoders.melgan import Melgan, import_melgan
@@ -160,7 +161,7 @@ def test_the_result_does_not_depend_on_segments(name, sizes, rng):
     transform = find_preset(name).transform(name)
     card = card_of(network, architecture=name, preset=name, source="x")
     mel = np.exp(rng.standard_normal((2, transform.n_mels, 1000))).astype(np.float32)
-    engine = VocoderEngine(transform, 2, network, card, "x")
+    engine = VocoderEngine(transform, 2, TorchNetwork(network, card), "x")
     edges = np.cumsum((0, *sizes))
     parts = [engine.push(mel[:, :, a:b]) for a, b in pairwise(edges)]
     got = np.concatenate([*parts, engine.finish(None)], axis=1)
