@@ -1,4 +1,4 @@
-"""Networks that take and give audio (RoFormers, MDX-Net) as engines: in overlapping windows, the last stem the rest."""
+"""Networks that take and give audio as engines: in overlapping windows, the last stem what the others leave."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from audiokit.dsp.separation.separate import separate_windows
+from audiokit.errors import ParameterError
 from audiokit.models.separation.engine import Engine
 from audiokit.models.separation.settings import Settings
 
+_WAVE_UNET_RATE = 44_100  # that of all released ones
 #: Audio (2 * B, n), numbers of stems -> these stems (S, 2 * B, n).
 Estimate = Callable[[np.ndarray, Sequence[int]], np.ndarray]
 
@@ -45,6 +47,30 @@ def mdx_engine(net: Any, settings: Settings, device: str) -> Engine:
             return net(x).reshape(1, -1, y.shape[1]).cpu().numpy()
 
     return in_windows(estimate, (config.stem,), config.rest, rate=config.rate, longest=config.longest)
+
+
+def wave_unet_engine(net: Any, settings: Settings, device: str) -> Engine:
+    """Make an engine of a Wave-U-Net that separates waveforms; its stems do not add up to the mix.
+
+    Raises:
+        ParameterError: it maps something else than one or two channels of audio.
+    """
+    import torch
+
+    from audiokit.models.separation.wave_unet import separate
+
+    config = net.config
+    if config.num_inputs not in (1, 2) or config.num_outputs != config.num_inputs:
+        raise ParameterError(f"a Wave-U-Net of {config.num_inputs} channels to {config.num_outputs} separates no audio")
+    names = tuple(config.instruments)
+
+    def estimate(y: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
+        x = torch.from_numpy(np.ascontiguousarray(y)).to(device).reshape(-1, config.num_inputs, y.shape[1])
+        found = [separate(net, pair) for pair in x]
+        parts = [torch.cat([pair[names[number]] for pair in found]) for number in numbers]
+        return torch.stack(parts).cpu().numpy()
+
+    return in_windows(estimate, names, None, rate=_WAVE_UNET_RATE, longest=round(settings.segment_s * _WAVE_UNET_RATE))
 
 
 def in_windows(estimate: Estimate, stems: Sequence[str], rest: str | None, *, rate: int, longest: int) -> Engine:
@@ -85,4 +111,5 @@ WAVES: dict[str, Callable[[Any, Settings, str], Engine]] = {
     "mel-band-roformer": roformer_engine,
     "bs-roformer": roformer_engine,
     "mdx-net": mdx_engine,
+    "wave-unet": wave_unet_engine,
 }

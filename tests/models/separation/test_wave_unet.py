@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from audiokit.errors import ModelError, ParameterError
+from audiokit.models.folder import checkpoint
 from audiokit.models.folder.checkpoint import read_state_dict
 from audiokit.models.separation.wave_layers import SincResample, sinc_filter
 from audiokit.models.separation.wave_unet import WaveUnet, separate
 from audiokit.models.separation.wave_unet_checkpoint import import_wave_unet
+from audiokit.stages.split import split
 
 CASES = ("a_gn_fixed_separate", "b_normal_learned_joint", "c_bn_learned_joint", "d_bn_fixed_k15")
 
@@ -130,3 +132,20 @@ def test_import_finds_the_settings_in_the_weights(golden, case):
         options["strides"] = expected["strides"]
     _, card = import_wave_unet(str(golden / f"{case}.pt"), target_output_size=expected["target_output_size"], **options)
     assert {key: card["settings"][key] for key in expected} == expected
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_split_runs_it_at_any_length(rng, tmp_path, channels):
+    torch.manual_seed(4)
+    sizes = {"num_inputs": channels, "num_outputs": channels, "num_channels": [8, 8, 16], "target_output_size": 2000}
+    net = WaveUnet(**sizes, kernel_size=5, strides=4, instruments=["bass", "vocals"], separate=True).eval()
+    card = {"architecture": "wave-unet", "settings": net.settings, "kind": "split", "labels": ["bass", "vocals"]}
+    checkpoint.save(tmp_path / "m", net, card)
+    y = (0.1 * rng.standard_normal((2, 30_001))).astype(np.float32)
+    found = split(y, 44_100, model=str(tmp_path / "m"))
+    assert list(found) == ["bass", "vocals"] and all(stem.shape == y.shape for stem in found.values())
+    pairs = [y] if channels == 2 else [y[:1], y[1:]]
+    whole = np.concatenate([separate(net, torch.from_numpy(pair))["vocals"].numpy() for pair in pairs])
+    np.testing.assert_allclose(found["vocals"], whole, atol=1e-5)
+    cut = split(y, 44_100, model=str(tmp_path / "m"), stem="vocals", segment=1)
+    assert cut.shape == y.shape
