@@ -30,7 +30,7 @@ _TIMEOUT_S = 30
 _TRIES = 4
 Report = Callable[[int, int | None], None]
 Tell = Callable[[str], None]
-__all__ = ["REMOTE", "Remote", "check", "fetch", "hub_folder", "mirrored", "pull", "recorded_sum", "unpack"]
+__all__ = ["REMOTE", "Remote", "check", "fetch", "hub_folder", "locked", "mirrored", "pull", "recorded_sum", "unpack"]
 
 
 def pull(
@@ -113,7 +113,7 @@ def fetch(name: str, remote: Remote, report: Report | None = None) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".part")
     url = mirrored(remote.url)
-    with _locked(partial) as file:
+    with locked(partial) as file:
         if target.exists():  # another process was faster
             return target
         try:
@@ -251,7 +251,7 @@ def _offline(name: str, url: str, target: Path, error: Exception) -> AudiokitErr
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[IO[bytes]]:
+def locked(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for appending, alone: another process that fetches the same waits."""
     with open(path, "ab") as file:
         try:

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from audiokit.dsp.separation.separate import separate_windows
 from audiokit.errors import MissingExtraError, ModelError
 from audiokit.io.audio import read, write
 from audiokit.models.folder.checkpoint import cache_folder
+from audiokit.models.folder.pull import locked
 from audiokit.models.separation.engine import Engine
 from audiokit.models.separation.settings import Settings, configuration
 
@@ -84,7 +86,8 @@ def _separated(program: str, name: str, y: np.ndarray, wanted: Sequence[str], *,
         out = Path(folder) / "stems"
         command = [program, "separate", "-p", f"spleeter:{name}", "-o", str(out), "-c", "wav"]
         command += ["-d", str(y.shape[1] / _RATE + 1), "-f", "{filename}/{instrument}.{codec}"]
-        said = _run([*command, *(["--mwf"] if mwf else []), *map(str, inputs)])
+        with _whole_model(name.removesuffix("-16kHz")):
+            said = _run([*command, *(["--mwf"] if mwf else []), *map(str, inputs)])
         pairs = []
         for path in inputs:
             files = [out / path.stem / f"{stem}.wav" for stem in wanted]
@@ -98,10 +101,41 @@ def _separated(program: str, name: str, y: np.ndarray, wanted: Sequence[str], *,
 _TRY = "see what it says: spleeter separate -p spleeter:{} -o out song.wav"
 
 
+def _models() -> tuple[Path, bool]:
+    """Where the program keeps its models, and whether that place is ours: or it would leave them where the user is."""
+    named = os.environ.get("MODEL_PATH")
+    return (Path(named), False) if named else (cache_folder() / "spleeter-package", True)
+
+
+@contextmanager
+def _whole_model(name: str) -> Iterator[None]:
+    """Let the program run when its model is whole, or alone while it fetches it.
+
+    A download that fails leaves a folder, and the program takes any folder of that name for a model: it would separate
+    by random weights, without a word.
+
+    Raises:
+        ModelError: such a folder is there, and is not ours to remove.
+    """
+    place, ours = _models()
+    folder = place / name
+    if (folder / ".probe").exists():
+        yield
+        return
+    place.mkdir(parents=True, exist_ok=True)
+    with locked(place / f".{name}.lock"):
+        if folder.exists() and not (folder / ".probe").exists():
+            if not ours:
+                raise ModelError(
+                    f"{folder}: is no whole model (no .probe), and spleeter would not notice", hint=f"rm -r {folder}"
+                )
+            shutil.rmtree(folder)
+        yield
+
+
 def _run(command: Sequence[str]) -> str:
     """Run the program quietly; the last line that it said."""
-    models = cache_folder() / "spleeter-package"  # or it would leave its models wherever the user is
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "MODEL_PATH": str(models), **os.environ}
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "MODEL_PATH": str(_models()[0])}
     try:
         done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, env=environment)
     except OSError as error:

@@ -36,6 +36,13 @@ with open({log!r}, "a") as log:
 known = {{"2": "vocals accompaniment", "4": "vocals drums bass other", "5": "vocals piano drums bass other"}}
 stems = known[given.params_filename.removeprefix("spleeter:")[0]].split()
 mode = os.environ.get("FAKE", "")
+model = pathlib.Path(os.environ["MODEL_PATH"], given.params_filename.removeprefix("spleeter:").removesuffix("-16kHz"))
+if not model.exists():  # the real one downloads then, and takes any folder that exists for a model
+    model.mkdir(parents=True)
+    if mode == "offline":
+        print("httpx.ConnectError: [Errno -2] Name or service not known", file=sys.stderr)
+        sys.exit(1)
+    (model / ".probe").write_text("OK")
 if mode == "crash":
     print("ValueError: something", file=sys.stderr)
     sys.exit(1)
@@ -127,6 +134,23 @@ def test_errors(program, monkeypatch, tmp_path):
     with pytest.raises(MissingExtraError, match="is no program") as caught:
         split(y, RATE, engine="spleeter-package")
     assert "pip install spleeter==2.4.2" in caught.value.hint and "export AUDIOKIT_SPLEETER=" in caught.value.hint
+
+
+def test_a_download_that_failed_is_not_taken_for_a_model(program, monkeypatch, tmp_path):
+    y = np.zeros((2, 100), np.float32)
+    monkeypatch.setenv("FAKE", "offline")
+    for _ in range(2):
+        with pytest.raises(ModelError, match="Name or service not known"):
+            split(y, RATE, engine="spleeter-package")
+    monkeypatch.delenv("FAKE")
+    split(y, RATE, engine="spleeter-package")
+    assert (tmp_path / "home" / "spleeter-package" / "2stems" / ".probe").exists()
+    theirs = tmp_path / "theirs" / "2stems"
+    theirs.mkdir(parents=True)
+    monkeypatch.setenv("MODEL_PATH", str(theirs.parent))
+    with pytest.raises(ModelError, match="no whole model") as caught:
+        split(y, RATE, engine="spleeter-package")
+    assert theirs.exists() and caught.value.hint == f"rm -r {theirs}"
 
 
 def test_a_batch_is_named_as_ever_and_absence_is_told_before_it_begins(cli, program, rng, tmp_path, monkeypatch):
