@@ -1,13 +1,79 @@
-"""Which stage of a chain is computing in this process, for whoever shows progress."""
+"""Which stage of a chain is computing in this process, and how far its source has been read: for who shows progress."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+import copy
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from audiokit.engine.sound import Sound
 
 Item = TypeVar("Item")
 
 _at_work: int | None = None
+
+
+class Reading:
+    """How far a source has been read.
+
+    Attributes:
+        seconds: of audio, read so far, all passes together.
+        total: of audio, in all passes; None where nobody knows.
+
+    >>> reading = Reading(8.0)
+    >>> reading.seconds += 2.0
+    >>> reading.share
+    0.25
+    """
+
+    def __init__(self, total: float | None) -> None:
+        self.seconds, self.total, self._since = 0.0, total, time.monotonic()
+
+    @property
+    def share(self) -> float | None:
+        """From 0 to 1; None where the length is not known."""
+        return min(1.0, self.seconds / self.total) if self.total else None
+
+    @property
+    def speed(self) -> float:
+        """Seconds of audio read per second."""
+        return self.seconds / max(1e-9, time.monotonic() - self._since)
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until it has been read at this speed; None while nobody can say."""
+        return max(0.0, self.total - self.seconds) / self.speed if self.total and self.seconds else None
+
+
+_reading = Reading(None)
+
+
+def reading() -> Reading:
+    """How far the source that is read now has been read."""
+    return _reading
+
+
+def counted(sound: Sound, passes: int) -> Sound:
+    """A source whose reading is followed from now on, the only one at a time.
+
+    Args:
+        sound: the source.
+        passes: how often it will be read.
+    """
+    global _reading
+    _reading = Reading(None if sound.length is None else passes * sound.length / sound.rate)
+    made = copy.copy(sound)
+    made._blocks = partial(_counting, sound._blocks, sound.rate)
+    return made
+
+
+def _counting(pull: Callable[[], Iterable[Any]], rate: int) -> Iterator[Any]:
+    for block in pull():
+        yield block
+        _reading.seconds += block.shape[1] / rate
 
 
 def at_work() -> int | None:

@@ -6,18 +6,23 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from audiokit.engine.at_work import at_work
+from audiokit.engine.at_work import Reading, at_work, reading
 from audiokit.errors import shown
+
+#: One file that takes less than this gets its line, and no bar that only flashes by.
+PATIENCE_S = 1.0
 
 
 class Progress:
     """Follow a batch of `total` files; use as a context manager.
 
+    Many files are counted; of a single one it is shown how far it has been read, once it takes its time.
+
     Args:
         total: files.
         quiet: say nothing.
         data_on_stdout: the result goes to a pipe.
-        stages: names of the stages of a chain, which the display shows.
+        stages: names of the stages that are run, which the display shows.
         here: the stages work in this process, so that the one at work can be marked.
     """
 
@@ -30,31 +35,53 @@ class Progress:
         self._done = 0
         self._audio_s = 0.0
         self._display: Any = None
+        self._timer: Any = None
 
     def __enter__(self) -> Progress:
-        if not self._quiet and (self._total > 1 or self._stages) and sys.stderr is not None and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-            from rich.progress import Progress as Display
+        if not self._quiet and sys.stderr is not None and sys.stderr.isatty():
+            if self._total > 1:
+                self._start()
+            else:
+                import threading
 
-            console = Console(stderr=True)
-            columns = [BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), TimeRemainingColumn()]
-            if self._total == 1:
-                columns = [TimeElapsedColumn()]
-            if self._stages:
-                columns.insert(0, _stages_column(self._stages, here=self._here, width=max(12, console.width - 52)))
-            self._display = Display(*columns, console=console)
-            self._display.start()
-            self._row = self._display.add_task("", total=self._total, speed="")
+                self._timer = threading.Timer(PATIENCE_S, self._start)
+                self._timer.daemon = True
+                self._timer.start()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def _start(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Display
+
+        console = Console(stderr=True)
+        columns: list[Any] = [BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}")]
+        columns.append(TimeRemainingColumn())
+        if self._total == 1:
+            columns = _reading_columns(max(8, min(40, console.width - 56)))
+        if self._stages:
+            columns.insert(0, _stages_column(self._stages, here=self._here, width=max(12, console.width - 52)))
+        display = Display(*columns, console=console, transient=self._total == 1)
+        self._row = display.add_task("", total=self._total, speed="")
+        display.start()
+        self._display = display
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()
         if self._display:
             self._display.stop()
+        self._timer = self._display = None
+
+    def __exit__(self, *error: object) -> None:
+        self._stop()
 
     def finished(self, source: str, target: str, report: dict[str, Any]) -> None:
         """Count one file, and pass on its warnings."""
         self._done += 1
+        if self._total == 1:
+            self._stop()
         self._audio_s += float(report.get("seconds") or 0.0)
         if self._display:
             elapsed = self._display.tasks[0].elapsed or 1e-9
@@ -67,10 +94,46 @@ class Progress:
     def failed(self, source: str, reason: str) -> None:
         """Count one file that failed; the reasons are listed at the end."""
         self._done += 1
+        if self._total == 1:
+            self._stop()
         if self._display:
             self._display.update(self._row, advance=1)
         elif not self._quiet and self._total > 1:
             print(f"{_count(self._done, self._total)}failed: {reason}", file=sys.stderr)
+
+
+def _reading_columns(width: int) -> list[Any]:
+    """How far the only file has been read: a bar, time left, speed."""
+    from rich.progress import ProgressColumn
+    from rich.progress_bar import ProgressBar
+    from rich.text import Text
+
+    class Bar(ProgressColumn):
+        def render(self, task: Any) -> ProgressBar:
+            share = reading().share
+            return ProgressBar(total=None if share is None else 1.0, completed=share or 0.0, width=width)
+
+    class Facts(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            return Text(shown_reading(reading()), style="progress.remaining")
+
+    return [Bar(), Facts()]
+
+
+def shown_reading(reading: Reading) -> str:
+    """Say how far a source has been read.
+
+    >>> reading = Reading(60.0)
+    >>> shown_reading(reading)
+    'starting'
+    """
+    if not reading.seconds:
+        return "starting"
+    left, speed = reading.left_s, f"{reading.speed:.1f}x real time"
+    if left is None:
+        return f"{reading.seconds:.0f} s read  {speed}"
+    minutes, seconds = divmod(round(left), 60)
+    return f"{100 * (reading.share or 0):3.0f} %  {minutes}:{seconds:02d} left  {speed}"
 
 
 def _stages_column(stages: Sequence[str], *, here: bool, width: int) -> Any:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from audiokit.engine.at_work import enter
+from audiokit.engine.at_work import counted, enter
 from audiokit.engine.batch import Job, run
 from audiokit.engine.chain import Chain, Step
 from audiokit.engine.chunks import Chunks
@@ -54,9 +54,11 @@ class Work:
     def __call__(self, job: Job) -> dict[str, Any]:
         """Do one job and report what `--json` prints."""
         be_quiet(self.quiet)
-        first = self.steps[0].stage
-        source: Any = first.take(job.source, options=first.bind(self.steps[0].options))
+        first, options = self.steps[0].stage, self.steps[0].stage.bind(self.steps[0].options)
+        source: Any = first.take(job.source, options=options)
         source.key = job.relative or Path(job.source).name
+        if isinstance(source, Sound):
+            source = counted(source, 1 + first.reads_twice(options))
         flow, notes = self.made_of(source, job)
         with written_beside(notes, force=job.force):
             warnings = save(flow, job, self.save, self.ext)
@@ -224,7 +226,7 @@ def run_chain(
         entries=work.entries,
         needs=work.needs,
         beside=work.beside,
-        stages=[step.stage.name for step in steps] if len(steps) > 1 else (),
+        stages=[step.stage.name for step in steps],
         ext=ext,
         parts=parts,
         accept=found_as(first.stage, options[0]),
