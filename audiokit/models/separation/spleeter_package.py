@@ -143,7 +143,10 @@ def _run(command: Sequence[str]) -> str:
     lines = [line for line in (done.stdout + done.stderr).decode(errors="replace").splitlines() if line.strip()]
     said = lines[-1].strip()[:200] if lines else f"it said nothing, status {done.returncode}"
     if done.returncode:
-        raise ModelError(f"--engine spleeter-package: spleeter failed ({said})", hint=_TRY.format("2stems"))
+        raise ModelError(
+            f"--engine spleeter-package: spleeter failed ({said})",
+            hint=_TRY.format(command[3].removeprefix("spleeter:")),
+        )
     return said
 
 
