@@ -122,7 +122,7 @@ def main() -> None:
         worst = min(worst, agreement)
         print(f"{'its program':14} {'':4} {stem:14} {agreement:7.1f} dB", flush=True)
     print(f"worst agreement {worst:.1f} dB")
-    sys.exit(worst < 60)
+    sys.exit(int(worst < 60))
 
 
 if __name__ == "__main__":
