@@ -148,6 +148,7 @@ HEADINGS = {
     "startup": "Start-up",
     "throughput": "A folder of many files",
     "memory": "Memory",
+    "networks": "Networks in ONNX Runtime",
     "run": "run: a chain in one process",
     "split": "split: separation",
     "denoise": "denoise: noise taken away",
