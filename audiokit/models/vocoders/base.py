@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from audiokit.dsp.spectrum.presets import find_preset
@@ -42,7 +43,12 @@ class Vocoder(nn.Module):
         mel = Port(("batch", self.settings["n_mels"], "frames"), "mel frames as the front-end says", -4, 1)
         audio = Port(("batch", 1, "samples"), f"audio, {self.hop} samples per frame", -1, 1)
         facts = {"hop": self.hop, "context": self.context}
-        return {MAIN: Graph(self.exported, {"mel": mel}, {"audio": audio}, sizes_of("frames", 24, 9, 40), facts)}
+
+        def function(mel: Tensor) -> Tensor:
+            # In PyTorch as fast as it can, which may be in operations that ONNX does not have.
+            return self.exported(mel) if torch.onnx.is_in_onnx_export() else self(mel)
+
+        return {MAIN: Graph(function, {"mel": mel}, {"audio": audio}, sizes_of("frames", 24, 9, 40), facts)}
 
     def exported(self, mel: Tensor) -> Tensor:
         """Do what `forward` does, in operations that ONNX has."""
