@@ -28,6 +28,7 @@ def test_wheel_holds_the_code_and_the_weights_and_nothing_else(wheel):
     shipped = {path.parent.name for path in (ROOT / "audiokit/weights").glob("*/model.json")}
     for name in shipped:
         assert f"audiokit/weights/{name}/weights.safetensors" in names
+        assert f"audiokit/weights/{name}/network.onnx" in names
     assert all(name.startswith(("audiokit/", "audiokit-")) for name in names)
     assert "audiokit/py.typed" in names and "audiokit/listen/page.html" in names
 
