@@ -84,11 +84,14 @@ class Every(NamedTuple):
         validate: between validations; there is always one at the end.
         log: between lines of metrics.jsonl, which hold means since the last one.
         save: between checkpoints; None saves after each validation.
+        share: validations between the first and the last take at most this part of the time, and are left out while
+            they took more; 1 leaves none out. Only where no validation decides which weights are kept.
     """
 
     validate: int = 1000
     log: int = 50
     save: int | None = None
+    share: float = 1.0
 
 
 class NonFiniteUpdate(ArithmeticError):
@@ -150,7 +153,7 @@ def fit(
         Progress(steps, minutes, quiet=quiet or processes.rank() > 0) as report,
     ):
         run = Run(recipe, Path(folder), seed=seed, decay=average, resume=resume)
-        clock, skipped = time.monotonic() - run.seconds, 0
+        clock, skipped, judging = time.monotonic() - run.seconds, 0, 0.0
         while run.step < steps and run.seconds < limit:
             run.set_rate(schedule(max(run.step / steps, run.seconds / limit)) if schedule else 1.0)
             run.training(True)
@@ -184,8 +187,10 @@ def fit(
             if run.step % every.log == 0 or over:
                 run.write_losses(skipped=skipped)
             report.show(run.step, run.seconds, losses)
-            if over or run.step % every.validate == 0:
+            if over or (run.step % every.validate == 0 and (best or judging <= every.share * run.seconds)):
+                began = time.monotonic()
                 run.validate(best)
+                judging += time.monotonic() - began
                 report.say(run.step, run.seconds, run.values)
             if over or stop or run.step % (every.save or every.validate) == 0:
                 run.save()

@@ -18,6 +18,9 @@ from audiokit.training.engine.files import CHECKPOINT
 if TYPE_CHECKING:
     from audiokit.training.engine.loop import Recipe
 
+#: Samples and measurements take at most this part of a run's time, unless their steps are asked for.
+JUDGING = 0.1
+
 Steps = Annotated[int | None, Option("Steps in all, those before --resume included.", min=1)]
 ValidateEvery = Annotated[int | None, Option("Steps between samples and checkpoints.", min=1, metavar="STEPS")]
 SourceNote = Annotated[
@@ -92,7 +95,9 @@ class RunOptions:
             folder=self.out,
             steps=self.steps or steps,
             minutes=self.minutes,
-            every=Every(self.validate_every or validate_every, log=log_every),
+            every=Every(
+                self.validate_every or validate_every, log=log_every, share=1.0 if self.validate_every else JUDGING
+            ),
             seed=self.seed,
             resume=self.resume if resume is None else resume,
             average=self.average,

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
+
+#: Without a terminal the losses are said this often.
+LINE_S = 10.0
 
 
 class Progress:
@@ -20,6 +24,7 @@ class Progress:
         self.steps, self.seconds_limit, self.quiet = steps, minutes * 60 if minutes else None, quiet
         self.bar: Any = None
         self.first: tuple[int, float] | None = None
+        self.said = time.monotonic()
 
     def __enter__(self) -> Progress:
         if not self.quiet and sys.stderr.isatty():
@@ -38,17 +43,20 @@ class Progress:
             self.bar.stop()
 
     def show(self, step: int, seconds: float, losses: Mapping[str, float]) -> None:
-        """Move the bar, if there is one."""
+        """Move the bar, or say a line where there is none and the last is a while ago."""
         left = self.left(step, seconds)
+        if self.bar is None and not self.quiet and losses and time.monotonic() - self.said > LINE_S:
+            self.say(step, seconds, losses)
         if self.bar:
             text = " ".join(f"{name} {value:.3g}" for name, value in losses.items())
             done = 1.0 - left / (left + seconds) if left + seconds > 0 else 0.0
             self.bar.update(self.task, completed=done, talk=f"step {step}/{self.steps} {clock(left)} left {text}")
 
     def say(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
-        """Say one line that stays, after a validation."""
+        """Say one line that stays: after a validation, and now and then where there is no bar."""
         if self.quiet:
             return
+        self.said = time.monotonic()
         text = " ".join(f"{name} {value:.4g}" for name, value in values.items())
         line = f"step {step}/{self.steps} {clock(self.left(step, seconds))} left {text}".rstrip()
         if self.bar:

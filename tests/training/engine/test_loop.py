@@ -77,6 +77,37 @@ def test_learns_and_says_so(tmp_path):
     assert len(recipe.exports) == 5
 
 
+def test_judging_takes_no_more_than_its_share(tmp_path):
+    """First and last are always there; between them, samples wait until training has had its time."""
+
+    class Judged(Line):
+        def validate(self, folder, step):
+            time.sleep(0.3)
+            return super().validate(folder, step)
+
+        def step(self, rng, step):
+            time.sleep(0.005)
+            return super().step(rng, step)
+
+    values = fit(Judged(), folder=tmp_path, steps=100, every=Every(5, log=10, share=0.1), quiet=True)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    judged = [line["step"] for line in lines if "validation" in line]
+    assert judged[0] == 5 and judged[-1] == 100 and len(judged) <= 3
+    assert values["seconds"] < 3
+    with_all = fit(Judged(), folder=tmp_path / "all", steps=20, every=Every(5, log=10), quiet=True)
+    lines = [json.loads(line) for line in (tmp_path / "all/metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "validation" in line] == [5, 10, 15, 20] and with_all["step"] == 20
+
+
+def test_losses_are_said_without_a_terminal(tmp_path, capsys, monkeypatch):
+    from audiokit.training.engine import progress
+
+    monkeypatch.setattr(progress, "LINE_S", 0.0)
+    fit(Line(), folder=tmp_path, steps=6, every=Every(100, log=2))
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) > 3 and all("mse " in line for line in said)
+
+
 def test_resumed_run_has_the_same_bits(tmp_path):
     whole, _ = run(tmp_path / "whole", 120, schedule=lambda p: 1.0)
     run(tmp_path / "parts", 50, schedule=lambda p: 1.0)
