@@ -312,7 +312,7 @@ def spleeter_speed(python: str, folder: Path, model: str, song: str) -> tuple[fl
 
 
 NOTES = {
-    "songs": "Excerpts of 30 s with true stems, by an act one of whose songs is in the training data; these are not. "
+    "songs": "Excerpts of 30 s with true stems, by an act four of whose songs are in the training data; these are not. "
     "SDR is museval's, the median over seconds.",
     "mixes": "Six seconds each of voices and players that were not trained on, the voice in the middle and 5 dB below. "
     "Loops go round exactly, which is what REPET listens for.",
