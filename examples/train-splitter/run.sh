@@ -16,8 +16,9 @@
 #     --start splitter-2stems --setting 'widths=[32,64,96]' --setting memory=320 --from-songs 0.35 --seconds 12 \
 #     --batch 2 --precision bfloat16 --learning-rate 0.001 --average 0.998 --judge-every 150 --minutes 90 -o run
 #
-# `novelty` in its model.json (how far the voice is held to what does not repeat) and the share of REPET are then
-# chosen by the judge's songs.
+# The weights that ship are the mean of four checkpoints of this run. `novelty` in their model.json (how far the voice
+# is held to what does not repeat) and the share of REPET were chosen by the judge's songs; the card says which songs
+# and voices were held out, and what was reached.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "${1:-work}" && cd "${1:-work}"

@@ -106,6 +106,16 @@ def test_it_learns_to_tell_a_voice_from_clicks(mixer, rng, tmp_path):
     assert sdr == pytest.approx(found["vocals_sdr_db"], abs=1.5)  # what was measured is what split gives
 
 
+def test_training_goes_on_from_weights_where_they_fit(mixer):
+    settings = {**SMALL, "widths": [4, 6]}
+    before = SplitterRecipe(mixer, settings=settings, seed=1).network.state_dict()
+    after = SplitterRecipe(mixer, settings=settings, start=before, seed=2).network.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    wider = SplitterRecipe(mixer, settings={**SMALL, "widths": [4, 8]}, start=before, seed=2).network.state_dict()
+    same = [key for key in before if before[key].shape == wider[key].shape and torch.equal(before[key], wider[key])]
+    assert 0 < len(same) < len(before) and "encoder.0.conv1.weight" in same
+
+
 def test_spleeters_network_trains_too(mixer):
     settings = {"rate": RATE, "n_fft": 256, "hop": 64, "bins": 128, "filters": [2, 2, 2, 2, 2, 2]}
     recipe = SplitterRecipe(mixer, network="spleeter", settings=settings, batch=2)
