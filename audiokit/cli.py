@@ -52,7 +52,7 @@ class LazyGroup(TyperGroup):
             raise UsageError(f"no such command '{name}'", hint=f"{hint}see '{ctx.command_path} --help'")
         found, command, rest = super().resolve_command(ctx, args)
         declaration: Any = self.find(name) if command is not None else None
-        if hasattr(declaration, "schema"):
+        if hasattr(declaration, "schema") and not {"-h", "--help", "--schema"} & set(rest):
             from audiokit.engine.config import words_for
             from audiokit.engine.shell import declared_by
 

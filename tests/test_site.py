@@ -105,7 +105,15 @@ def test_every_page_loads_and_asks_no_other_host(site, address, visit):
 
 def test_search_finds_an_option(visit):
     page = visit()
-    page.keyboard.press("Control+k")
+    # Keys mean other things (n is the next page) until the search has been loaded and has the focus.
+    for _ in range(40):
+        page.keyboard.press("Control+k")
+        page.wait_for_timeout(250)
+        if (
+            page.evaluate("(document.activeElement.shadowRoot?.activeElement ?? document.activeElement).tagName")
+            == "INPUT"
+        ):
+            break
     page.keyboard.type("--skip-existing")
     results = page.get_by_role("option").filter(has_text="skip-existing")
     results.first.wait_for()
