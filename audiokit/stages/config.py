@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from audiokit.engine.command import command
 from audiokit.engine.settings import Json
+
+if TYPE_CHECKING:
+    from audiokit.engine.option import Declared
 
 
 @command()
@@ -24,12 +29,12 @@ def config(*, json: Json = False) -> None:
     from audiokit.engine.shell import declared_by
     from audiokit.engine.table import COMMANDS, find, plugins
 
-    def options_of(name: str) -> dict[str, object] | None:
+    def options_of(name: str) -> dict[str, Declared]:
         first, _, rest = name.partition(" ")
         found = find(first)
         if isinstance(found, Group):
             found = found.find(rest)
-        return dict(options_by_key(declared_by(found))) if hasattr(found, "schema") else {}
+        return options_by_key(declared_by(found)) if hasattr(found, "schema") else {}
 
     names = [*COMMANDS, *(plugin.name for plugin in plugins())]
     inner = {name: list(find(name).table) for name in ("train", "models")}
@@ -38,7 +43,7 @@ def config(*, json: Json = False) -> None:
     for setting in settings(file, names):
         check(setting, None)
         if setting.command:
-            check(setting, options_of(setting.command))  # type: ignore[arg-type]
+            check(setting, options_of(setting.command))
         found.append(setting)
     used = {setting.place for setting in found} | {PREFIX + name for name in OTHERS}
     idle = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in used)
