@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from audiokit.errors import AudiokitError, InputError
-from audiokit.io.audio import SUFFIXES, Reader
+from audiokit.io.audio import MEDIA_SUFFIXES, SUFFIXES, Reader
 from audiokit.io.preview import Codec, codec_for, data_uri, encoded, smaller, spectrogram_webp, waveform_svg
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def collect(
         raise InputError(f"{folder}: no such folder")
     contents = Contents(title or folder.resolve().name)
     files = sorted(path for path in _files(folder) if not _matches(path.relative_to(folder), exclude))
-    audio = [path for path in files if path.suffix.lower() in SUFFIXES]
+    audio = [path for path in files if path.suffix.lower() in (*SUFFIXES, *MEDIA_SUFFIXES)]
     if len(audio) > limit:
         contents.problems.append(f"{len(audio) - limit} more audio files are not shown")
     heads, problems = _heads(audio[:limit])
@@ -170,11 +170,17 @@ def _heads(paths: list[Path]) -> tuple[list[_Head], list[str]]:
     for path in paths:
         try:
             with Reader(path) as reader:
-                seconds = min(MAX_SECONDS, (reader.length or 0) / reader.rate)
-                heads.append(_Head(path, seconds, len(reader.info.history), path.stat().st_mtime))
+                heads.append(_Head(path, _seconds(path, reader), len(reader.info.history), path.stat().st_mtime))
         except AudiokitError as error:
             problems.append(str(error))
     return heads, problems
+
+
+def _seconds(path: Path, reader: Reader) -> float:
+    """How much of a sound is shown; where a container does not say its length, by its bytes."""
+    if reader.length is not None:
+        return min(MAX_SECONDS, reader.length / reader.rate)
+    return min(MAX_SECONDS, 8 * path.stat().st_size / (reader.info.bit_rate or 64_000))
 
 
 def _story(heads: list[_Head], folder: Path) -> list[_Head]:
@@ -201,10 +207,12 @@ class _Tracks:
     def track(self, path: Path) -> Track:
         """Read one file, for at most `MAX_SECONDS`."""
         with Reader(path) as reader:
-            length, info = reader.length or 0, reader.info
-            note = f"first {MAX_SECONDS / 60:.0f} minutes" if length > MAX_SECONDS * reader.rate else ""
-        with Reader(path, stop=min(length, int(MAX_SECONDS * info.rate))) as reader:
+            info, most = reader.info, int(MAX_SECONDS * reader.rate)
+        with Reader(path, stop=most) as reader:
             y = reader.read()
+        # Some containers do not say how long they are: then it may just be that long.
+        more = y.shape[1] == most and (info.length is None or info.length > most)
+        note = f"first {MAX_SECONDS / 60:.0f} minutes" if more else ""
         sound = hashlib.sha256(f"{info.rate} {y.shape}".encode() + y.tobytes()).hexdigest()
         same = self._known.get(sound)
         embedded = "" if same is not None or self._codec is None else data_uri(*encoded(y, info.rate, self._codec))

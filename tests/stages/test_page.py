@@ -112,6 +112,23 @@ def test_a_sound_that_is_there_twice_travels_once(tmp_path, rng):
     assert render(contents).count("data:audio") == 2
 
 
+def test_containers_are_shown_too_and_one_without_sound_is_told(tmp_path, rng):
+    import av
+
+    y = signals.plucks(rng, 1.0, 48_000, channels=2)
+    audio.write(tmp_path / "a.m4a", y, 48_000)
+    with av.open(str(tmp_path / "b.webm"), "w") as file:  # says nothing of its length
+        stream = file.add_stream("libopus", rate=48_000, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(y, format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts = 48_000, 0
+        file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    (tmp_path / "c.mp4").write_bytes(b"no video")
+    contents = collect(tmp_path)
+    assert [(track.name, round(track.seconds, 1)) for track in contents.tracks] == [("a.m4a", 1.0), ("b.webm", 1.0)]
+    assert len(contents.problems) == 1 and "c.mp4" in contents.problems[0]
+
+
 def test_a_long_page_becomes_small(tmp_path, rng):
     """Ten minutes of noise: the worst there is for a codec; FLAC alone would take 100 MB."""
     y = 0.1 * rng.standard_normal((2, 44_100 * 100)).astype(np.float32)
