@@ -17,6 +17,9 @@ from audiokit.errors import ModelError, ParameterError
 
 #: Gains beyond these bounds are the model's noise, not style.
 GAIN_RANGE_DB = (-80.0, 60.0)
+#: Up to this share of the Nyquist frequency of a model's rate there is sound to learn from: resamplers and synthesisers
+#: fade out above it, so that a network has seen silence there, and its answer to a recording that does sound is noise.
+HEARD = 0.93
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,24 @@ class StyleFrontend:
             return cls(transform, int(fields["bins"]), int(fields["frames"]), bool(fields["position"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"the model card's front-end cannot be read ({error})") from None
+
+    @property
+    def centres(self) -> np.ndarray:
+        """Middle of every row (bins,), in bins of the transform's frames."""
+        t = self.transform
+        if t.kind != "mel":
+            return np.arange(t.first_bin, t.first_bin + self.bins, dtype=float)
+        filters = t.filters[: self.bins]
+        return (filters @ np.arange(filters.shape[1])) / np.maximum(filters.sum(axis=1), 1e-12)
+
+    @property
+    def heard(self) -> int:
+        """Rows, from the lowest, whose middle lies below HEARD.
+
+        >>> standard_frontend().heard
+        126
+        """
+        return max(1, int(np.searchsorted(self.centres, HEARD * self.transform.n_fft / 2, side="right")))
 
     def framing(self, rate: int) -> dict[str, Any]:
         """Frame length and step at a sample rate, for frames of the same duration as the model's.
@@ -131,10 +152,12 @@ def gain_db(before: np.ndarray, after: np.ndarray, frontend: StyleFrontend) -> n
         frontend: the model's.
 
     Returns:
-        Gain (C, bins, N) in dB, within GAIN_RANGE_DB.
+        Gain (C, bins, N) in dB, within GAIN_RANGE_DB; rows above HEARD take that of the highest row below it.
     """
     low, high = GAIN_RANGE_DB
-    return np.clip((after - before) / np.float32(frontend.transform.slope), low, high)
+    gain = np.clip((after - before) / np.float32(frontend.transform.slope), low, high)
+    gain[:, frontend.heard :] = gain[:, frontend.heard - 1 : frontend.heard]
+    return gain
 
 
 def spread_gain(gain: np.ndarray, frontend: StyleFrontend, *, bins: int) -> np.ndarray:
@@ -153,9 +176,8 @@ def spread_gain(gain: np.ndarray, frontend: StyleFrontend, *, bins: int) -> np.n
     t = frontend.transform
     top = gain[:, -max(1, gain.shape[1] // 16) :].mean(axis=1, keepdims=True)
     if t.kind == "mel":
-        filters = t.filters[: frontend.bins]
-        place = np.arange(filters.shape[1])
-        centres = (filters @ place) / np.maximum(filters.sum(axis=1), 1e-12)
+        place = np.arange(t.n_fft // 2 + 1)
+        centres = frontend.centres
         at = np.interp(place, centres, np.arange(len(centres)))
         below = np.minimum(at.astype(int), len(centres) - 1)
         share = (at - below)[None, :, None].astype(np.float32)

@@ -81,6 +81,17 @@ def test_mel_gain_is_smooth_between_bands_and_goes_on_above():
     assert np.all(spread[1100:] == spread[1100]) and spread[1100] == pytest.approx(gain[0, -8:, 0].mean(), abs=0.1)
 
 
+@pytest.mark.parametrize("frontend", [MEL, LINEAR])
+def test_rows_that_held_silence_in_training_follow_the_row_below(rng, frontend):
+    """Resampled training material ends below the Nyquist frequency; what a network says there drew a line."""
+    S, x = look(noise(rng, 1.0), frontend)
+    answer = x - np.float32(24 * frontend.transform.slope)
+    answer[:, frontend.heard :] = x[:, frontend.heard :]
+    assert 0.9 < frontend.centres[frontend.heard - 1] / frontend.centres[-1] < 0.97
+    spread = spread_gain(gain_db(x, answer, frontend), frontend, bins=S.shape[1])
+    assert np.allclose(spread, -24, atol=0.01)
+
+
 def test_strength_scales_in_decibels(rng):
     S, _ = look(noise(rng, 0.5), MEL)
     gain = np.full((1, S.shape[1], 1), -12.0, np.float32)
