@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from audiokit.dsp.voice.backing import hear_music
 from audiokit.dsp.voice.melody import is_strong
+from audiokit.dsp.voice.plan import SungNote
 from audiokit.dsp.voice.singing import HOP_S
 from audiokit.dsp.voice.world import analyse_voice
 from audiokit.errors import DamagedError, InputError, ParameterError
@@ -16,7 +18,7 @@ from audiokit.io.audio import read, write
 from audiokit.io.midi import read_midi, write_midi
 from audiokit.io.midi_format import Note, Score
 from audiokit.io.plan import read_plan, write_plan
-from audiokit.stages.sing import stage
+from audiokit.stages.sing import stage, vocal
 from audiokit.stages.sing.settings import read_range
 from tests.signals import noise, talk
 from tests.sung import sing
@@ -252,6 +254,38 @@ def test_long_speech_and_fit(speech):
     assert {n.syllable for n in looped.plan.notes} == set(range(10))
 
 
+@pytest.mark.parametrize("bars", [1, 2])
+def test_short_backing_is_looped_in_whole_bars(speech, bars):
+    short = band(bars=bars)
+    looped = sing(speech, RATE, short, RATE, fit="loop")
+    assert {n.syllable for n in looped.plan.notes} == set(range(10))
+    assert not [w for w in looped.warnings if "not sung" in w]
+    span = {1: 3, 2: 4}[bars] * 60 / BPM  # one bar has no second downbeat: its four beats repeat
+    begin = looped.backing[0, : RATE // 2]
+    offsets = range(round((span - 0.05) * RATE), round((span + 0.05) * RATE), 5)
+    best = max(offsets, key=lambda k: float(begin @ looped.backing[0, k : k + len(begin)]))
+    assert best / RATE == pytest.approx(span, abs=0.02)
+
+
+def test_what_will_be_sung_is_said_before_it_is(speech, monkeypatch):
+    order = []
+    real = vocal.sing_plan
+    monkeypatch.setattr(vocal, "sing_plan", lambda *a, **k: order.append("sung") or real(*a, **k))
+    values = {"how": stage.singing(stage.sing.bind({"over": "-"})), "tell": order.append}
+    vocal.sing_over(speech, RATE, band(bars=2), RATE, **values)
+    assert order[1:] == ["sung"] and order[0].startswith("singing 5 of 10 syllables, seconds ")
+    order.clear()
+    vocal.sing_over(speech, RATE, band(), RATE, **values)
+    assert order == ["sung"]
+
+
+def test_notes_after_the_end_are_said(speech, backing, sung):
+    late = replace(sung.plan, notes=[*sung.plan.notes, SungNote(500.0, 501.0, 50.0, 0)])
+    result = sing(speech, RATE, backing, RATE, given={"plan": late})
+    assert "1 of 11 notes begin after the end of the backing" in result.warnings[-1]
+    assert result.plan.notes == sung.plan.notes
+
+
 @pytest.mark.parametrize(("rate", "channels"), [(8_000, 1), (48_000, 2), (96_000, 1)])
 def test_any_rate_and_stereo(rate, channels, backing, sung, rng):
     import soxr
@@ -320,6 +354,11 @@ def test_command_says_what_is_wrong(cli, tmp_path, speech):
     write(tmp_path / "talk.wav", speech, RATE)
     write(tmp_path / "nothing.wav", np.zeros((1, RATE), np.float32), RATE)
     write(tmp_path / "band.wav", band(2), RATE)
+    said = cli("sing", "talk.wav", "--over", "band.wav", "-o", "part.wav").stderr.decode().splitlines()
+    assert "talk.wav: singing 5 of 10 syllables" in said[0]
+    assert "after 1 of 2 phrases" in said[-1] and "--fit loop" in said[-1]
+    assert not cli("sing", "talk.wav", "--over", "band.wav", "-o", "part.wav", "--force", "--quiet").stderr
+    assert not cli("sing", "talk.wav", "--over", "band.wav", "-o", "all.wav", "--fit", "loop", "--quiet").stderr
     assert b"--over" in cli("sing", "talk.wav", "-o", "v.wav", status=2).stderr
     assert b"nothing.wav: no voiced" in cli("sing", "nothing.wav", "--over", "band.wav", "-o", "v.wav", status=3).stderr
     assert not (tmp_path / "v.wav").exists()

@@ -188,12 +188,19 @@ def check_notes(notes: Sequence[SungNote], count: int) -> list[SungNote]:
     return [note for note in ordered if note.end_s - note.start_s > 0.02]
 
 
-def repeat_music(music: Music, until_s: float) -> Music | None:
-    """Repeat beats and chords from the first downbeat to the last until a time; None without two downbeats."""
+def loop_beats(music: Music) -> tuple[int, int]:
+    """Beats between which a backing repeats: the first downbeat and the last, or the first beat and the last.
+
+    >>> loop_beats(even_music(5.0, bpm=60)), loop_beats(even_music(3.0, bpm=60))
+    ((0, 4), (0, 3))
+    """
     down = np.flatnonzero(music.downbeats)
-    if len(down) < 2:
-        return None
-    a, b = int(down[0]), int(down[-1])
+    return (int(down[0]), int(down[-1])) if len(down) > 1 else (0, len(music.beats_s) - 1)
+
+
+def repeat_music(music: Music, until_s: float) -> Music:
+    """Repeat beats and chords, whole bars where there are any, until a time."""
+    a, b = loop_beats(music)
     period = float(music.beats_s[b] - music.beats_s[a])
     beats, flags = [music.beats_s[:b]], [music.downbeats[:b]]
     chords = list(music.chords[:b])

@@ -34,17 +34,16 @@ def set_rhythm(
             again when the speech is over and stops at the end.
 
     Returns:
-        The notes, their pitch still 60, and warnings.
+        The notes, their pitch still 60, and warnings: what of the speech is not sung.
     """
     grid = _Grid(
         music, next(d for d in (1, 2, 4, 8) if np.median(np.diff(music.beats_s)) / d <= LONGEST_SLOT_S or d == 8)
     )
     phrases = group_phrases(syllables, bar_s=grid.bar_s)
     notes: list[SungNote] = []
-    warnings: list[str] = []
     lead = max(syllables[phrases[0][0]].vowel_s - syllables[phrases[0][0]].start_s, 0.0) if phrases else 0.0
     cursor = grid.first_slot(max(start_s, min(lead, 0.25)))
-    number = sung = 0
+    number = 0
     while phrases and (number < len(phrases) or fit == "loop"):
         phrase = phrases[number % len(phrases)]
         slots = _place_phrase([syllables[i] for i in phrase], grid, cursor)
@@ -52,15 +51,25 @@ def set_rhythm(
         if grid.time(last) > music.end_s - (0.0 if fit == "trim" else 0.05):
             if fit == "trim" and grid.time(slots[0]) < music.end_s:
                 notes += _notes(phrase, slots, grid, number, music.end_s)
-                sung = number + 1
             break
         notes += _notes(phrase, slots, grid, number, music.end_s)
         number += 1
-        sung = number
         cursor = last + 1  # at least one slot to breathe
-    if sung < len(phrases):
-        warnings.append(f"the backing ends after {sung} of {len(phrases)} phrases of the speech")
-    return notes, warnings
+    said = _left_out(phrases, syllables, number, {note.syllable for note in notes})
+    return notes, [said] if said else []
+
+
+def _left_out(phrases: list[list[int]], syllables: Sequence[Syllable], whole: int, sung: set[int]) -> str:
+    """Say what of the speech the backing leaves no room for; nothing when all of it is sung."""
+    missing = [i for phrase in phrases for i in phrase if i not in sung]
+    if not missing:
+        return ""
+    ends = f"within phrase {whole + 1}" if missing[0] != phrases[whole][0] else f"after {whole}"
+    first, last = syllables[missing[0]].start_s, syllables[missing[-1]].end_s
+    return (
+        f"the backing ends {ends} of {len(phrases)} phrases of the speech: "
+        f"seconds {first:.1f} to {last:.1f} of it are not sung (--fit loop repeats the backing)"
+    )
 
 
 def group_phrases(syllables: Sequence[Syllable], *, bar_s: float) -> list[list[int]]:

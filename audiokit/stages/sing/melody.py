@@ -9,7 +9,7 @@ import numpy as np
 
 from audiokit.dsp.voice.guide import hear_melody, snap
 from audiokit.dsp.voice.melody import fit_octave
-from audiokit.dsp.voice.plan import Music, SungNote, repeat_music
+from audiokit.dsp.voice.plan import Music, SungNote, loop_beats, repeat_music
 from audiokit.dsp.voice.rhythm import set_rhythm
 from audiokit.dsp.voice.world import analyse_voice
 from audiokit.errors import InputError
@@ -73,18 +73,15 @@ def _on_the_beat(score: Any, music: Music) -> Any:
 
 
 def long_enough(syllables: Any, music: Music, backing: np.ndarray, rate: int, how: Singing) -> tuple[Music, np.ndarray]:
-    """Repeat the backing, from its first downbeat to its last, until the whole speech fits."""
+    """Repeat the backing until the whole speech fits: from its first downbeat to its last, without any its beats."""
 
     needed = sum(s.end_s - s.start_s for s in syllables) * 4 + music.end_s
     tiled = repeat_music(music, needed)
-    if tiled is None:
-        return music, backing
     notes, _ = set_rhythm(syllables, tiled, start_s=how.start_s, fit="phrase")
     end_s = max((n.end_s for n in notes), default=0.0) + 1.0
     if end_s <= music.end_s:
         return music, backing
-    down = np.flatnonzero(music.downbeats)
-    a, b = (round(float(music.beats_s[i]) * rate) for i in (down[0], down[-1]))
+    a, b = (round(float(music.beats_s[i]) * rate) for i in loop_beats(music))
     fade = min(round(0.02 * rate), a, b - a) if a else 0
     parts, total = [backing[:, :b].copy()], b
     while total < end_s * rate:
@@ -96,4 +93,4 @@ def long_enough(syllables: Any, music: Music, backing: np.ndarray, rate: int, ho
         total += piece.shape[1]
     size = round(end_s * rate)
     longer = np.concatenate(parts, axis=1)[:, :size]
-    return replace(repeat_music(music, end_s) or music, end_s=longer.shape[1] / rate), longer
+    return replace(repeat_music(music, end_s), end_s=longer.shape[1] / rate), longer

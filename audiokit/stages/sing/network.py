@@ -38,7 +38,7 @@ def sing_with_network(speech: np.ndarray, rate: int, backing: np.ndarray, backin
             repeats = int(np.ceil(len(x) / RATE / frames_s))
             backing = np.tile(backing, (1, repeats))[:, : round(len(x) / RATE * backing_rate)]
         else:
-            warnings.append(f"the speech is cut to the backing's {frames_s:.1f} s")
+            warnings.append(f"the speech is cut to the backing's {frames_s:.1f} s (--fit loop repeats the backing)")
     elif how.fit == "loop":
         x = np.tile(x, int(np.ceil(frames_s * RATE / len(x))))
     total = backing.shape[1]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,7 +15,8 @@ from audiokit.engine.parse import seconds
 from audiokit.engine.settings import Device, Model, Rate, Seed
 from audiokit.engine.sound import Sound, Source
 from audiokit.engine.stage import Call, Options, stage
-from audiokit.errors import InputError, UsageError
+from audiokit.engine.talk import quiet
+from audiokit.errors import InputError, UsageError, shown
 
 if TYPE_CHECKING:
     from audiokit.stages.sing.levels import Sung
@@ -176,7 +179,9 @@ def sing(
     plan_path, mix_path = _placed(plan, stem, ".json"), _placed(mix, stem, ".wav")
     try:
         given = _given(options, plan_path)
-        sung = sing_over(sound.samples, sound.rate, backing.samples, backing.rate, how=how, given=given)
+        sung = sing_over(
+            sound.samples, sound.rate, backing.samples, backing.rate, how=how, given=given, tell=_teller(sound)
+        )
     except InputError as error:
         raise type(error)(f"{sound.name}: {error}", hint=error.hint) from None
     notes.warnings += sung.warnings
@@ -198,6 +203,11 @@ def sing(
         notes.report["plan"] = plan_path
         notes.beside[plan_path] = lambda path: write_plan(path, sung.plan, force=True)  # type: ignore[arg-type]
     return made
+
+
+def _teller(sound: Sound) -> Callable[[str], None] | None:
+    """Who says on standard error what will be sung, so that it need not be waited for; nobody where all is quiet."""
+    return None if quiet() else lambda text: print(shown(f"audiokit: {sound.name}: {text}"), file=sys.stderr)
 
 
 def _plainly(sound: Sound, y: Any, rate: int, notes: Notes) -> Sound:

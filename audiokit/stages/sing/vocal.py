@@ -5,6 +5,7 @@ The other engine is the VocalCycleGAN, which maps mel columns without a plan; "b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,7 +44,14 @@ class Given:
 
 
 def sing_over(
-    speech: np.ndarray, rate: int, backing: np.ndarray, backing_rate: int, *, how: Singing, given: Given | None = None
+    speech: np.ndarray,
+    rate: int,
+    backing: np.ndarray,
+    backing_rate: int,
+    *,
+    how: Singing,
+    given: Given | None = None,
+    tell: Callable[[str], object] | None = None,
 ) -> Sung:
     """Turn speech into a sung vocal that fits a backing.
 
@@ -54,6 +62,7 @@ def sing_over(
         backing_rate: its sample rate in Hz.
         how: engine and expression.
         given: lyrics, melody, guide or plan.
+        tell: called with what will be sung, before it is, where that is not all of the speech.
 
     Returns:
         The vocal, its plan and the backing.
@@ -66,7 +75,7 @@ def sing_over(
         from audiokit.stages.sing.network import sing_with_network
 
         return balance(sing_with_network(speech, rate, backing, backing_rate, how), how)
-    sung = _sing_with_world(speech, rate, backing, backing_rate, how, given or Given())
+    sung = _sing_with_world(speech, rate, backing, backing_rate, how, given or Given(), tell)
     if how.engine == "both":
         from audiokit.stages.sing.network import refine
 
@@ -75,7 +84,13 @@ def sing_over(
 
 
 def _sing_with_world(
-    speech: np.ndarray, rate: int, backing: np.ndarray, backing_rate: int, how: Singing, given: Given
+    speech: np.ndarray,
+    rate: int,
+    backing: np.ndarray,
+    backing_rate: int,
+    how: Singing,
+    given: Given,
+    tell: Callable[[str], object] | None,
 ) -> Sung:
 
     mono, rate = one_voice(speech, rate)
@@ -107,6 +122,9 @@ def _sing_with_world(
         evenness=how.evenness,
     )
     length_s = backing.shape[1] / backing_rate
+    chosen = within(chosen, length_s)
+    if tell and chosen.warnings and not _is_whole(chosen):
+        tell(will_sing(chosen))
     rng = np.random.default_rng(how.seed)
     arguments: dict[str, Any] = {"length_s": length_s, "expression": expression, "speech": mono, "rng": rng}
     y = sing_plan(voice, chosen, **arguments)
@@ -122,6 +140,39 @@ def replace_notes(plan: Plan, notes: list[SungNote]) -> Plan:
     return Plan(notes, plan.syllables, plan.music, plan.warnings)
 
 
+def within(plan: Plan, length_s: float) -> Plan:
+    """Leave out the notes of a plan that begin after the end of the backing, and say so.
+
+    >>> from audiokit.dsp.voice.plan import even_music
+    >>> within(Plan([SungNote(1, 2, 60, 0), SungNote(4, 5, 60, 0)], [], even_music(6.0)), 3.0).warnings
+    ['1 of 2 notes begin after the end of the backing, at 3.0 s, and are not sung']
+    """
+    notes = [note for note in plan.notes if note.start_s < length_s]
+    late = len(plan.notes) - len(notes)
+    if not late:
+        return plan
+    said = (
+        f"{late} of {len(plan.notes)} notes begin after the end of the backing, at {length_s:.1f} s, and are not sung"
+    )
+    return replace(plan, notes=notes, warnings=[*plan.warnings, said])
+
+
+def _is_whole(plan: Plan) -> bool:
+    return len({note.syllable for note in plan.notes}) == len(plan.syllables)
+
+
+def will_sing(plan: Plan) -> str:
+    """Say in one line what of the speech a plan sings, and where."""
+    sung = sorted({note.syllable for note in plan.notes})
+    if not sung:
+        return "nothing will be sung"
+    first, last = plan.syllables[sung[0]].start_s, plan.syllables[sung[-1]].end_s
+    return (
+        f"singing {len(sung)} of {len(plan.syllables)} syllables, seconds {first:.1f} to {last:.1f} of the speech, "
+        f"from {plan.notes[0].start_s:.1f} to {plan.end_s:.1f} s of the backing"
+    )
+
+
 def _make_plan(voice: Voice, syllables: Any, music: Music, how: Singing, given: Given) -> Plan:
 
     low, high = voice_range(voice.median_hz) if how.range == "auto" else read_range(how.range)
@@ -133,7 +184,8 @@ def _make_plan(voice: Voice, syllables: Any, music: Music, how: Singing, given: 
         notes = compose(notes, syllables, music, low=low, high=high, scale=how.scale, rng=rng)
     if not notes:
         raise InputError(
-            "the backing is too short for a single phrase of the speech", hint="add --fit trim, or use a longer backing"
+            "the backing is too short for a single phrase of the speech",
+            hint="add --fit loop to repeat it, --fit trim to sing the beginning, or use a longer backing",
         )
     notes = [replace(note, pitch=note.pitch + how.transpose) for note in notes]
     return Plan(check_notes(notes, len(syllables)), syllables, music, warnings)

@@ -167,8 +167,10 @@ def test_speech_longer_than_the_backing(spoken, fit, phrases):
     notes, warnings = set_rhythm(syllables, music, fit=fit)
     assert len({n.phrase for n in notes}) == phrases
     assert all(n.end_s <= 5.5 for n in notes)
-    if fit == "phrase":
-        assert "1 of 2 phrases" in warnings[0]
+    left = [s for i, s in enumerate(syllables) if i not in {n.syllable for n in notes}]
+    assert left, "the speech is too short for this test"
+    where = "after 1 of 2 phrases" if fit == "phrase" else "within phrase 2 of 2 phrases"
+    assert f"{where} of the speech: seconds {left[0].start_s:.1f} to {left[-1].end_s:.1f} of it" in warnings[0]
 
 
 def test_loop_sings_the_phrases_again_until_the_end(spoken):
