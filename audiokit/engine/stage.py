@@ -72,6 +72,7 @@ class Hooks(NamedTuple):
         naming: what `--name` is where it is not given; "{stem}/{part}.{ext}" for names.
         suffix: that of outputs named here, where neither a `format` option nor what is written decides.
         across: look at all inputs of a batch first, and return options to change.
+        remarks: what is said once before anything runs, such as which model was chosen (options are bound).
         instead: do the whole call in another way, and return True; for modes that write nothing.
         opens: open a source that only the options explain; None for any other.
         found: what folders are searched for ("audio", "chunks", "either"), where the options decide.
@@ -88,6 +89,7 @@ class Hooks(NamedTuple):
     naming: str | Callable[[Options], str | None] | None = None
     suffix: Callable[[Options], str] | None = None
     across: Callable[[Call], Mapping[str, Any]] | None = None
+    remarks: Callable[[Options], Sequence[str]] | None = None
     instead: Callable[[Call], bool] | None = None
     opens: Callable[[str, Options], Flow | None] | None = None
     found: Callable[[Options], str] | None = None

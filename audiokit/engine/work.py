@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from audiokit.engine.settings import BatchOptions, OneOutput, SaveOptions
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Call, Stage
 from audiokit.engine.talk import be_quiet
-from audiokit.errors import InputError, UsageError
+from audiokit.errors import InputError, UsageError, shown
 from audiokit.io.files import atomic_file, check_free
 from audiokit.io.told import heard
 
@@ -210,6 +211,7 @@ def run_chain(
     if first.stage.hooks.across is not None and not batch.dry_run and not (templates and first.is_template):
         call = Call(inputs, out, first.options, save, batch)
         steps[0] = replace(first, options={**first.options, **first.stage.hooks.across(call)})
+    remark(steps, batch)
     if first.stage.hooks.inputs is not None:
         inputs = first.stage.hooks.inputs(inputs, options[0])
     ext = suffix_of(last.stage, options[-1], inputs if len(steps) == 1 else ["-"])
@@ -234,6 +236,15 @@ def run_chain(
     )
 
 
+def remark(steps: Sequence[Step], batch: BatchOptions) -> None:
+    """Say once, here and not in workers, what stages have to say before they run."""
+    if batch.quiet or batch.dry_run:
+        return
+    told = ((step.stage.hooks.remarks, step.stage.bind(step.options)) for step in steps)
+    for text in dict.fromkeys(text for say, options in told if say is not None for text in say(options)):
+        print(shown(text), file=sys.stderr)
+
+
 def run_source(
     chain: Chain, inputs: Sequence[str], out: str | None, *, how: SaveOptions, batch: BatchOptions
 ) -> list[dict[str, Any]]:
@@ -253,6 +264,7 @@ def run_source(
         print(f"{chain.name} -> {target}")
         return []
     steps = (first, *chain.steps[1:])
+    remark(steps, batch)
     ext = suffix_of(steps[-1].stage, steps[-1].stage.bind(steps[-1].options), ["-"])
     (job,) = plan([("-", "stdin")], target, ext=ext, parts=None, batch=batch, entries=())
     folder = is_folder(target)

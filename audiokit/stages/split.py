@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
-from multiprocessing import parent_process
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
@@ -13,8 +11,7 @@ from audiokit.engine.parse import words
 from audiokit.engine.parts import Parts
 from audiokit.engine.settings import FILES, Device, Segment
 from audiokit.engine.sound import Sound
-from audiokit.engine.stage import Call, Options, stage
-from audiokit.engine.talk import quiet
+from audiokit.engine.stage import Options, stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,32 +52,19 @@ def _names(options: Options) -> Sequence[str]:
     return _choose(options)[1]
 
 
-#: What was said in this process already.
-_said: set[str] = set()
-
-
-def _across(call: Call) -> dict[str, Any]:
-    """Say once, before a batch begins and not in its workers, which model was chosen."""
-    settings, _ = _choose(split.bind(call.options))
-    if not call.batch.quiet:
-        _tell(settings)
-    return {}
-
-
-def _tell(settings: Settings) -> None:
+def _remarks(options: Options) -> Sequence[str]:
     from audiokit.models.separation.choice import remark
     from audiokit.models.separation.settings import asked_for
 
-    if settings.chosen and (line := remark(settings.models[0], asked_for(settings))) not in _said:
-        _said.add(line)
-        print(line, file=sys.stderr)
+    settings, _ = _choose(options)
+    return [remark(settings.models[0], asked_for(settings))] if settings.chosen else []
 
 
 def _models(options: Options) -> Sequence[str]:
     return _choose(options)[0].models
 
 
-@stage(reads=Sound, writes=(Parts, Sound), check=_check, names=_names, across=_across, models=_models)
+@stage(reads=Sound, writes=(Parts, Sound), check=_check, names=_names, remarks=_remarks, models=_models)
 def split(
     sound: Sound,
     *,
@@ -162,8 +146,6 @@ def split(
     notes = Notes()
     if settings.chosen:
         notes.details["model"] = settings.model
-        if not quiet() and parent_process() is None:
-            _tell(settings)
     if stem is not None and len(names) == 1:
         return sound.derive(lambda: _one(separation, sound, names[0], notes), channels=separation.channels, notes=notes)
 

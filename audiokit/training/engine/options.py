@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -113,6 +112,8 @@ class RunOptions:
             return
         place = f"{self.out}/{model}" if model else self.out
         if self.json:
+            import json
+
             print(json.dumps({"output": place, **values}))
         elif not self.quiet:
             hint = f"; try: {then}" if then else ""

@@ -121,6 +121,18 @@ def test_the_choice_is_told_once_and_recorded(cli, rng, home, tmp_path, jobs):
     assert b"best model" not in cli("split", "songs", "-o", "named/", "--model", "melband-roformer-kim").stderr
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_in_a_chain_the_choice_is_told_once_wherever_split_stands(cli, rng, home, tmp_path, jobs):
+    songs(tmp_path, rng)
+    words = ("run", "normalize --to -20 | split --stem vocals", "songs", "-o", "out/", "--jobs", jobs)
+    done = cli(*words)
+    assert done.stderr.count(b"split: by splitter-2stems, the built-in model") == 1
+    history = json.loads(cli("info", "out/1.wav", "--json").stdout)["history"]
+    assert history[-1]["model"] == choice.DEFAULT
+    for silent in ("--quiet", "--dry-run"):
+        assert b"split: by" not in cli(*words, "--force", silent).stderr
+
+
 def test_the_built_in_model_says_what_to_pull(cli, rng, home, tmp_path):
     songs(tmp_path, rng, 2)
     done = cli("split", "songs", "-o", "out/", "--quality", "fast")
