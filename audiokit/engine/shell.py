@@ -148,6 +148,9 @@ def command(
     alone = [p.name for p in extra]
 
     def wrapped(**values: Any) -> None:
+        from audiokit.engine.memory import reuse_freed_memory
+
+        reuse_freed_memory()
         run(**{name: value for name, value in values.items() if name not in alone})
 
     visible = [option for option in declared if not getattr(option.about, "hidden", False)]
