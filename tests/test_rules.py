@@ -31,6 +31,19 @@ def test_no_function_is_two():
     assert long <= LONG, f"longer than 60 lines: {long - LONG}"
 
 
+def test_what_belongs_together_travels_together():
+    """Only a declaration has more than 12 arguments: there one argument is one option."""
+    many = set()
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                taken = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+                declared = any(ast.unparse(by).startswith(("stage(", "command(")) for by in node.decorator_list)
+                if len(taken) - (taken[:1] != [] and taken[0].arg == "self") > 12 and not declared:
+                    many.add(node.name)
+    assert many == set()
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_one_name_in_every_place(name):
     module = name.replace("-", "_")

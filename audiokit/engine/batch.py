@@ -14,13 +14,13 @@ from dataclasses import replace
 from typing import Any
 
 from audiokit.engine.execute import run_job
-from audiokit.engine.job import Job, Outcome, Task
+from audiokit.engine.job import Job, Known, Named, Outcome, Task
 from audiokit.engine.memory import reuse_freed_memory
 from audiokit.engine.plan import check_beside, check_targets, expand, plan, up_to_date
 from audiokit.engine.settings import BatchOptions
 from audiokit.errors import BatchError, UsageError, shown
 
-__all__ = ["Job", "Outcome", "Task", "expand", "plan", "run", "run_job", "survey"]
+__all__ = ["Job", "Known", "Named", "Outcome", "Task", "expand", "plan", "run", "run_job", "survey"]
 
 
 def run(
@@ -29,14 +29,10 @@ def run(
     out: str | None,
     *,
     batch: BatchOptions,
-    entries: Sequence[dict[str, Any]] | Callable[[Job], Sequence[dict[str, Any]]],
-    ext: str = ".wav",
-    parts: Sequence[str] | None = None,
+    known: Known,
+    named: Named = Named(),
     accept: str = "audio",
     seed: int = 0,
-    place: Callable[[str], str] | None = None,
-    needs: Callable[[Job], Sequence[str]] = lambda job: (),
-    beside: Callable[[Job], Sequence[str]] = lambda job: (),
     stages: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Run a task over inputs, whole outputs only, and report.
@@ -46,14 +42,10 @@ def run(
         inputs: files, folders, "-".
         out: `--out` as given.
         batch: the shared options.
-        entries: what the task appends to the history, for `--skip-existing`; a function where jobs differ in it.
-        ext: suffix of outputs whose names are made here, such as ".wav" or ".chunks".
-        parts: names of several outputs per input, such as stems.
+        known: what is known of every job before it runs.
+        named: how outputs are called whose names are made here.
         accept: what folders are searched for: "audio", "chunks" or "either".
         seed: `--seed`.
-        place: where an input goes below the output folder, from its relative name (default: the same place).
-        needs: names the files that a job reads beside its input; where one is newer, the output is not up to date.
-        beside: names the files that a job writes beside its outputs.
         stages: names of the stages of a chain, for the display of progress.
 
     Returns:
@@ -67,25 +59,19 @@ def run(
     """
     if batch.json and out == "-":
         raise UsageError("--json and -o - both want standard output", hint="write the result to a file")
-    sources = expand(inputs, accept)
-    if place is not None:
-        sources = [(source, place(relative)) for source, relative in sources]
-    jobs = plan(
-        sources, out, ext=ext, parts=parts, batch=batch, entries=() if callable(entries) else entries, seed=seed
-    )
-    if callable(entries):
-        jobs = [replace(job, history=list(entries(job))) for job in jobs]
-    check_beside(jobs, beside)
+    jobs = plan(expand(inputs, accept), out, named=named, batch=batch, seed=seed)
+    jobs = [replace(job, history=list(known.entries(job))) for job in jobs]
+    check_beside(jobs, known.beside)
     if batch.dry_run:
         for job in jobs:
             print(shown(f"{job.source} -> {', '.join(job.outputs)}"))
         return []
     kept = jobs
     if batch.skip_existing:
-        kept = [replace(job, force=True) for job in jobs if not up_to_date(job, needs(job), beside(job))]
+        kept = [replace(job, force=True) for job in jobs if not up_to_date(job, known.needs(job), known.beside(job))]
         if not batch.quiet and len(kept) < len(jobs):
             print(f"{len(jobs) - len(kept)} of {len(jobs)} up to date", file=sys.stderr)
-    check_targets(kept, batch, beside)
+    check_targets(kept, batch, known.beside)
     return _report(kept, _execute(task, kept, batch), batch, stages)
 
 

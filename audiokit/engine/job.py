@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from audiokit.errors import AudiokitError
 
@@ -39,6 +39,38 @@ class Job:
 
 #: A picklable function of a Job: what `--json` prints comes back.
 Task = Callable[[Job], dict[str, Any]]
+
+
+class Named(NamedTuple):
+    """How outputs are called whose names are made here.
+
+    Attributes:
+        ext: suffix, such as ".wav" or ".chunks".
+        parts: names of several outputs per input, such as stems.
+        place: where an input goes below the output folder, from its relative name (default: the same place).
+    """
+
+    ext: str = ".wav"
+    parts: Sequence[str] | None = None
+    place: Callable[[str], str] | None = None
+
+
+def _nothing(job: Job) -> Sequence[str]:
+    return ()
+
+
+class Known(NamedTuple):
+    """What is known of every job before it runs.
+
+    Attributes:
+        entries: what the task appends to the history, for `--skip-existing`.
+        needs: the files that it reads beside its input; where one is newer, the output is not up to date.
+        beside: the files that it writes beside its outputs.
+    """
+
+    entries: Callable[[Job], Sequence[dict[str, Any]]]
+    needs: Callable[[Job], Sequence[str]] = _nothing
+    beside: Callable[[Job], Sequence[str]] = _nothing
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audiokit.engine.flow import seed_of
-from audiokit.engine.job import Job
+from audiokit.engine.job import Job, Named
 from audiokit.engine.remote import exists as remote_exists
 from audiokit.engine.remote import is_remote, join, search
 from audiokit.engine.settings import BatchOptions
@@ -80,26 +80,27 @@ def plan(
     sources: Sequence[tuple[str, str]],
     out: str | None,
     *,
-    ext: str,
-    parts: Sequence[str] | None,
+    named: Named,
     batch: BatchOptions,
-    entries: Sequence[dict[str, Any]],
     seed: int = 0,
 ) -> list[Job]:
     """Give every input its outputs, and refuse two inputs with the same one (UsageError)."""
+    ext, parts, place = named
+    if place is not None:
+        sources = [(source, place(relative)) for source, relative in sources]
     if out is None:
         raise UsageError("no output given", hint="add -o FILE, -o FOLDER/ or -o -")
     if out == "-":
         if len(sources) > 1 or (parts and len(parts) > 1):
             raise UsageError("only one result fits on standard output", hint="choose a folder: -o out/")
-        named = [dict.fromkeys(parts or [""], "-")]
+        targets_of = [dict.fromkeys(parts or [""], "-")]
     elif _is_file_target(out, sources, parts):
-        named = [dict.fromkeys(parts or [""], out)]
+        targets_of = [dict.fromkeys(parts or [""], out)]
     else:
-        named = [_names(out, relative, ext, parts, batch.name) for _, relative in sources]
+        targets_of = [_names(out, relative, ext, parts, batch.name) for _, relative in sources]
     taken: dict[str, str] = {}
     jobs = []
-    for (source, relative), targets in zip(sources, named, strict=True):
+    for (source, relative), targets in zip(sources, targets_of, strict=True):
         for target in targets.values():
             owner = taken.setdefault(os.path.normpath(target), source)
             if target != "-" and owner is not source:
@@ -111,7 +112,7 @@ def plan(
             raise UsageError(f"{source}: its parts would overwrite each other", hint="put {part} into --name")
         first = next(iter(targets.values()))
         several = targets if parts else {}
-        jobs.append(Job(source, first, several, list(entries), seed_of(relative, seed), batch.force, relative))
+        jobs.append(Job(source, first, several, [], seed_of(relative, seed), batch.force, relative))
     return jobs
 
 

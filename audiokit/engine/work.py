@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from audiokit.engine.at_work import counted, enter
-from audiokit.engine.batch import Job, run
+from audiokit.engine.batch import Job, Known, Named, run
 from audiokit.engine.chain import Chain, Step
 from audiokit.engine.chunks import Chunks
 from audiokit.engine.flow import Flow, Notes
@@ -129,6 +129,11 @@ class Work:
             if step.records
         ]
 
+    @property
+    def known(self) -> Known:
+        """What is known of a job before it is done."""
+        return Known(self.entries, self.needs, self.beside)
+
 
 @contextmanager
 def written_beside(notes: Sequence[Notes], *, force: bool) -> Iterator[None]:
@@ -225,12 +230,9 @@ def run_chain(
         inputs,
         out,
         batch=batch,
-        entries=work.entries,
-        needs=work.needs,
-        beside=work.beside,
+        known=work.known,
+        named=Named(ext, parts),
         stages=[step.stage.name for step in steps],
-        ext=ext,
-        parts=parts,
         accept=found_as(first.stage, options[0]),
         seed=first.options.get("seed", 0),
     )
@@ -266,7 +268,7 @@ def run_source(
     steps = (first, *chain.steps[1:])
     remark(steps, batch)
     ext = suffix_of(steps[-1].stage, steps[-1].stage.bind(steps[-1].options), ["-"])
-    (job,) = plan([("-", "stdin")], target, ext=ext, parts=None, batch=batch, entries=())
+    (job,) = plan([("-", "stdin")], target, named=Named(ext), batch=batch)
     folder = is_folder(target)
     if not folder and target != "-":
         check_free(target, force=batch.force)

@@ -34,9 +34,8 @@ def halve(job: batch.Job, *, noise: float = 0.0, poison: str = "", once: str = "
 def run(inputs, out, task=halve, *, options=None, **changes):
     inputs = [str(i) for i in inputs]
     batch_options = BatchOptions(**{"quiet": True, **changes})
-    return batch.run(
-        task, inputs, str(out), batch=batch_options, entries=[audio.history_entry("halve", options or {}, 0)]
-    )
+    known = batch.Known(lambda job: [audio.history_entry("halve", options or {}, 0)])
+    return batch.run(task, inputs, str(out), batch=batch_options, known=known)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from audiokit.engine.batch import expand, run
+from audiokit.engine.batch import Named, expand, run
 from audiokit.engine.chain import Step
 from audiokit.engine.settings import BatchOptions
 from audiokit.engine.stage import Call, Stage
@@ -57,7 +57,7 @@ def write_dataset(stage: Stage[..., Any, Any], call: Call) -> None:
     by_folder = options["split_by"] == "folder"
     place = partial(place_by_recording, shares=shares, seed=seed, folder=by_folder) if shares else None
     work = Work((Step(stage, call.options),), call.save, ".chunks", batch.quiet)
-    make = partial(run, work, batch=batch, entries=work.entries, ext=".chunks", place=place)
+    make = partial(run, work, batch=batch, known=work.known, named=Named(".chunks", place=place))
     if not shards:
         make(call.inputs, f"{out}/", seed=seed)
         return
