@@ -67,15 +67,12 @@ def make_transform(effect: Effect) -> Any:
     >>> type(make_transform(Effect("Gain", {"p": 1.0}))).__name__
     'Gain'
     """
-    import audiomentations
-    from audiomentations.core.transforms_interface import BaseWaveformTransform
-
-    kind = getattr(audiomentations, effect.use, None)
-    if not (inspect.isclass(kind) and issubclass(kind, BaseWaveformTransform)):
+    kind = _kind(effect)
+    if kind is None:
         raise ParameterError(
             f"audiomentations has no transform {effect.use!r}", hint="names are as in its documentation, such as Gain"
         )
-    known = set(inspect.signature(kind.__init__).parameters) - {"self", "args", "kwargs"}
+    known = set(inspect.signature(kind).parameters) - {"self", "args", "kwargs"}
     unknown = sorted(set(effect.settings) - known)
     if unknown:
         raise ParameterError(
@@ -87,6 +84,17 @@ def make_transform(effect: Effect) -> Any:
         raise ParameterError(f"{effect.use} cannot be used: {error}") from error
     except (ValueError, TypeError, AssertionError) as error:
         raise ParameterError(f"{effect.use}: {error}") from error
+
+
+def _kind(effect: Effect) -> type | None:
+    """The class of an effect: ours where there is one for its settings, else audiomentations' own."""
+    from audiokit.dsp.effects import tone
+    from audiokit.dsp.effects.transforms import find_transform
+
+    beyond = effect.settings.get("zero_phase") or effect.settings.get("p_apply_a_weighting")
+    if effect.use in tone.EFFECTS and not beyond:
+        return getattr(tone, effect.use)
+    return find_transform(effect.use)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ class SectionFilter:
     def __init__(self, sections: np.ndarray, channels: int) -> None:
         step, inputs, outputs, direct = _state_space(np.asarray(sections, np.float64))
         order = len(step)
+        self._step, self._inputs = step, inputs
         powers = [np.eye(order)]
         for _ in range(_BLOCK):
             powers.append(step @ powers[-1])
@@ -43,6 +44,17 @@ class SectionFilter:
         self._from_state = np.ascontiguousarray(np.stack([outputs @ p for p in powers[:_BLOCK]], axis=1))
         self._prepare_scan(powers[_BLOCK])
         self._state = np.zeros((channels, order))
+
+    def settle(self, value: np.ndarray) -> None:
+        """Go on as if a value per signal (C,) had come for ever.
+
+        >>> one_pole = SectionFilter(np.array([[1.0, 0, 0, 1, -0.5, 0]]), 1)
+        >>> one_pole.settle(np.ones(1))
+        >>> one_pole.process(np.ones((1, 2)))
+        array([[2., 2.]])
+        """
+        steady = np.linalg.solve(np.eye(len(self._step)) - self._step, self._inputs)
+        self._state = np.outer(value, steady)
 
     def _prepare_scan(self, leap: np.ndarray) -> None:
         """Make the matrices that carry the state over a group of blocks at once."""
