@@ -258,7 +258,7 @@ def _butterworth(order: int, angle: float, *, high: bool) -> list[list[float]]:
 
 def _filtered(samples: np.ndarray, sections: Sequence[Sequence[float]]) -> np.ndarray:
     """Audio (T,) or (C, T) through sections, as if its first value had come for ever."""
-    y = np.atleast_2d(samples)
+    y = np.atleast_2d(samples).astype(np.float64)  # sharp filters lose much of float32
     made = SectionFilter(np.array(sections), len(y))
     made.settle(y[:, 0])
     return made.process(y).astype(np.float32).reshape(samples.shape)

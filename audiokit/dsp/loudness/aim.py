@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,6 +56,41 @@ class Aim:
         if self.mode in ("peak", "rms") and (self.per_frame or self.range_lu is not None):
             raise ParameterError(f"mode {self.mode} knows no loudness along time", hint="use mode loudness or match")
 
+    @property
+    def moves(self) -> bool:
+        """Whether the gain follows the levels along time."""
+        return self.per_frame or self.range_lu is not None
+
+
+#: Samples (of all channels) up to which a result is kept in memory, rather than made once more: 4 MB.
+_KEPT_SAMPLES = 1 << 20
+
+
+class Kept:
+    """Blocks (C, n) that pass by, kept where they are few.
+
+    Attributes:
+        blocks: all of them; None where they are many.
+
+    >>> kept = Kept()
+    >>> sum(block.shape[1] for block in kept.passing([np.zeros((1, 3), np.float32)])), len(kept.blocks)
+    (3, 1)
+    """
+
+    def __init__(self) -> None:
+        self.blocks: list[np.ndarray] | None = []
+
+    def passing(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """The blocks, as they are."""
+        room = _KEPT_SAMPLES
+        for block in blocks:
+            room -= block.size
+            if room < 0:
+                self.blocks = None
+            if self.blocks is not None:
+                self.blocks.append(block)
+            yield block
+
 
 @dataclass
 class Plan:
@@ -68,6 +104,7 @@ class Plan:
         before, after: meter readings.
         reduction_db, limited_s: the limiter's largest gain reduction, and for how long it took away over 0.1 dB.
         warnings: what did not work out as asked.
+        made: the result itself, where it is short.
     """
 
     gain_db: float = 0.0
@@ -79,3 +116,4 @@ class Plan:
     reduction_db: float = 0.0
     limited_s: float = 0.0
     warnings: list[str] = field(default_factory=list)
+    made: list[np.ndarray] | None = field(default=None, repr=False)

@@ -1,20 +1,26 @@
 """Recursive filters in plain numpy, as fast as compiled ones: whole blocks by matrix products.
 
-Importing scipy.signal costs a second, which is longer than most files take to measure. A recursion looks sequential,
-but over a block of L samples it is one matrix (outputs and next state from inputs and state), so long signals become
-a matrix product plus a scan over the few states between blocks.
+Importing scipy.signal costs half a second, which is longer than most files take to measure. A recursion looks
+sequential, but over a block of L samples it is one matrix (outputs and next state from inputs and state), so long
+signals become a matrix product plus a scan over the few states between blocks.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 _BLOCK = 64
+#: Blocks whose states are found by one product; as many of these groups make a group of the next level.
 _GROUP = 32
 
 
 class SectionFilter:
     """Filter audio block by block through second-order sections; the state carries over.
+
+    The state is kept in float64 whatever comes: a rounding error in it would ring on. What leaves is as precise as what
+    came, float32 or float64.
 
     Args:
         sections: (n, 6): b0 b1 b2 a0 a1 a2 of each section.
@@ -29,21 +35,8 @@ class SectionFilter:
     """
 
     def __init__(self, sections: np.ndarray, channels: int) -> None:
-        step, inputs, outputs, direct = _state_space(np.asarray(sections, np.float64))
-        order = len(step)
-        self._step, self._inputs = step, inputs
-        powers = [np.eye(order)]
-        for _ in range(_BLOCK):
-            powers.append(step @ powers[-1])
-        self._powers = np.stack(powers)
-        response = np.array([direct, *(outputs @ p @ inputs for p in powers[: _BLOCK - 1])])
-        lag = np.subtract.outer(np.arange(_BLOCK), np.arange(_BLOCK))
-        within = np.where(lag >= 0, response[np.maximum(lag, 0)], 0.0)
-        self._reach = np.stack([p @ inputs for p in powers[_BLOCK - 1 :: -1]], axis=1)
-        self._from_input = np.ascontiguousarray(np.vstack([within, self._reach]).T)
-        self._from_state = np.ascontiguousarray(np.stack([outputs @ p for p in powers[:_BLOCK]], axis=1))
-        self._prepare_scan(powers[_BLOCK])
-        self._state = np.zeros((channels, order))
+        self._matrices = _matrices(tuple(map(tuple, np.asarray(sections, np.float64).tolist())))
+        self._state = np.zeros((channels, 2 * len(sections)))
 
     def settle(self, value: np.ndarray) -> None:
         """Go on as if a value per signal (C,) had come for ever.
@@ -53,55 +46,84 @@ class SectionFilter:
         >>> one_pole.process(np.ones((1, 2)))
         array([[2., 2.]])
         """
-        steady = np.linalg.solve(np.eye(len(self._step)) - self._step, self._inputs)
-        self._state = np.outer(value, steady)
-
-    def _prepare_scan(self, leap: np.ndarray) -> None:
-        """Make the matrices that carry the state over a group of blocks at once."""
-        order = len(leap)
-        leaps = [np.eye(order)]
-        for _ in range(_GROUP):
-            leaps.append(leap @ leaps[-1])
-        # State before block k of a group = leap^k start + sum over j < k of leap^(k-1-j) u_j; k runs to _GROUP.
-        carry = np.zeros((_GROUP, order, _GROUP + 1, order))
-        for k in range(_GROUP + 1):
-            for j in range(min(k, _GROUP)):
-                carry[j, :, k] = leaps[k - 1 - j].T
-        self._carry = carry.reshape(_GROUP * order, (_GROUP + 1) * order)
-        self._leaps = np.ascontiguousarray(np.stack([m.T for m in leaps], axis=1).reshape(order, -1))
+        step, inputs = self._matrices.step, self._matrices.inputs
+        self._state = np.outer(value, np.linalg.solve(np.eye(len(step)) - step, inputs))
 
     def process(self, y: np.ndarray) -> np.ndarray:
-        """Filter the next block (C, T); returns (C, T), float64."""
+        """Filter the next block (C, T); returns (C, T), float32 of float32 and float64 of all else."""
         channels, length = y.shape
+        kind = np.float32 if y.dtype == np.float32 else np.float64
+        made = self._matrices
         count, rest = divmod(length, _BLOCK)
         blocks = count + (rest > 0)
-        padded = np.zeros((channels, blocks * _BLOCK))
+        padded = np.zeros((channels, blocks * _BLOCK), kind)
         padded[:, :length] = y
-        mixed = padded.reshape(channels, blocks, _BLOCK) @ self._from_input
-        states, self._state = self._scan(np.ascontiguousarray(mixed[:, :count, _BLOCK:]), blocks)
+        pushes = padded.astype(np.float64, copy=False).reshape(channels, blocks, _BLOCK) @ made.reach.T
+        if rest:  # not a whole block: its state is found by itself
+            tail = padded[:, count * _BLOCK : length].astype(np.float64) @ made.reach[:, _BLOCK - rest :].T
+        before, self._state = made.scan(pushes, self._state)
         if rest:
-            tail = padded[:, count * _BLOCK : length] @ self._reach[:, _BLOCK - rest :].T
-            self._state = self._state @ self._powers[rest].T + tail
-        out = mixed[:, :, :_BLOCK] + states @ self._from_state
+            self._state = before[:, count] @ made.powers[rest].T + tail
+        out = padded.reshape(channels, blocks, _BLOCK) @ made.within.astype(kind, copy=False)
+        out += before.astype(kind, copy=False) @ made.from_state.astype(kind, copy=False)
         return out.reshape(channels, -1)[:, :length]
 
-    def _scan(self, pushes: np.ndarray, blocks: int) -> tuple[np.ndarray, np.ndarray]:
-        """Turn what each whole block adds (C, m, S) into the states before `blocks` blocks and the state after m."""
+
+class _Matrices:
+    """What a cascade does to a block: the same for all filters of its design."""
+
+    def __init__(self, sections: np.ndarray) -> None:
+        step, inputs, outputs, direct = _state_space(sections)
+        self.order, self.step, self.inputs = len(step), step, inputs
+        powers = [np.eye(self.order)]
+        for _ in range(_BLOCK):
+            powers.append(step @ powers[-1])
+        self.powers = np.stack(powers)
+        response = np.array([direct, *(outputs @ p @ inputs for p in powers[: _BLOCK - 1])])
+        lag = np.subtract.outer(np.arange(_BLOCK), np.arange(_BLOCK))
+        self.within = np.ascontiguousarray(np.where(lag >= 0, response[np.maximum(lag, 0)], 0.0).T)
+        self.reach = np.stack([p @ inputs for p in powers[_BLOCK - 1 :: -1]], axis=1)
+        self.from_state = np.ascontiguousarray(np.stack([outputs @ p for p in powers[:_BLOCK]], axis=1))
+        self._levels: list[tuple[np.ndarray, np.ndarray]] = []
+        self._leap = powers[_BLOCK]
+
+    def _level(self, level: int) -> tuple[np.ndarray, np.ndarray]:
+        """The matrices that carry the state over a group at once: of blocks, of such groups, and so on."""
+        while len(self._levels) <= level:
+            leaps = [np.eye(self.order)]
+            for _ in range(_GROUP):
+                leaps.append(self._leap @ leaps[-1])
+            # State before block k of a group = leap^k start + sum over j < k of leap^(k-1-j) u_j; k runs to _GROUP.
+            carry = np.zeros((_GROUP, self.order, _GROUP + 1, self.order))
+            for k in range(_GROUP + 1):
+                for j in range(min(k, _GROUP)):
+                    carry[j, :, k] = leaps[k - 1 - j].T
+            start = np.stack([m.T for m in leaps], axis=1).reshape(self.order, -1)
+            self._levels.append((carry.reshape(_GROUP * self.order, -1), np.ascontiguousarray(start)))
+            self._leap = leaps[_GROUP]
+        return self._levels[level]
+
+    def scan(self, pushes: np.ndarray, state: np.ndarray, level: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Turn what each block adds (C, m, S) into the states before the blocks (C, m, S) and the state after all."""
         channels, count, order = pushes.shape
-        groups = -(-max(count, 1) // _GROUP)
+        if not count:
+            return pushes, state
+        carry, start = self._level(level)
+        groups = -(-count // _GROUP)
         padded = np.zeros((channels, groups * _GROUP, order))
         padded[:, :count] = pushes
-        local = (padded.reshape(channels, groups, -1) @ self._carry).reshape(channels, groups, _GROUP + 1, order)
-        state = self._state
-        for group in range(groups):
-            local[:, group] += (state @ self._leaps).reshape(channels, _GROUP + 1, order)
-            state = local[:, group, _GROUP]
+        local = (padded.reshape(channels, groups, -1) @ carry).reshape(channels, groups, _GROUP + 1, order)
+        firsts = state[:, None]
+        if groups > 1:
+            firsts, _ = self.scan(local[:, :, _GROUP], state, level + 1)
+        local += (firsts @ start).reshape(channels, groups, _GROUP + 1, order)
         before = local[:, :, :_GROUP].reshape(channels, -1, order)
-        after = local[:, count // _GROUP if count < groups * _GROUP else groups - 1]
-        at = count % _GROUP if count < groups * _GROUP else _GROUP
-        if blocks > before.shape[1]:  # a partial block right after a full group
-            before = np.concatenate([before, state[:, None]], axis=1)
-        return before[:, :blocks], after[:, at].copy()
+        return before[:, :count], local[:, groups - 1, count - (groups - 1) * _GROUP].copy()
+
+
+@lru_cache(maxsize=32)
+def _matrices(sections: tuple[tuple[float, ...], ...]) -> _Matrices:
+    return _Matrices(np.array(sections))
 
 
 def _state_space(sections: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:

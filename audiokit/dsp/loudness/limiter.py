@@ -13,6 +13,8 @@ _LOOKAHEAD_S = 0.002
 _RELEASE_S = 0.08
 #: Gain changes between samples bend the waveform a little: aim this far below the ceiling (dB).
 _MARGIN_DB = 0.01
+#: A gain that has come back to within this of 1 is 1.
+_NOTHING = 1e-5
 
 
 class Limiter:
@@ -52,7 +54,7 @@ class Limiter:
         self._tracker = PeakTracker(rate, channels)
         self._waiting = np.zeros((channels, 0), np.float32)
         self._skip = 2 * self._half
-        self._last_peak = 0.0
+        self._last_over = 0.0
         self._last_depth = 0.0
         self._needed = np.zeros(2 * self._half)
         self._held = np.zeros(2 * self._half)
@@ -60,13 +62,12 @@ class Limiter:
     def process(self, y: np.ndarray) -> np.ndarray:
         """Take the next block (C, T) and return what is ready (C, n), float32."""
         self._waiting = np.concatenate([self._waiting, y], axis=1, dtype=np.float32)
-        between = self._tracker.process(y, floor=self._ceiling)
-        if not len(between):
+        count, places, levels = self._tracker.process(y, floor=self._ceiling)
+        if not count:
             return self._waiting[:, :0]
-        gain = self._gain(np.maximum(between, np.concatenate([[self._last_peak], between[:-1]])))
-        self._last_peak = float(between[-1])
+        gain = self._gain(count, places, levels)
         if self._skip:
-            dropped = min(self._skip, len(gain))
+            dropped = min(self._skip, count)
             gain, self._skip = gain[dropped:], self._skip - dropped
         ready, self._waiting = self._waiting[:, : len(gain)], self._waiting[:, len(gain) :]
         lowest = float(gain.min(initial=1.0))
@@ -74,19 +75,41 @@ class Limiter:
             return np.ascontiguousarray(ready)
         self.reduction_db = max(self.reduction_db, -20 * math.log10(lowest))
         self.limited_s += float(np.count_nonzero(gain < 0.9886)) / self._rate
-        return ready * gain.astype(np.float32)
+        return ready * gain
 
     def flush(self) -> np.ndarray:
         """Return the samples (C, n) that were still waiting."""
         return self.process(np.zeros((self._channels, REACH + 2 * self._half), np.float32))
 
-    def _gain(self, peaks: np.ndarray) -> np.ndarray:
-        """Turn peaks into gains, late by the look-ahead: hold each demand, let it recover, smooth the corners."""
-        over = peaks > self._ceiling
-        if not over.any() and self._last_depth == 0.0 and not self._needed.any() and not self._held.any():
-            return np.ones(len(peaks))
-        needed = np.zeros(len(peaks))
-        needed[over] = 1 - self._ceiling / peaks[over]
+    def _gain(self, count: int, places: np.ndarray, levels: np.ndarray) -> np.ndarray:
+        """Turn peaks, each at a place and up to the next, into gains (count,), late by the look-ahead."""
+        gain = np.ones(count, np.float32)
+        needed = 1 - self._ceiling / levels.astype(np.float64)
+        wanted = np.zeros(count + 1)
+        wanted[places] = needed
+        wanted[places + 1] = np.maximum(wanted[places + 1], needed)
+        wanted[0] = max(wanted[0], self._last_over)
+        self._last_over = float(wanted[count])
+        over = np.flatnonzero(wanted[:count])
+        for start, stop in self._stretches(over, wanted[over], count):
+            gain[start:stop] = self._curve(wanted[start:stop])
+        return gain
+
+    def _stretches(self, over: np.ndarray, depths: np.ndarray, count: int) -> list[tuple[int, int]]:
+        """Where gains may differ from 1, in order and apart: from each demand until it is released and smoothed."""
+        carried = max(self._last_depth, float(self._needed.max()))
+        if carried or self._held.any():
+            over, depths = np.concatenate([[0], over]), np.concatenate([[carried], depths])
+        if not len(over):
+            return []
+        released_in = np.log(np.maximum(depths, _NOTHING) / _NOTHING) / self._decay
+        stops = np.maximum.accumulate(over + np.ceil(released_in).astype(np.int64) + 4 * self._half + 2)
+        first = np.concatenate([[True], over[1:] > stops[:-1]])
+        last = np.concatenate([first[1:], [True]])
+        return [(int(a), min(int(b), count)) for a, b in zip(over[first], stops[last], strict=True)]
+
+    def _curve(self, needed: np.ndarray) -> np.ndarray:
+        """Hold each demand of a stretch, let it recover, smooth the corners: gains (n,)."""
         window = 2 * self._half + 1
         needed = np.concatenate([self._needed, needed])
         self._needed = needed[-2 * self._half :]
@@ -100,19 +123,17 @@ class Limiter:
 def sliding_max(x: np.ndarray, window: int) -> np.ndarray:
     """Find the largest of each `window` neighbours: (n,) -> (n - window + 1,).
 
-    References:
-        van Herk (1992), A fast algorithm for local minimum and maximum filters.
+    Runs of 2, 4, 8 ... are made of two runs half as long: a few passes, each at the speed of memory.
 
     >>> sliding_max(np.array([1.0, 3, 2, 0, 0]), 3)
     array([3., 3., 2.])
     """
-    count = len(x) - window + 1
-    padded = np.zeros(-(-len(x) // window) * window)
-    padded[: len(x)] = x
-    blocks = padded.reshape(-1, window)
-    forward = np.maximum.accumulate(blocks, axis=1).reshape(-1)
-    backward = np.maximum.accumulate(blocks[:, ::-1], axis=1)[:, ::-1].reshape(-1)
-    return np.maximum(backward[:count], forward[window - 1 : window - 1 + count])
+    size, largest = 1, x
+    while 2 * size <= window:
+        largest = np.maximum(largest[:-size], largest[size:])
+        size *= 2
+    # Two runs that overlap cover the window.
+    return np.maximum(largest[: len(x) - window + 1], largest[window - size :])
 
 
 def released(x: np.ndarray, before: float, decay: float) -> np.ndarray:
@@ -125,7 +146,7 @@ def released(x: np.ndarray, before: float, decay: float) -> np.ndarray:
     with np.errstate(divide="ignore"):
         logs = np.log(np.concatenate([[before], x])) + steps
     out = np.exp(np.maximum.accumulate(logs) - steps)[1:]
-    out[out < 1e-5] = 0.0
+    out[out < _NOTHING] = 0.0
     return out
 
 

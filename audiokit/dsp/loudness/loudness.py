@@ -1,7 +1,7 @@
 """Loudness as the broadcasting standards define it, measured on audio that arrives in blocks.
 
 Integrated, momentary and short-term loudness (ITU-R BS.1770-4, EBU Tech 3341), loudness range (EBU Tech 3342) and true
-peak, in memory that grows by 1 kB per second of audio.
+peak, in memory that grows by 0.6 MB per hour of audio.
 """
 
 from __future__ import annotations
@@ -13,15 +13,12 @@ from itertools import pairwise
 import numpy as np
 
 from audiokit.dsp.loudness.iir import SectionFilter
+from audiokit.dsp.loudness.levels import EXCERPT_S, PEAKS_PER_STEP, Excerpt, Windows
 from audiokit.dsp.loudness.true_peak import PeakTracker
 from audiokit.errors import ParameterError
 
 ABSOLUTE_GATE_LUFS = -70.0
 _OFFSET_DB = -0.691
-#: Loudness is summed in steps of 10 ms (momentary, short-term) and gated in blocks of 400 ms every 100 ms.
-STEPS_PER_SECOND = 100
-#: Peaks are noted this often, to foresee what a limiter will do.
-PEAKS_PER_STEP = 4
 LOWEST_RATE = 4_000
 #: Channel order as in WAV files. Surround channels count 1.41 times, the low-frequency effects channel not at all.
 _WEIGHTS = {
@@ -68,10 +65,7 @@ class Meter:
         rate: Hz, at least 4,000.
         channels: how many; WAV order, see `channel_weights`.
         dual_mono: a single channel will be heard from two loudspeakers, so it counts 3 dB more.
-
-    Attributes:
-        powers: weighted power (sum over channels) of every whole 10 ms so far (n,).
-        peaks: highest sample of every 2.5 ms so far (n * 4,).
+        along: remember the power of every 10 ms, for what follows levels along time (10 MB per hour).
 
     Raises:
         ParameterError: the rate is too low for the standard's filter.
@@ -86,7 +80,7 @@ class Meter:
     (-20.0, -20.0)
     """
 
-    def __init__(self, rate: int, channels: int, *, dual_mono: bool = False) -> None:
+    def __init__(self, rate: int, channels: int, *, dual_mono: bool = False, along: bool = False) -> None:
         if rate < LOWEST_RATE:
             raise ParameterError(
                 f"loudness is not defined at {rate} Hz", hint=f"resample to at least {LOWEST_RATE} Hz first"
@@ -98,78 +92,106 @@ class Meter:
         self._peak_starts = np.arange(10 * PEAKS_PER_STEP) * self._unit // (10 * PEAKS_PER_STEP)
         self._filter = SectionFilter(k_weighting(rate), channels)
         self._tracker = PeakTracker(rate, channels)
-        self._rest = np.zeros((2, 0))
-        self._powers: list[np.ndarray] = []
-        self._peaks: list[np.ndarray] = []
+        # What lies after the last whole 100 ms: weighted squares of each channel, and the highest sample.
+        self._rest, self._rest_highest = np.zeros((channels, 0)), np.zeros(0, np.float32)
+        self._momentary, self._short_term = Windows(40), Windows(300)
+        self._along: list[np.ndarray] | None = [] if along else None
+        self._excerpt = Excerpt(math.inf if along else EXCERPT_S)
         self._samples = 0
         self._sample_peak = 0.0
         self._square_sum = 0.0
+        self._energy = 0.0
 
     def process(self, y: np.ndarray) -> None:
         """Hear the next block (C, T)."""
         if not y.shape[1]:
             return
         self._samples += y.shape[1]
-        self._tracker.process(y, floor=self._tracker.peak)
-        highest = np.maximum(y.max(axis=0), -y.min(axis=0))
+        self._tracker.process(y)
+        highest = np.abs(y[0]) if len(y) == 1 else np.abs(y).max(axis=0)
         self._sample_peak = max(self._sample_peak, float(highest.max()))
         flat = y.reshape(-1)
         self._square_sum += float(np.dot(flat, flat))
-        weighted = self._filter.process(y)
-        power = self._weights @ (weighted * weighted)
-        self._rest = np.concatenate([self._rest, np.stack([power, highest])], axis=1)
-        units = self._rest.shape[1] // self._unit
+        squares = self._filter.process(y).astype(np.float64, copy=False)
+        squares = squares * squares
+        if self._rest.shape[1]:
+            squares = np.concatenate([self._rest, squares], axis=1)
+            highest = np.concatenate([self._rest_highest, highest])
+        units = squares.shape[1] // self._unit
+        size = units * self._unit
         if units:
-            whole = self._rest[:, : units * self._unit].reshape(2, units, self._unit)
-            self._rest = self._rest[:, units * self._unit :].copy()
-            self._powers.append(np.add.reduceat(whole[0], self._starts, axis=1).reshape(-1))
-            self._peaks.append(np.maximum.reduceat(whole[1], self._peak_starts, axis=1).reshape(-1).astype(np.float32))
+            whole = squares[:, :size].reshape(-1, units, self._unit)
+            powers = (self._weights @ np.add.reduceat(whole, self._starts, axis=2).reshape(self.channels, -1)) * (
+                10 / self._unit
+            )
+            peaks = np.maximum.reduceat(highest[:size].reshape(units, self._unit), self._peak_starts, axis=1)
+            self._note(powers, peaks.reshape(-1))
+        self._rest, self._rest_highest = squares[:, size:].copy(), highest[size:].copy()
+
+    def _note(self, powers: np.ndarray, peaks: np.ndarray) -> None:
+        self._momentary.add(powers)
+        self._short_term.add(powers)
+        self._excerpt.add(powers, peaks)
+        self._energy += float(powers.sum()) * self._unit / 10
+        if self._along is not None:
+            self._along.append(powers)
+
+    def _ends(self) -> np.ndarray:
+        """Power of the whole 10 ms after the last whole 100 ms (n,)."""
+        edges = self._starts[: np.searchsorted(self._starts, self._rest.shape[1], side="right")]
+        ends = [self._weights @ self._rest[:, a:b].sum(axis=1) for a, b in pairwise(edges)]
+        return np.array(ends) * (10 / self._unit)
+
+    def excerpt(self) -> tuple[np.ndarray, np.ndarray]:
+        """Power of every 10 ms (n,) and highest sample of every 2.5 ms (4 n,); of long ones in part."""
+        powers, edges = self._ends(), self._peak_starts
+        ends = [self._rest_highest[a:b].max() for a, b in pairwise(edges[: len(powers) * PEAKS_PER_STEP + 1])]
+        return (
+            np.concatenate([self._excerpt.powers, powers]),
+            np.concatenate([self._excerpt.peaks, np.array(ends, np.float32)]),
+        )
 
     @property
     def powers(self) -> np.ndarray:
-        """Weighted energy of every 10 ms so far, as mean power (n,); the last unfinished 10 ms are left out."""
-        rest, count = self._rest[0], int(np.searchsorted(self._starts, self._rest.shape[1], side="right")) - 1
-        ends = [rest[a:b].sum() for a, b in pairwise(self._starts[: count + 1])]
-        return np.concatenate([*self._powers, ends]) * (10 / self._unit)
-
-    @property
-    def peaks(self) -> np.ndarray:
-        """Highest sample of every 2.5 ms so far (4 n,), n as in `powers`."""
-        rest, count = self._rest[1], int(np.searchsorted(self._starts, self._rest.shape[1], side="right")) - 1
-        edges = self._peak_starts[: count * PEAKS_PER_STEP + 1]
-        ends = [rest[a:b].max() for a, b in pairwise(edges)]
-        return np.concatenate([*self._peaks, np.array(ends, np.float32)])
+        """Mean weighted power of every whole 10 ms so far (n,), of a meter that was told to remember it."""
+        assert self._along is not None
+        return np.concatenate([*self._along, self._ends()])
 
     @property
     def gating_powers(self) -> np.ndarray:
         """Power of every gating block (400 ms, every 100 ms); of all that was heard if that is shorter (n,)."""
-        powers = self.powers
-        blocks = sliding_mean(powers, 40)[::10]
+        return self._gating(self._heard(self._momentary))
+
+    @property
+    def short_term_powers(self) -> np.ndarray:
+        """Power of 3 s, every 100 ms (n,)."""
+        return self._heard(self._short_term).means
+
+    def _heard(self, windows: Windows) -> Windows:
+        """The same windows with all that has been heard; more may follow in the first."""
+        windows = windows.copy()
+        windows.add(self._ends())
+        return windows
+
+    def _gating(self, momentary: Windows) -> np.ndarray:
+        blocks = momentary.means
         if len(blocks) or not self._samples:
             return blocks
-        return np.array([(sum(p.sum() for p in self._powers) + self._rest[0].sum()) / self._samples])
+        return np.array([(self._energy + float(self._weights @ self._rest.sum(axis=1))) / self._samples])
 
     def result(self) -> Loudness:
         """Read the meter; more audio may follow."""
-        powers = self.powers
-        short_term = sliding_mean(powers, 300)[::10]
+        momentary, short_term = self._heard(self._momentary), self._heard(self._short_term)
         return Loudness(
-            integrated_lufs=integrate(self.gating_powers),
-            momentary_max_lufs=lufs(_highest_mean(powers, 40)),
-            short_term_max_lufs=lufs(_highest_mean(powers, 300)),
-            range_lu=loudness_range(short_term),
-            true_peak_dbtp=_decibels(self._true_peak()),
+            integrated_lufs=integrate(self._gating(momentary)),
+            momentary_max_lufs=lufs(momentary.highest),
+            short_term_max_lufs=lufs(short_term.highest),
+            range_lu=loudness_range(short_term.means),
+            true_peak_dbtp=_decibels(self._tracker.copy().flush()),
             sample_peak_dbfs=_decibels(self._sample_peak),
             rms_dbfs=_decibels(math.sqrt(self._square_sum / max(1, self._samples * self.channels))),
             seconds=self._samples / self.rate,
         )
-
-    def _true_peak(self) -> float:
-        import copy
-
-        ahead = copy.deepcopy(self._tracker)
-        ahead.flush()
-        return ahead.peak
 
 
 def measure(y: np.ndarray, rate: int, *, dual_mono: bool = False) -> Loudness:
@@ -273,26 +295,6 @@ def loudness_range(powers: np.ndarray) -> float:
     kept = np.sort(above[above > above.mean() * 0.01])
     low, high = (kept[round((len(kept) - 1) * share)] for share in (0.10, 0.95))
     return 10 * math.log10(high / low)
-
-
-def sliding_mean(x: np.ndarray, window: int) -> np.ndarray:
-    """Average over `window` neighbours, whole windows only: (n,) -> (max(0, n - window + 1),).
-
-    >>> sliding_mean(np.array([1.0, 2, 3]), 2)
-    array([1.5, 2.5])
-    """
-    if len(x) < window:
-        return np.zeros(0)
-    total = np.concatenate([[0.0], np.cumsum(x)])
-    # Differences of a long sum leave a residue where the signal is silent: no power is negative or that small.
-    out = (total[window:] - total[:-window]) / window
-    out[out < total[-1] * 1e-15] = 0.0
-    return out
-
-
-def _highest_mean(powers: np.ndarray, window: int) -> float:
-    """Find the highest window that a running meter shows, which starts from silence."""
-    return float(sliding_mean(np.concatenate([np.zeros(window - 1), powers]), window).max(initial=0.0))
 
 
 def _power(level_lufs: float) -> float:

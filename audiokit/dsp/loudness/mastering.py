@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from audiokit.dsp.loudness.aim import Aim, Plan
+from audiokit.dsp.loudness.aim import Aim, Kept, Plan
+from audiokit.dsp.loudness.levels import PEAKS_PER_STEP, STEPS_PER_SECOND, sliding_mean
 from audiokit.dsp.loudness.limiter import Limiter, released, sliding_max
-from audiokit.dsp.loudness.loudness import PEAKS_PER_STEP, STEPS_PER_SECOND, Loudness, Meter, integrate, sliding_mean
+from audiokit.dsp.loudness.loudness import Loudness, Meter, integrate, loudness_range
 from audiokit.dsp.loudness.match import (
     AverageSpectrum,
     CurveGain,
@@ -25,7 +26,6 @@ from audiokit.dsp.loudness.match import (
     listen,
     matching_filter,
     narrowing_curve,
-    short_term_range,
     with_curve,
 )
 from audiokit.errors import ParameterError
@@ -69,11 +69,11 @@ def plan_level(source: Source, rate: int, channels: int, aim: Aim, reference: Re
         plan.taps = matching_filter(_spectrum(source(), channels), reference, rate)
         meter = _hear(render(plan, source(), rate, channels), rate, channels, aim)
         heard = meter.result()
-    powers = meter.powers
-    plan.curve_db = _curve(powers, aim, reference)
     level = level_of(heard, aim)
+    if aim.moves:
+        plan.curve_db = _curve(meter.powers, aim, reference)
     if plan.curve_db is not None:
-        level = _gated(with_curve(powers, plan.curve_db))
+        level = _gated(with_curve(meter.powers, plan.curve_db))
     assert aim.to is not None
     plan.gain_db = aim.to - level if aim.gain_db is None else aim.gain_db
     if plan.curve_db is None and aim.gain_db is None and aim.mode in ("loudness", "match"):
@@ -94,6 +94,9 @@ def plan_level(source: Source, rate: int, channels: int, aim: Aim, reference: Re
 
 def render(plan: Plan, blocks: Iterable[np.ndarray], rate: int, channels: int) -> Iterator[np.ndarray]:
     """Carry out a plan on blocks (C, T); as many samples come out as go in."""
+    if plan.made is not None:
+        yield from plan.made
+        return
     stages = list(_stages(plan, rate, channels))
     for block in blocks:
         for stage in stages:
@@ -192,7 +195,7 @@ def _resolve(aim: Aim, reference: Reference | None) -> Aim:
 
 
 def _hear(blocks: Iterable[np.ndarray], rate: int, channels: int, aim: Aim) -> Meter:
-    meter = Meter(rate, channels, dual_mono=aim.dual_mono)
+    meter = Meter(rate, channels, dual_mono=aim.dual_mono, along=aim.moves)
     for block in blocks:
         meter.process(block)
     return meter
@@ -259,7 +262,7 @@ def _shifted(loudness: Loudness, meter: Meter, gain_db: float) -> Loudness:
         **levels
         | {
             "integrated_lufs": integrate(meter.gating_powers * power),
-            "range_lu": short_term_range(meter.powers * power),
+            "range_lu": loudness_range(meter.short_term_powers * power),
         },
     )
 
@@ -289,13 +292,15 @@ def _settle(plan: Plan, source: Source, rate: int, channels: int, aim: Aim, mete
         plan.gain_db = _foresee(plan, meter, aim, highest)
     tried: list[tuple[float, float]] = []
     for _ in range(_MAX_PASSES):
-        plan.after = _hear(render(plan, source(), rate, channels), rate, channels, aim).result()
+        made = Kept()
+        plan.after = _hear(made.passing(render(plan, source(), rate, channels)), rate, channels, aim).result()
         error = aim.to - level_of(plan.after, aim)
         over = plan.after.true_peak_dbtp - aim.peak_dbtp
         if over > 0.005:
             assert plan.ceiling_dbtp is not None
             plan.ceiling_dbtp -= over
         elif fixed or abs(error) <= _CLOSE_ENOUGH_DB or (error > 0 and plan.gain_db >= highest):
+            plan.made = made.blocks
             break
         if not fixed:
             tried.append((plan.gain_db, error))
@@ -318,11 +323,10 @@ def _correction(tried: list[tuple[float, float]]) -> float:
 
 def _foresee(plan: Plan, meter: Meter, aim: Aim, highest: float) -> float:
     """Estimate the gain from what the meter noted, without listening again: limited peaks every 2.5 ms."""
-    powers, peaks = meter.powers, meter.peaks.astype(np.float64)
+    powers, peaks = meter.excerpt()
     if plan.curve_db is not None:
-        peaks *= np.sqrt(
-            with_curve(np.repeat(powers, PEAKS_PER_STEP) * 0 + 1, np.repeat(plan.curve_db, PEAKS_PER_STEP))
-        )
+        along = with_curve(np.ones(len(peaks)), np.repeat(plan.curve_db, PEAKS_PER_STEP))
+        peaks = peaks * np.sqrt(along)
         powers = with_curve(powers, plan.curve_db)
     weigh = _gated if aim.mode != "rms" else _mean_level
     before = weigh(powers)
@@ -330,17 +334,47 @@ def _foresee(plan: Plan, meter: Meter, aim: Aim, highest: float) -> float:
         return plan.gain_db
     ceiling = 10 ** (aim.peak_dbtp / 20)
     decay = 1 / (0.08 * STEPS_PER_SECOND * PEAKS_PER_STEP)
-    low, high = plan.gain_db, highest
-    while high - low > 0.005:
-        gain = (low + high) / 2
-        loud = np.maximum(peaks * 10 ** (gain / 20), ceiling)
-        depth = released(sliding_max(np.pad(1 - ceiling / loud, 1), 3), 0.0, decay)
+
+    def missed(gain_db: float) -> float:
+        over = ceiling / np.maximum(peaks * 10 ** (gain_db / 20), ceiling)
+        needed = np.ones(len(peaks) + 2)
+        needed[1:-1] -= over
+        needed[[0, -1]] = 0.0
+        depth = released(sliding_max(needed, 3), 0.0, decay)
         kept = ((1 - depth) ** 2).reshape(-1, PEAKS_PER_STEP).mean(axis=1)
-        if gain - plan.gain_db + weigh(powers * kept) - before < 0:
-            low = gain
+        return gain_db - plan.gain_db + weigh(powers * kept) - before
+
+    return _root(missed, plan.gain_db, highest, 0.005)
+
+
+def _root(rising: Callable[[float], float], low: float, high: float, width: float) -> float:
+    """Find where a rising function crosses 0: the middle of its part, low..high being halved until it is narrow enough.
+
+    The crossing is found by secants (the Illinois method), which takes fewer calls than halving.
+    """
+    if high - low <= width:
+        return (low + high) / 2
+    below = above = low
+    under = over = rising(low)
+    step = -under
+    while over < 0 and above < high:
+        below, under, step = above, over, 1.5 * step
+        above = min(high, below + step)
+        over = rising(above)
+    if over < 0:
+        below = above
+    while above - below > width / 50:
+        share = min(0.98, max(0.02, under / (under - over)))
+        middle = below + share * (above - below)
+        found = rising(middle)
+        if abs(found) < width / 50:
+            below = above = middle
+        elif found < 0:
+            below, under, over = middle, found, over / 2
         else:
-            high = gain
-    return (low + high) / 2
+            above, over, under = middle, found, under / 2
+    parts = 2 ** math.ceil(math.log2((high - low) / width))
+    return low + (min(parts - 1, math.floor((below - low) / (high - low) * parts)) + 0.5) * (high - low) / parts
 
 
 def _gated(powers: np.ndarray) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audiokit.dsp.loudness.levels import sliding_mean
 from audiokit.dsp.loudness.loudness import (
     ABSOLUTE_GATE_LUFS,
     LOWEST_RATE,
@@ -15,7 +16,6 @@ from audiokit.dsp.loudness.loudness import (
     Meter,
     integrate,
     loudness_range,
-    sliding_mean,
 )
 from audiokit.errors import ParameterError
 
@@ -51,7 +51,7 @@ def listen(blocks: Iterable[np.ndarray], rate: int, channels: int, *, dual_mono:
     >>> quiet.loudness.sample_peak_dbfs
     -40.0...
     """
-    meter, spectrum = Meter(rate, channels, dual_mono=dual_mono), AverageSpectrum(channels)
+    meter, spectrum = Meter(rate, channels, dual_mono=dual_mono, along=True), AverageSpectrum(channels)
     for block in blocks:
         meter.process(block)
         spectrum.process(block)

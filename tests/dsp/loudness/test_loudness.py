@@ -172,12 +172,24 @@ def test_reading_the_meter_changes_nothing(rng):
     assert meter.result().as_dict() == measure(y, 44_100).as_dict()
 
 
-def test_skipping_quiet_places_finds_the_same_peak(rng):
-    y = noise(rng, 1, 44_100, channels=2) * np.linspace(0.1, 3, 44_100, dtype=np.float32)
-    full = PeakTracker(44_100, 2)
-    full.process(y)
-    full.flush()
-    assert true_peak(y, 44_100) == full.peak
+@pytest.mark.parametrize("rate", [44_100, 96_000])
+def test_places_that_are_not_oversampled_hold_no_higher_peak(rng, rate):
+    fades = np.linspace(0.1, 3, rate, dtype=np.float32)
+    for y in (
+        noise(rng, 1, rate, channels=2) * fades,
+        sine(300, 1, rate, 0.5, channels=2) * fades,
+        sine(rate / 2.1, 1, rate, 0.5) * fades,
+        np.sign(sine(997, 1, rate, 0.5)),
+    ):
+        everywhere = PeakTracker(rate, len(y))
+        everywhere.process(y, floor=-1.0)
+        assert true_peak(y, rate) == pytest.approx(everywhere.flush(), rel=1e-6)
+        # The same of every place above a floor, not of the highest alone.
+        floor = 0.7 * everywhere.peak
+        _, all_places, all_levels = PeakTracker(rate, len(y)).process(y, floor=-1.0)
+        _, places, levels = PeakTracker(rate, len(y)).process(y, floor=floor)
+        np.testing.assert_array_equal(places, all_places[all_levels > floor])
+        np.testing.assert_allclose(levels, all_levels[all_levels > floor], rtol=1e-5)
 
 
 def test_short_sounds_are_measured_whole():
