@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from audiokit.dsp.spectrum.moving import moving_mean
 from audiokit.dsp.spectrum.stft import stft
 
 #: Only this band is looked at, so that the answer does not depend on the sample rate.
@@ -48,11 +49,9 @@ def steady_tones(y: np.ndarray, *, rate: int) -> float:
     >>> steady_tones(np.random.default_rng(0).standard_normal((1, 66_150)).astype(np.float32), rate=22_050) < 2
     True
     """
-    from scipy.ndimage import uniform_filter1d
-
     power = _band_power(y, rate, frame_s=0.093, hop_s=0.0232)
     level_db = 10 * np.log10(power + 1e-3 * power.mean() + 1e-12)
-    active = level_db - uniform_filter1d(level_db, 21, axis=0) > 3
+    active = level_db - moving_mean(level_db, 21, axis=0, mode="reflect") > 3
     block = min(100, active.shape[1])
     starts = range(0, active.shape[1] - block + 1, max(1, block // 2))
     return float(np.median([_five_peaks(active[:, a : a + block].mean(axis=1)) for a in starts]))
@@ -81,15 +80,13 @@ def pulse_clarity(y: np.ndarray, *, rate: int) -> float:
     >>> pulse_clarity(np.random.default_rng(0).standard_normal((1, 132_300)).astype(np.float32), rate=22_050) < 0.25
     True
     """
-    from scipy.ndimage import uniform_filter1d
-
     hop_s = 0.0116
     power = _band_power(y, rate, frame_s=0.0464, hop_s=hop_s)
     level_db = 10 * np.log10(power + 1e-4 * power.mean() + 1e-12)
     edges = np.unique(np.round(np.geomspace(2, power.shape[0], 13)).astype(int))
     bands = np.stack([level_db[a:b].mean(axis=0) for a, b in pairwise(edges)])
     onsets = np.maximum(bands[:, 2:] - bands[:, :-2], 0).sum(axis=0)
-    onsets = np.maximum(onsets - uniform_filter1d(onsets, round(0.5 / hop_s)), 0)
+    onsets = np.maximum(onsets - moving_mean(onsets, round(0.5 / hop_s), axis=0, mode="reflect"), 0)
     onsets -= onsets.mean()
     n = onsets.size
     # Linear autocorrelation by way of the power spectrum (Wiener and Khinchin), unbiased, 1 at lag 0.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from audiokit.dsp.spectrum.medians import running_median
+from audiokit.dsp.spectrum.moving import moving_mean, moving_minimum
 from audiokit.dsp.spectrum.stft import stft
 from audiokit.errors import ParameterError
 
@@ -141,20 +142,19 @@ class NoiseFloor:
         if ready <= 0 or (not last and ready < self._reach):
             return power[:, :0], power[:, :0]
         held = np.concatenate(self._held, axis=1)
-        floor = self._filter(held)[:, self._before : self._before + ready]
-        decided = held[:, self._before : self._before + ready]
+        now = slice(self._before, self._before + ready)
+        floor, decided = self._filter(held, now), held[:, now]
         keep = max(0, self._before + ready - self._reach)
         self._held = [held[:, keep:]]
         self._count -= keep
         self._before += ready - keep
         return decided, floor
 
-    def _filter(self, power: np.ndarray) -> np.ndarray:
-        from scipy.ndimage import minimum_filter1d, uniform_filter1d
-
-        smooth = uniform_filter1d(power, 2 * self._smooth + 1, axis=1, mode="nearest")
-        floor = minimum_filter1d(smooth, 2 * self._half + 1, axis=1, mode="nearest")
-        floor = uniform_filter1d(floor, 2 * self._mean + 1, axis=1, mode="nearest")
+    def _filter(self, power: np.ndarray, now: slice) -> np.ndarray:
+        """The noise in the frames `now` of all that are held."""
+        smooth = moving_mean(power, 2 * self._smooth + 1, axis=1)
+        floor = moving_minimum(smooth, 2 * self._half + 1, axis=1)
+        floor = moving_mean(floor, 2 * self._mean + 1, axis=1)[:, now]
         if self._tones:
             # A note that never pauses is a peak across frequency; noise is not.
             width = max(9, floor.shape[0] // 16) | 1

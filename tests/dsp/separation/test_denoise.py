@@ -8,6 +8,7 @@ from audiokit.dsp.separation.denoise import (
     PlainDenoiser,
     denoise_plain,
     denoise_rows,
+    exponential_integral,
 )
 from audiokit.dsp.separation.noise import ENGINES, Rule, music_rule, noise_profile
 from audiokit.dsp.spectrum.stft import stft
@@ -137,3 +138,10 @@ def test_music_is_told_from_speech(rng):
     assert music_score(speech, rate=22_050) < 0.5
     assert music_score(speech + noise(rng, seconds=8), rate=22_050) < 0.5
     assert music_score(np.zeros((2, 100_000), np.float32), rate=22_050) == 0
+
+
+def test_the_exponential_integral_is_scipys():
+    from scipy.special import exp1
+
+    x = np.geomspace(1e-3, 1e4, 2000)
+    assert np.abs(exponential_integral(x) - exp1(x)).max() < 3e-7

@@ -8,7 +8,7 @@ from audiokit.dsp.spectrum.medians import running_median
 
 
 @pytest.mark.parametrize("shape", [(40,), (3, 50), (2, 7, 33), (1, 2, 5, 4)])
-@pytest.mark.parametrize("size", [1, 3, 9, 31])
+@pytest.mark.parametrize("size", [1, 3, 9, 17, 31])
 @pytest.mark.parametrize("mode", ["reflect", "nearest"])
 def test_every_axis_gives_scipys_values(shape, size, mode, rng):
     x = rng.standard_normal(shape).astype(np.float32)
@@ -24,12 +24,19 @@ def test_every_axis_gives_scipys_values(shape, size, mode, rng):
     assert np.array_equal(x, before)
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 14, 15, 16, 40])
-def test_what_is_shorter_than_the_window_is_reflected_until_it_fills_it(length, rng):
-    x = rng.standard_normal((4, length))
-    places = np.arange(-15, length + 15) % (2 * length)
-    windows = np.lib.stride_tricks.sliding_window_view(x[:, np.minimum(places, 2 * length - 1 - places)], 31, axis=1)
-    assert np.array_equal(running_median(x, 31, axis=1), np.median(windows, axis=2))
+@pytest.mark.parametrize("length", [1, 2, 3, 14, 15, 16, 40, 100])
+@pytest.mark.parametrize("size", [5, 17, 31, 33, 41])
+def test_what_is_shorter_than_the_window_is_reflected_until_it_fills_it(length, size, rng):
+    x, half = rng.standard_normal((4, length)), size // 2
+    places = np.arange(-half, length + half) % (2 * length)
+    windows = np.lib.stride_tricks.sliding_window_view(x[:, np.minimum(places, 2 * length - 1 - places)], size, axis=1)
+    assert np.array_equal(running_median(x, size, axis=1), np.median(windows, axis=2))
+
+
+def test_blocks_join(rng):
+    x = rng.standard_normal((3, 20_000)).astype(np.float32)  # more than a block, and not a whole number of them
+    for size in (9, 17):
+        assert np.array_equal(running_median(x, size, axis=1), median_filter(x, size=(1, size)))
 
 
 def test_nothing_gives_nothing():
