@@ -9,11 +9,11 @@ from typing import Any
 from audiokit.engine.batch import expand
 from audiokit.engine.chain import Chain, Step
 from audiokit.engine.chunks import Chunks
-from audiokit.engine.settings import BatchOptions
+from audiokit.engine.settings import BatchOptions, SaveOptions
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Stage, holds_chunks
 from audiokit.errors import UsageError
-from audiokit.io.writer import WRITABLE
+from audiokit.io.writer import WRITABLE, check_encoding
 
 
 def parts_of(
@@ -42,6 +42,20 @@ def check_folder(chain: Chain, out: str | None) -> None:
         raise UsageError(
             f"{chain.name} makes several sounds, which do not fit into {out}", hint="name a folder: -o out/"
         )
+
+
+def check_save(out: str | None, ext: str, how: SaveOptions) -> None:
+    """Refuse what the format of the outputs cannot hold (UsageError).
+
+    Args:
+        out: `--out` as given.
+        ext: suffix of outputs whose names are made here.
+        how: how sounds are written.
+    """
+    given = Path(out or "").suffix.lower()
+    suffix = given if given in WRITABLE and not str(out).endswith("/") else ext
+    if suffix in WRITABLE and (how.subtype is not None or how.bit_rate is not None):
+        check_encoding(out if out and suffix == given else f"*{suffix}", subtype=how.subtype, bit_rate=how.bit_rate)
 
 
 def _named(step: Step, options: dict[str, Any], batch: BatchOptions) -> BatchOptions:

@@ -1,4 +1,4 @@
-"""Texts as people write them: durations and gains."""
+"""Texts as people write them: durations and gains, and the names of devices, encodings and front-ends."""
 
 from __future__ import annotations
 
@@ -77,3 +77,49 @@ def bits(text: str, name: str) -> int:
     if not 6000 <= value <= 2e6:
         raise ParameterError(f"{name} {text!r}: not a bit rate between 6k and 2M", hint="write for example 192k")
     return round(value)
+
+
+def device(text: str, name: str) -> str:
+    """Check the name of a device; whether it is here is seen when a network is loaded.
+
+    Raises:
+        ParameterError: nothing has that name.
+
+    >>> device("cuda:1", "--device")
+    'cuda:1'
+    """
+    kind, _, number = text.partition(":")
+    if kind not in ("auto", "cpu", "cuda", "mps") or not f"{number}0".isdigit():
+        raise ParameterError(f"{name} {text}: not one of auto, cpu, cuda, mps", hint="auto takes the fastest here")
+    return text
+
+
+def encoding(text: str, name: str) -> str:
+    """Check an encoding's name; whether a format holds it is seen when the output is known.
+
+    Raises:
+        ParameterError: no encoding has that name.
+
+    >>> encoding("pcm_16", "--subtype")
+    'PCM_16'
+    """
+    from audiokit.io.writer import encodings
+
+    if text.upper() not in (known := encodings()):
+        raise ParameterError(f"{name} {text}: no such encoding", hint=f"there are {', '.join(known)}")
+    return text.upper()
+
+
+def front_end(text: str, name: str) -> str:
+    """Check the name of a known system's front-end.
+
+    Raises:
+        ParameterError: none has that name.
+
+    >>> front_end("melgan", "--preset")
+    'melgan'
+    """
+    from audiokit.dsp.spectrum.presets import find_preset
+
+    find_preset(text)
+    return text

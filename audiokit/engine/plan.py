@@ -88,6 +88,8 @@ def plan(
     ext, parts, place = named
     if place is not None:
         sources = [(source, place(relative)) for source, relative in sources]
+    if batch.name is not None:
+        _names("", "name", ext, parts, batch.name)  # what cannot be filled in is refused even where it is not used
     if out is None:
         raise UsageError("no output given", hint="add -o FILE, -o FOLDER/ or -o -")
     if out == "-":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, NamedTuple
 
 from audiokit.engine.option import Option
-from audiokit.engine.parse import bits, seconds
+from audiokit.engine.parse import bits, device, encoding, seconds
 
 #: Headings of the help, beside "Options" for what a command does.
 FILES = "Input and output"
@@ -27,7 +27,7 @@ Rate = Annotated[
 Mono = Annotated[bool, Option("Average the channels first.", group=FILES)]
 Seed = Annotated[int, Option("Same seed, same bytes.", recorded=False)]
 Model = Annotated[str | None, Option("A model by name, folder or checkpoint file.", metavar="NAME|FOLDER|FILE")]
-Device = Annotated[str, Option("Where the network runs.", metavar="auto|cpu|cuda|mps", recorded=False)]
+Device = Annotated[str, Option("Where the network runs.", metavar="auto|cpu|cuda|mps", parse=device, recorded=False)]
 Segment = Annotated[
     float | str,
     Option(
@@ -52,7 +52,10 @@ Clip = Annotated[
 Subtype = Annotated[
     str | None,
     Option(
-        "Encoding of audio outputs (default: the input's bit depth).", metavar="PCM_16|PCM_24|FLOAT|...", group=FILES
+        "Encoding of audio outputs (default: the input's bit depth).",
+        metavar="PCM_16|PCM_24|FLOAT|...",
+        parse=encoding,
+        group=FILES,
     ),
 ]
 BitRate = Annotated[

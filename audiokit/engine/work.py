@@ -20,7 +20,7 @@ from audiokit.engine.batch import Job, Known, Named, run
 from audiokit.engine.chain import Chain, Step
 from audiokit.engine.chunks import Chunks
 from audiokit.engine.flow import Flow, Notes
-from audiokit.engine.outputs import check_folder, found_as, of_pieces, parts_of, suffix_of
+from audiokit.engine.outputs import check_folder, check_save, found_as, of_pieces, parts_of, suffix_of
 from audiokit.engine.parts import Parts
 from audiokit.engine.piped import blamed, naming, piped
 from audiokit.engine.plan import is_folder, plan
@@ -220,6 +220,7 @@ def run_chain(
     if first.stage.hooks.inputs is not None:
         inputs = first.stage.hooks.inputs(inputs, options[0])
     ext = suffix_of(last.stage, options[-1], inputs if len(steps) == 1 else ["-"])
+    check_save(out, ext, save)
     work = Work(tuple(steps), save, ext, batch.quiet, templates)
     parts, batch = parts_of(steps, options, batch)
     if len(steps) > 1 and of_pieces(steps, options):
@@ -270,6 +271,7 @@ def run_source(
     ext = suffix_of(steps[-1].stage, steps[-1].stage.bind(steps[-1].options), ["-"])
     (job,) = plan([("-", "stdin")], target, named=Named(ext), batch=batch)
     folder = is_folder(target)
+    check_save(target, ext, how)
     if not folder and target != "-":
         check_free(target, force=batch.force)
     work = Work(steps, how, ext, batch.quiet, True)
@@ -354,6 +356,7 @@ def run_many(
         )
     stage.bind(options)
     stage.check_count(len(inputs))
+    check_save(out, ".wav", how)
     if out != "-":
         check_free(out, force=talk.force)
     folders = [path for path in inputs if os.path.isdir(path)]

@@ -101,6 +101,10 @@ class Writer:
         else:
             self._format = _format_of(self.target)
             self.subtype = subtype or _subtype_for(self._format, self.target, like)
+            if subtype is not None and not _holds(self._format, subtype):
+                raise UsageError(
+                    f"{self.target}: {self._format} cannot hold {subtype}", hint="leave out --subtype, or write .wav"
+                )
         self._codec = CODECS.get(self.subtype)
         self._bit_rate = self._bits_per_second(bit_rate)
         self._integer = self._format != "STREAM" and self.subtype not in ("FLOAT", "DOUBLE")
@@ -338,6 +342,27 @@ class _SoundfileSink:
             path = self._writer._path
             with atomic_file(path, force=True) as copy:
                 retag(path, copy, self._writer._format.lower(), self._more, self._picture)
+
+
+def check_encoding(target: str, *, subtype: str | None, bit_rate: int | None) -> None:
+    """Refuse an encoding that the format of an output cannot hold, before anything is made (UsageError)."""
+    Writer(target, 44_100, 1, subtype=subtype, bit_rate=bit_rate)
+
+
+def encodings() -> list[str]:
+    """Name the encodings that can be written, in libsndfile's words."""
+    import soundfile as sf
+
+    return [*sf.available_subtypes(), "AAC"]
+
+
+def _holds(format_name: str, subtype: str) -> bool:
+    """Tell whether a format holds an encoding; libsndfile knows of those that it writes."""
+    if format_name in ("WAV", "M4A"):
+        return subtype in (ENCODINGS if format_name == "WAV" else ("AAC",))
+    import soundfile as sf
+
+    return subtype in sf.available_subtypes(format_name)
 
 
 def _format_of(target: str) -> str:

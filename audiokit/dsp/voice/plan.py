@@ -82,11 +82,15 @@ class Music:
         Raises:
             ParameterError: no scale has that name.
         """
-        steps = SCALES.get(self.mode if name == "auto" else name)
-        if steps is None:
-            known = ", ".join(["auto", *SCALES])
-            raise ParameterError(f"scale {name!r} is unknown", hint=f"choose one of {known}")
+        check_scale(name)
+        steps = SCALES[self.mode if name == "auto" else name]
         return tuple((self.tonic + step) % 12 for step in steps)
+
+
+def check_scale(name: str) -> None:
+    """Refuse a name that no scale has (ParameterError)."""
+    if name not in ("auto", *SCALES):
+        raise ParameterError(f"scale {name!r} is unknown", hint=f"choose one of {', '.join(['auto', *SCALES])}")
 
 
 def even_music(end_s: float, *, bpm: float = 100.0, beats_per_bar: int = 4, offset_s: float = 0.0, **known) -> Music:

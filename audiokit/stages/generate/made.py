@@ -227,20 +227,21 @@ def melody(wanted: Wanted, options: Options) -> Sound:
     return made
 
 
-def drawn(options: Options) -> Sound | Parts:
-    """Draw sounds out of noise with a model that takes no wishes.
-
-    Raises:
-        UsageError: there are wishes.
-    """
-    from audiokit.models.style.drawing import drawing
-
+def refuse_wishes(options: Options) -> None:
+    """Refuse wishes to a model that takes none (UsageError)."""
     wishes = [name for name in _WISHES if is_given(options[name]) and options[name] is not False]
     if wishes:
         raise UsageError(
             f"{options['model']}: draws sounds by itself; --{wishes[0]} means nothing to it",
             hint="ask for --count and --seed",
         )
+
+
+def drawn(options: Options) -> Sound | Parts:
+    """Draw sounds out of noise with a model that takes no wishes (UsageError: there are some)."""
+    from audiokit.models.style.drawing import drawing
+
+    refuse_wishes(options)
     draw, rate = drawing(options["model"], seed=options["seed"], device=options["device"])
     sheet = Sheet(options["sheet"])
     names = [f"{number:03d}" for number in range(options["count"])]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from audiokit.engine.stage import Options
 from audiokit.errors import ParameterError, UsageError
 
@@ -79,12 +81,30 @@ def require_one_source(options: Options) -> None:
         raise UsageError(f"{' and '.join(named)} both say what the sound is", hint="give one of them")
 
 
-def want(options: Options) -> Wanted:
-    """Find the sounds that options ask for, and how and at which keys they are to sound.
+def check_words(options: Options) -> None:
+    """Refuse pitches and velocities that cannot be read, before a model is loaded (ParameterError)."""
+    _pitches(options["pitch"])
+    _velocities(options["velocity"])
 
-    Raises:
-        ParameterError, InputError, ModelError: from what they name.
-    """
+
+def check_wish(options: Options) -> None:
+    """Refuse what the model does not know or cannot play, before anything is made (ParameterError, ModelError)."""
+    from audiokit.models.notes.making import read_sound
+    from audiokit.models.notes.notes import Sound as Timbre
+
+    model, request, settings, wish = _asked(options)
+    for text in (request.like, *(request.interpolate or ())):
+        if isinstance(text, str) and not Path(text).suffix:  # a name; files are read when they are needed
+            read_sound(model, text, pitch=None, seed=settings.seed)
+    if not any(is_given(options[name]) for name in ("like", "latent", "interpolate")):
+        model.candidates(wish)
+    if not options["midi"]:
+        any_sound = Timbre(np.zeros(model.latent_size, np.float32))
+        notes_of(Wanted(model, [any_sound], settings, _pitches(request.pitch)), request)
+
+
+def _asked(options: Options) -> tuple[NoteModel, Request, NoteSettings, Wish]:
+    """The model, and what options ask of it."""
     from audiokit.models.notes.making import with_qualities
     from audiokit.models.notes.notes import Wish, load
 
@@ -95,6 +115,17 @@ def want(options: Options) -> Wanted:
     pitches = _pitches(request.pitch)
     if pitches:
         wish = replace(wish, span=(min(pitches), max(pitches)))
+    return model, request, settings, wish
+
+
+def want(options: Options) -> Wanted:
+    """Find the sounds that options ask for, and how and at which keys they are to sound.
+
+    Raises:
+        ParameterError, InputError, ModelError: from what they name.
+    """
+    model, request, settings, wish = _asked(options)
+    pitches = _pitches(request.pitch)
     sounds, heard = _sounds(model, request, wish, pitches, settings.seed)
     if options["nsynth"]:
         settings = replace(settings, rate=NSYNTH_RATE, seconds=NSYNTH_S)

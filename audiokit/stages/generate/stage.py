@@ -18,17 +18,21 @@ FilePath = str | os.PathLike[str]
 
 
 def _check(options: Options) -> None:
-    from audiokit.stages.generate.request import require_one_source
+    from audiokit.stages.generate.request import check_words, require_one_source
 
     if sum(bool(options[name]) for name in ("midi", "kit", "nsynth")) > 1:
         raise UsageError("--midi, --kit and --nsynth are three kinds of output", hint="give one of them")
     require_one_source(options)
+    check_words(options)
 
 
 def _fits(call: Call) -> Mapping[str, Any]:
-    """Refuse a file where a folder is made, and the other way round; and what exists, before anything is made."""
+    """Refuse a file where a folder is made, and the other way round; then what the model cannot do, and what exists."""
     from audiokit.engine.plan import is_folder
     from audiokit.io.files import check_free
+    from audiokit.models.style.drawing import draws
+    from audiokit.stages.generate.made import refuse_wishes
+    from audiokit.stages.generate.request import check_wish
 
     options, out = call.options, str(call.out)
     if options["midi"] and is_folder(out):
@@ -38,6 +42,7 @@ def _fits(call: Call) -> Mapping[str, Any]:
         raise UsageError(f"-o {out}: {what} is a folder", hint="name one, such as -o kit/")
     if options["nsynth"] and call.save.subtype not in (None, "PCM_16"):
         raise UsageError(f"--subtype {call.save.subtype}: NSynth's layout has 16 bits", hint="leave out --nsynth")
+    (refuse_wishes if draws(options["model"]) else check_wish)(options)
     if options["sheet"]:
         check_free(options["sheet"], force=call.batch.force)
     return {}

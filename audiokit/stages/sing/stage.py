@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 def _check(options: Options) -> None:
     """Refuse what cannot be sung, before anything is read."""
+    from audiokit.dsp.voice.plan import check_scale
     from audiokit.stages.sing.settings import read_range
 
     if (options["over"] is None) is not options["reverse"]:
@@ -35,6 +36,11 @@ def _check(options: Options) -> None:
         )
     if options["range_"] != "auto":
         read_range(options["range_"])
+    check_scale(options["scale"])
+    if options["key"] is not None:
+        from audiokit.dsp.voice.backing import parse_key
+
+        parse_key(options["key"])
     singing(options)
 
 

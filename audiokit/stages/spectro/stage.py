@@ -36,13 +36,28 @@ def _dataset(call: Call) -> bool:
     return True
 
 
-def _reads_twice(options: Options) -> bool:
+def _check(options: Options) -> None:
+    """Refuse numbers that fit no sound, before anything is read."""
+    transform = _likely(options)
+    given = [(text, f"--{name}") for name in ("chunk", "overlap") if (text := options[name]) not in (None, "all")]
+    for text, name in given:
+        _frames(text, name, transform)
+    if options["rate"] or options["preset"] or len({_in_frames(text) for text, _ in given}) < 2:
+        chunk_frames(options, transform)  # else only the rate of the sound says which is longer
+
+
+def _likely(options: Options) -> Transform:
+    """What would be made of a sound; its rate is not known yet, and the highest one refuses no band."""
     from audiokit.dsp.spectrum.choice import make_transform
 
-    return make_transform(options, options["rate"] or 44_100).needs_peak
+    return make_transform(options, options["rate"] or 768_000)
 
 
-@stage(reads=Sound, writes=Chunks, instead=_dataset, twice=_reads_twice)
+def _reads_twice(options: Options) -> bool:
+    return _likely(options).needs_peak
+
+
+@stage(reads=Sound, writes=Chunks, check=_check, instead=_dataset, twice=_reads_twice)
 def spectro(
     sound: Sound,
     *,
@@ -248,14 +263,19 @@ def chunk_frames(options: Options, transform: Transform) -> tuple[int | None, in
         if overlap is None and frames is not None:
             shared = min(shared, frames // 2)
     if frames is not None and not 0 <= shared < frames:
+        length = chunk or (f"{frames}f" if preset is not None and preset.chunk else "6s")
         raise ParameterError(
-            f"overlap of {shared} frames is not less than the chunk of {frames}", hint="choose a shorter --overlap"
+            f"--overlap {overlap} is not less than the chunk of {length}", hint="choose a shorter --overlap"
         )
     return frames, shared
 
 
+def _in_frames(text: Any) -> bool:
+    return isinstance(text, str) and text.endswith("f") and text[:-1].isdigit()
+
+
 def _frames(text: Any, name: str, transform: Transform) -> int:
-    if isinstance(text, str) and text.endswith("f") and text[:-1].isdigit():
+    if _in_frames(text):
         return int(text[:-1])
     length = seconds(text, name) if isinstance(text, str) else float(text)
     return round(length * transform.rate / transform.hop)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from audiokit.engine.chunks import Chunks
 from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
+from audiokit.engine.parse import front_end
 from audiokit.engine.settings import Device, Seed
 from audiokit.engine.sound import Sound, Source
 from audiokit.engine.stage import Options, stage
@@ -24,9 +25,6 @@ _OVERLAP = 0.5
 
 def _check(options: Options) -> None:
     """Refuse options that do not go together, and a model that is not there, before anything is read."""
-    from audiokit.dsp.spectrum.presets import find_preset
-
-    find_preset(options["preset"])
     if (options["engine"] == "optimize") != (options["style"] is not None):
         missing = "--engine optimize needs --style" if options["style"] is None else "--style is for --engine optimize"
         raise UsageError(missing, hint="audiokit stylize CONTENT --engine optimize --style STYLE -o OUT")
@@ -52,7 +50,12 @@ def stylize(
     phase: Annotated[Literal["input", "retrieve"], Option("Keep the phases of the input, or find new ones.")] = "input",
     preset: Annotated[
         str,
-        Option("Front-end of an official checkpoint, which does not say it itself.", metavar="NAME", when=_MODEL),
+        Option(
+            "Front-end of an official checkpoint, which does not say it itself.",
+            metavar="NAME",
+            parse=front_end,
+            when=_MODEL,
+        ),
     ] = "cyclegan-music",
     engine: Annotated[
         Literal["model", "optimize"], Option("A trained model, or none: the style of one recording.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from audiokit.engine.option import Option
+from audiokit.engine.parse import front_end
 
 if TYPE_CHECKING:
     from audiokit.dsp.spectrum.style import StyleFrontend
@@ -18,7 +19,9 @@ Output = Annotated[Literal["tanh", "residual"], Option("Answer in -1..1, or a ch
 Generator = Annotated[Literal["resnet", "unet"], Option("Network that maps one picture to another.")]
 Batch = Annotated[int, Option("Crops per side and step.", min=1)]
 LearningRate = Annotated[float, Option("Of Adam; falls to zero over the second half.", flag="--learning-rate", min=0)]
-Preset = Annotated[str, Option("Spectrogram front-end: a magnitude or mel preset in dB.", metavar="NAME")]
+Preset = Annotated[
+    str, Option("Spectrogram front-end: a magnitude or mel preset in dB.", metavar="NAME", parse=front_end)
+]
 Frames = Annotated[int, Option("Frames that the model sees at once.", min=4)]
 Epochs = Annotated[float | None, Option("Instead of --steps: rounds through the longer side.", min=0)]
 
