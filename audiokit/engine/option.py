@@ -33,7 +33,7 @@ class Option(NamedTuple):
         min, max: the range of a number.
         parse: reads text such as "6s"; values of other types pass through.
         recorded: whether the option decides what the result is, so that it belongs into the recipe.
-        when: option and value that must be chosen for this one to matter, such as ("engine", "optimize").
+        when: option and the values of which one must be chosen for this one to matter, such as ("engine", "optimize").
         hidden: set by the program, not by users.
         reads: names a file that is read, and is no sound.
         alone: looks at all inputs together, so that it has no meaning in a chain or for one sound.
@@ -48,7 +48,7 @@ class Option(NamedTuple):
     max: float | None = None
     parse: Parser | None = None
     recorded: bool = True
-    when: tuple[str, Any] | None = None
+    when: tuple[str, *tuple[Any, ...]] | None = None
     hidden: bool = False
     reads: bool = False
     alone: bool = False
@@ -242,7 +242,7 @@ def recipe(declared: Iterable[Declared], given: Mapping[str, Any]) -> dict[str, 
             continue
         if isinstance(value, list | tuple) and not value:
             continue
-        if about.when is not None and values.get(about.when[0]) != about.when[1]:
+        if about.when is not None and values.get(about.when[0]) not in about.when[1:]:
             continue
         if option.repeats and str in option.kinds and isinstance(value, list) and len(value) == 1:
             value = value[0]  # the shell gives a list of one where Python callers say the word itself

@@ -214,6 +214,11 @@ class Stage(Generic[P, Made, Plain]):
             if Chunks in self.reads and (Sound not in self.reads or not isinstance(about, Real | None)):
                 return Chunks.of(source, about)
             return Sound.of(source, about)
+        if not isinstance(source, str | os.PathLike):
+            raise UsageError(
+                f"{self.name} reads a path, an array or a {self.reads[0].kind}, not a {type(source).__name__}",
+                hint="what comes in pairs goes in as two arguments: f(*pair)" if isinstance(source, tuple) else None,
+            )
         if self.hooks.opens is not None:
             opened = self.hooks.opens(str(source), options or bind(self.options, {}, ""))
             if opened is not None:

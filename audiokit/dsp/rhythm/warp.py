@@ -176,13 +176,14 @@ class Stretch:
     shift: int = 0
 
 
-def plan_stretches(time_map: TimeMap, rate: int, length: int) -> list[Stretch]:
+def plan_stretches(time_map: TimeMap, rate: int, length: int, *, shortest_s: float = 0.1) -> list[Stretch]:
     """Simplify a time map to stretches of constant speed, with joins just before beats.
 
     Args:
         time_map: the map.
         rate: sample rate in Hz.
         length: samples of output wanted.
+        shortest_s: joins that would be closer to the one before are left out.
 
     Returns:
         Stretches that cover 0..length.
@@ -199,9 +200,9 @@ def plan_stretches(time_map: TimeMap, rate: int, length: int) -> list[Stretch]:
             hint="check the beats (--beats-out, --picture), or give the tempo of the track with --track-bpm",
         )
     joins = knots.target_s[1:-1] - _BEFORE_BEAT_S
-    edges = [0]
+    edges, shortest = [0], int(rate * shortest_s)
     for join in np.round(joins * rate).astype(int):
-        if edges[-1] + rate // 10 < join < length - rate // 10:
+        if edges[-1] + shortest < join < length - shortest:
             edges.append(int(join))
     edges = _split_long([*edges, length], round(_LONGEST_S * rate), time_map, rate)
     plan: list[Stretch] = []
@@ -298,15 +299,25 @@ def render_stretches(y: np.ndarray, rate: int, plan: Sequence[Stretch], *, semit
     return _play(y, rate, plan, semitones, place=False)[0]
 
 
-def warp(y: np.ndarray, rate: int, time_map: TimeMap, *, length: int, semitones: float = 0.0) -> np.ndarray:
+def warp(
+    y: np.ndarray,
+    rate: int,
+    time_map: TimeMap,
+    *,
+    length: int,
+    semitones: float = 0.0,
+    shortest_s: float = 0.1,
+) -> np.ndarray:
     """Warp audio (C, T) along a time map to `length` samples, pitch kept (or moved by semitones).
+
+    `shortest_s` is the least distance of two joins in seconds.
 
     >>> t = np.arange(16000) / 8000
     >>> tone = np.sin(2 * np.pi * 440 * t).astype(np.float32)[None]
     >>> warp(tone, 8000, TimeMap(np.array([0.0, 2.0]), np.array([0.0, 2.5])), length=20000).shape
     (1, 20000)
     """
-    return _play(y, rate, plan_stretches(time_map, rate, length), semitones, place=True)[0]
+    return _play(y, rate, plan_stretches(time_map, rate, length, shortest_s=shortest_s), semitones, place=True)[0]
 
 
 def _play(

@@ -1,4 +1,4 @@
-"""`stylize`: style transfer with a trained generator, or with the style of one recording."""
+"""`stylize`: style transfer with a trained generator, with the style of one recording, or by the groove alone."""
 
 from __future__ import annotations
 
@@ -18,16 +18,22 @@ if TYPE_CHECKING:
     from audiokit.models.style.stylizer import Stylizer
 
 DEFAULT_MODEL = "piano-to-vibraphone"
-_MODEL, _OPTIMIZE = ("engine", "model"), ("engine", "optimize")
+_MODEL, _OPTIMIZE, _GROOVE = ("engine", "model"), ("engine", "optimize"), ("engine", "groove")
+_SPECTRAL = ("engine", "model", "optimize")
 #: Share of a window in common with the next, of trained models.
 _OVERLAP = 0.5
 
 
 def _check(options: Options) -> None:
     """Refuse options that do not go together, and a model that is not there, before anything is read."""
+    if options["engine"] == "groove":
+        return
     if (options["engine"] == "optimize") != (options["style"] is not None):
-        missing = "--engine optimize needs --style" if options["style"] is None else "--style is for --engine optimize"
-        raise UsageError(missing, hint="audiokit stylize CONTENT --engine optimize --style STYLE -o OUT")
+        given = options["style"] is not None
+        raise UsageError(
+            "--style is for --engine optimize or groove" if given else "--engine optimize needs --style",
+            hint="audiokit stylize CONTENT --engine optimize --style STYLE -o OUT",
+        )
     make_stylizer(options)
 
 
@@ -46,8 +52,10 @@ def stylize(
     direction: Annotated[
         Literal["ab", "ba"], Option("The way the model was trained, or the way back (G_A or G_B).", when=_MODEL)
     ] = "ab",
-    strength: Annotated[float, Option("Share of the change, in dB.", min=0, max=1)] = 1.0,
-    phase: Annotated[Literal["input", "retrieve"], Option("Keep the phases of the input, or find new ones.")] = "input",
+    strength: Annotated[float, Option("Share of the change, in dB or in time.", min=0, max=1)] = 1.0,
+    phase: Annotated[
+        Literal["input", "retrieve"], Option("Keep the phases of the input, or find new ones.", when=_SPECTRAL)
+    ] = "input",
     preset: Annotated[
         str,
         Option(
@@ -58,10 +66,19 @@ def stylize(
         ),
     ] = "cyclegan-music",
     engine: Annotated[
-        Literal["model", "optimize"], Option("A trained model, or none: the style of one recording.")
+        Literal["model", "optimize", "groove"],
+        Option("A trained model; or none: the sound of one recording, or only when things are played."),
     ] = "model",
     style: Annotated[
-        Source | None, Option("The recording whose style --engine optimize gives.", when=_OPTIMIZE)
+        Source | None,
+        Option("The recording whose sound (optimize) or off-beats (groove) are taken.", when=(*_OPTIMIZE, "groove")),
+    ] = None,
+    swing: Annotated[
+        float,
+        Option("Where off-beats go, in % of the beat: 50 straight, 66 triplets.", min=50, max=75, when=_GROOVE),
+    ] = 66.0,
+    track_bpm: Annotated[
+        float | None, Option("The track's tempo, about, when it is known.", min=20, max=400, when=_GROOVE)
     ] = None,
     features: Annotated[
         str, Option("What it compares: drawn filters, or MelGAN's netD.pt.", metavar="random|FOLDER", when=_OPTIMIZE)
@@ -75,14 +92,15 @@ def stylize(
 ) -> Sound | Chunks:
     """Transfer a style with a trained generator.
 
-    Or with none, from one recording (--engine optimize). Audio gives audio of the same length, rate, channels and
-    loudness; a chunk set gives a chunk set of the same kind.
+    Or with none: from one recording (--engine optimize), or by making the eighths of any song swing (--engine groove).
+    Audio gives audio of the same length, rate, channels and loudness; a chunk set gives a chunk set of the same kind.
 
     Examples:
         audiokit stylize piano.wav -o vibraphone.wav
         audiokit stylize songs/ -o styled/ --model runs/jazz --strength 0.7
         audiokit stylize song.wav -o jazz.wav --model checkpoints/latest_net_G_A.pth
         audiokit stylize song.wav --engine optimize --style other.wav -o restyled.wav
+        audiokit stylize song.wav --engine groove --swing 66 -o swung.wav
         audiokit spectro song.wav -o - | audiokit stylize - -o - | audiokit invert - -o styled.wav
 
     Returns:
@@ -91,7 +109,7 @@ def stylize(
     Raises:
         ModelError: there is no such model or direction.
         ParameterError, UsageError: an option is out of range, or does not go with another.
-        InputError: a chunk set that the model cannot see.
+        InputError: a chunk set that the model cannot see; no beats are found to swing.
 
     >>> import numpy as np
     >>> tone = 0.3 * np.sin(np.arange(22050, dtype=np.float32) * 0.1)[None]
@@ -99,6 +117,10 @@ def stylize(
     (1, 22050)
     """
     options = dict(locals())
+    if engine == "groove":
+        from audiokit.stages.stylize.groove import change_groove
+
+        return change_groove(flow, options)
     stylizer, card = make_stylizer(options)
     notes = Notes()
     notes.report |= {"model": model if engine == "model" else None, "labels": card.get("labels")}

@@ -1,0 +1,170 @@
+"""Groove: where the off-beats of music lie between its beats, and how time is bent to put them elsewhere.
+
+In swing the second of two eighths comes late: at two thirds of the beat instead of a half. Beats keep their places; the
+first part of every beat is stretched and the second compressed. Attacks are copied as they are, and only what
+follows them is stretched, so that drums stay tight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from audiokit.dsp.rhythm.beats import Beats
+from audiokit.dsp.rhythm.onsets import OnsetCurves, attack_candidates, onset_curves
+from audiokit.dsp.rhythm.warp import TimeMap, at_level
+from audiokit.errors import ParameterError
+
+#: Where off-beats are looked for, as a share of the beat: from a little rushed to a dotted eighth.
+EARLIEST, LATEST = 0.42, 0.78
+# Straight eighths are believed where this share of the strongest off-beat lies near the half: sixteenths may be louder.
+_STRAIGHT = 0.5
+_NEAR_HALF = 0.05
+_CELLS = 64
+# Faster beats with so much less between them than on them are the eighths of a song at half the tempo, and so is what
+# would be too fast to be swung.
+_FAST_BPM, _EMPTY, _TOO_FAST_BPM = 130.0, 0.15, 190.0
+# Off-beats follow their own course over so many beats on either side.
+_BESIDE = 4
+# An attack is the off-beat if it is no farther from its place than this share of a beat, and rises by this much.
+_REACH, _RISE = 0.07, 0.6
+#: So much of an attack is copied, not stretched, and so much before it, where a stretcher would let it be heard early;
+#: less where a half-beat is short.
+ATTACK_S, LEAD_S = 0.07, 0.012
+# Of the shorter half of a beat, at most this share is copied.
+_COPIED = 0.45
+
+
+@dataclass(frozen=True)
+class Groove:
+    """Where the off-beats lie.
+
+    Attributes:
+        beats: the beat grid.
+        share: place of the off-beat after each beat but the last, as a share of the beat (B - 1,).
+        swing: the place over the whole recording: 0.5 straight, 2/3 triplets.
+        marked: share of the beats whose off-beat has an attack of its own.
+    """
+
+    beats: Beats
+    share: np.ndarray
+    swing: float
+    marked: float
+
+    @property
+    def by_position(self) -> np.ndarray:
+        """Median place after each beat of the bar (beats_per_bar,)."""
+        places = self.beats.positions[:-1]
+        return np.array(
+            [
+                np.median(self.share[places == k]) if np.any(places == k) else self.swing
+                for k in range(1, self.beats.beats_per_bar + 1)
+            ]
+        )
+
+
+def find_groove(y: np.ndarray, rate: int, beats: Beats, *, known: bool = False) -> Groove:
+    """Find where the off-beats of music lie.
+
+    The onset curve is laid over itself beat by beat; its strongest place between the beats, or the half where that is
+    strong too, is refined by the attacks around it, and follows slow changes. Where next to nothing begins between
+    fast beats, or they are too fast to be swung, they are taken for eighths.
+
+    Args:
+        y: audio (C, T), float32.
+        rate: sample rate in Hz.
+        beats: its beats, at least two.
+        known: the tempo of the beats is certain; otherwise they may be taken for eighths of half that tempo.
+
+    Returns:
+        The groove; straight where nothing sounds between the beats.
+
+    Raises:
+        ParameterError: fewer than two beats.
+
+    >>> clicks = np.zeros((1, 10 * 8000), np.float32)
+    >>> for k in range(18):
+    ...     clicks[0, 4000 + k * 4000 : 4040 + k * 4000] = 0.9
+    ...     clicks[0, 6640 + k * 4000 : 6680 + k * 4000] = 0.5
+    >>> grid = Beats(0.5 + np.arange(18) * 0.5, np.arange(0, 18, 4), 120.0, 1.0)
+    >>> round(find_groove(clicks, 8000, grid).swing, 2)
+    0.66
+    """
+    if len(beats.times_s) < 2:
+        raise ParameterError("a groove needs at least two beats")
+    curves = onset_curves(y, rate)
+    place, strength = _common_place(curves, beats)
+    fast = beats.tempo_bpm > (_FAST_BPM if strength < _EMPTY else _TOO_FAST_BPM)
+    if fast and not known and len(beats.times_s) > 3:
+        beats = at_level(beats, 0.5)
+        place, strength = _common_place(curves, beats)
+    periods = np.diff(beats.times_s)
+    expected = beats.times_s[:-1] + place * periods
+    reach = float(_REACH * np.median(periods))
+    times, rises = attack_candidates(y, rate, expected, reach_s=reach)
+    near = rises * (1 - 0.5 * np.abs(times - expected[:, None]) / reach)
+    rows, best = np.arange(len(expected)), near.argmax(axis=1)
+    found = rises[rows, best] > _RISE
+    shares = np.where(found, (times[rows, best] - beats.times_s[:-1]) / periods, np.nan)
+    if not found.any():
+        return Groove(beats, np.full(len(periods), place), place, 0.0)
+    swing = float(np.nanmedian(shares))
+    smooth = np.full(len(shares), swing)
+    for k in range(len(shares)):
+        around = shares[max(0, k - _BESIDE) : k + _BESIDE + 1]
+        if np.isfinite(around).sum() > _BESIDE // 2:
+            smooth[k] = np.nanmedian(around)
+    return Groove(beats, np.clip(smooth, EARLIEST - 0.05, LATEST + 0.05), swing, float(found.mean()))
+
+
+def _common_place(curves: OnsetCurves, beats: Beats) -> tuple[float, float]:
+    """Share of the beat at which most begins between the beats, and how much, beside what begins on them."""
+    cells = (np.arange(_CELLS) + 0.5) / _CELLS
+    times = beats.times_s[:-1, None] + cells * np.diff(beats.times_s)[:, None]
+    total = np.interp(curves.frame(times), np.arange(len(curves.total)), curves.total)
+    profile = np.minimum(total, np.quantile(total, 0.98)).mean(axis=0)
+    profile = profile - np.quantile(profile, 0.25)
+    inside = (cells >= EARLIEST) & (cells <= LATEST)
+    peak = float(profile[inside].max())
+    half = np.abs(cells - 0.5) <= _NEAR_HALF
+    on_beat = float(profile[(cells < _NEAR_HALF) | (cells > 1 - _NEAR_HALF)].max())
+    if peak <= 0:
+        return 0.5, 0.0
+    if profile[half].max() >= _STRAIGHT * peak:
+        inside = half
+    return float(cells[inside][profile[inside].argmax()]), peak / max(on_beat, 1e-9)
+
+
+def groove_map(groove: Groove, wanted: np.ndarray | float, seconds: float) -> TimeMap:
+    """Draw the time map that puts the off-beats where they are wanted; beats and both ends keep their places.
+
+    Args:
+        groove: where they are.
+        wanted: where they go, as a share of the beat, for all beats or for each (B - 1,).
+        seconds: length of the recording.
+
+    Returns:
+        The map, with the attacks of beats and off-beats at their own speed.
+
+    >>> grid = Beats(np.arange(5) * 0.5, np.array([0, 4]), 120.0, 1.0)
+    >>> straight = Groove(grid, np.full(4, 0.5), 0.5, 1.0)
+    >>> groove_map(straight, 2 / 3, 2.5).to_target(np.array([0.5, 0.75, 1.0])).round(3).tolist()
+    [0.5, 0.833, 1.0]
+    """
+    times, periods = groove.beats.times_s, np.diff(groove.beats.times_s)
+    wanted = np.broadcast_to(np.asarray(wanted, np.float64), periods.shape)
+    source: list[float] = [0.0] if times[0] > 2 * LEAD_S else []
+    target = list(source)
+    for time, period, here, there in zip(times, periods, groove.share, wanted, strict=False):
+        halves = (here, 1 - here, there, 1 - there)
+        part = min(1.0, _COPIED * min(halves) * period / (ATTACK_S + LEAD_S))
+        for a, b in ((time, time), (time + here * period, time + there * period)):
+            source += [a - part * LEAD_S, a + part * ATTACK_S]
+            target += [b - part * LEAD_S, b + part * ATTACK_S]
+    source.append(float(times[-1]))
+    target.append(float(times[-1]))
+    if seconds > times[-1] + 0.01:
+        source.append(seconds)
+        target.append(seconds)
+    return TimeMap(np.array(source), np.array(target))

@@ -1,0 +1,97 @@
+"""`stylize --engine groove`: when things are played, and nothing else."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiokit.engine.chunks import Chunks
+from audiokit.engine.flow import Notes
+from audiokit.engine.sound import Sound
+from audiokit.engine.stage import Options
+from audiokit.errors import InputError
+
+if TYPE_CHECKING:
+    from audiokit.dsp.rhythm.groove import Groove
+
+#: Fewer beats than this have no groove.
+_FEWEST = 4
+#: Beats found with less confidence than this are warned about.
+_UNCERTAIN = 0.3
+#: Joins may be as close as this: attacks of fast music are short.
+_SHORTEST_S = 0.045
+
+
+def change_groove(flow: Sound | Chunks, options: Options) -> Sound:
+    """Move the off-beats of a sound; its length, beats, pitch and loudness stay.
+
+    Raises:
+        InputError: no beats are found, or what comes is no audio.
+    """
+    from audiokit.dsp.rhythm.groove import groove_map
+    from audiokit.dsp.rhythm.warp import warp
+
+    if isinstance(flow, Chunks):
+        raise InputError(
+            f"{flow.name}: --engine groove moves sounds in time, which chunks of spectra do not show",
+            hint="give the audio itself",
+        )
+    y = flow.samples
+    found = _groove(y, flow.rate, flow.name, options["track_bpm"])
+    wanted = _wanted(found, options)
+    moved = found.share + options["strength"] * (wanted - found.share)
+    seconds = y.shape[1] / flow.rate
+    time_map = groove_map(found, moved, seconds)
+    result = warp(y, flow.rate, time_map, length=y.shape[1], shortest_s=_SHORTEST_S)
+    notes = Notes(
+        report={
+            "tempo_bpm": round(found.beats.tempo_bpm, 3),
+            "beats": len(found.beats.times_s),
+            "confidence": round(found.beats.confidence, 3),
+            "swing": {"before": round(100 * found.swing, 1), "after": round(100 * float(np.median(moved)), 1)},
+        }
+    )
+    if found.beats.confidence < _UNCERTAIN:
+        notes.warnings.append(
+            f"no steady beat is heard (confidence {found.beats.confidence:.2f}): "
+            "listen to the result, or give the tempo with --track-bpm"
+        )
+    return flow.derive(lambda: iter([result]), length=result.shape[1], notes=notes)
+
+
+def _groove(y: NDArray[np.float32], rate: int, name: str, bpm: float | None) -> Groove:
+    from audiokit.dsp.rhythm.beats import track_beats
+    from audiokit.dsp.rhythm.groove import find_groove
+
+    beats = track_beats(y, rate, bpm=bpm)
+    if len(beats.times_s) < _FEWEST:
+        raise InputError(
+            f"{name}: no beats are found, so there is nothing to swing",
+            hint="give its tempo with --track-bpm, or change its sound with --engine model",
+        )
+    return find_groove(y, rate, beats, known=bpm is not None)
+
+
+def _wanted(found: Groove, options: Options) -> NDArray[np.float64]:
+    """Where the off-beats go, as shares of the beat: all alike, or by the place in the bar as in another recording."""
+    if options["style"] is None:
+        return np.full(len(found.share), options["swing"] / 100)
+    style = Sound.open(options["style"])
+    changed = os.stat(style.name).st_mtime_ns if os.path.isfile(style.name) else id(style)
+    _waiting[style.name] = style
+    places = _places(style.name, changed)
+    return np.asarray(places[(found.beats.positions[:-1] - 1) % len(places)], np.float64)
+
+
+#: Sounds whose groove is about to be found, by name.
+_waiting: dict[str, Sound] = {}
+
+
+@lru_cache(maxsize=2)
+def _places(style: str, _changed: int) -> NDArray[np.float64]:
+    sound = _waiting.pop(style)
+    return _groove(sound.samples, sound.rate, style, None).by_position

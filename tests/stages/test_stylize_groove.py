@@ -1,0 +1,87 @@
+"""`stylize --engine groove`: off-beats go where they are sent, and nothing else moves."""
+
+import json
+
+import numpy as np
+import pytest
+
+import audiokit
+from audiokit.dsp.rhythm.onsets import attack_times
+from audiokit.errors import InputError, UsageError
+from audiokit.io import audio
+from tests.signals import noise
+from tests.swung import song
+
+
+def moved(y, rate, before_s, after_s, source):
+    """Seconds by which attacks miss their new places, beyond what they missed the old ones by."""
+    found, _ = attack_times(y, rate, after_s, reach_s=0.04)
+    known, _ = attack_times(source, rate, before_s, reach_s=0.04)
+    return np.abs((found - after_s) - (known - before_s))
+
+
+@pytest.fixture(scope="module")
+def straight():
+    return song(116, seed=3, sixteenths=True)
+
+
+@pytest.mark.parametrize(("bpm", "swing", "sixteenths"), [(116, 0.5, True), (90, 0.5, False), (100, 0.62, False)])
+def test_off_beats_arrive_and_beats_stay(bpm, swing, sixteenths):
+    """At 90 the eighths are as regular as beats at 180 would be."""
+    one = song(bpm, swing=swing, sixteenths=sixteenths, seed=bpm)
+    y, rate = audiokit.stylize(one.y, one.rate, engine="groove", swing=66.0), one.rate
+    assert y.shape == one.y.shape
+    wanted = one.beats_s + 0.66 * 60 / bpm
+    inner = slice(1, -1)
+    assert np.median(moved(y, rate, one.off_beats_s[inner], wanted[inner], one.y)) < 0.004
+    assert np.median(moved(y, rate, one.beats_s[inner], one.beats_s[inner], one.y)) < 0.003
+    power = [np.mean(s**2) for s in (y, one.y)]
+    assert abs(10 * np.log10(power[0] / power[1])) < 0.5
+
+
+def test_there_and_back(straight):
+    swung = audiokit.stylize(straight.y, straight.rate, engine="groove", swing=66.0)
+    back = audiokit.stylize(swung, straight.rate, engine="groove", swing=50.0)
+    missed = moved(back, straight.rate, straight.off_beats_s[1:-1], straight.off_beats_s[1:-1], straight.y)
+    assert np.median(missed) < 0.003
+
+
+def test_half_the_strength_goes_half_the_way(straight):
+    y = audiokit.stylize(straight.y, straight.rate, engine="groove", swing=66.0, strength=0.5)
+    wanted = straight.beats_s[1:-1] + 0.58 * 60 / 116
+    assert np.median(moved(y, straight.rate, straight.off_beats_s[1:-1], wanted, straight.y)) < 0.004
+
+
+def test_the_groove_of_a_recording(cli, straight, tmp_path):
+    late = song(140, swing=0.6, seed=9)
+    audio.write(tmp_path / "late.wav", late.y, late.rate)
+    audio.write(tmp_path / "song.wav", np.tile(straight.y, (2, 1)), straight.rate, subtype="PCM_16")
+    done = cli(
+        "stylize", "song.wav", "--engine", "groove", "--style", "late.wav", "-o", "out.wav", "--json"
+    )  # fmt: skip
+    report = json.loads(done.stdout)
+    assert report["swing"] == {"before": pytest.approx(50, abs=0.5), "after": pytest.approx(60, abs=0.7)}
+    assert abs(report["tempo_bpm"] - 116) < 0.5 and report["warnings"] == []
+    y, info = audio.read(tmp_path / "out.wav")
+    assert y.shape == (2, straight.y.shape[1]) and info.subtype == "PCM_16"
+    assert np.abs(y[0] - y[1]).max() < 1e-4
+    recorded = info.history[-1]["options"]
+    assert recorded["engine"] == "groove" and recorded["style"] == "late.wav"
+    assert not {"model", "phase", "iterations"} & set(recorded)
+
+
+def test_what_has_no_beats_is_refused(cli, tmp_path):
+    audio.write(tmp_path / "hum.wav", np.zeros((1, 44_100), np.float32), 44_100)
+    done = cli("stylize", "hum.wav", "--engine", "groove", "-o", "out.wav", status=3)
+    assert b"hum.wav: no beats are found" in done.stderr and b"--track-bpm" in done.stderr
+    assert not (tmp_path / "out.wav").exists()
+    done = cli("stylize", "hum.wav", "--engine", "groove", "--swing", "80", "-o", "out.wav", status=2)
+    assert b"50" in done.stderr and b"75" in done.stderr
+
+
+def test_chunks_are_refused(rng):
+    chunks = audiokit.spectro(noise(rng, 1.0), 22_050)
+    with pytest.raises(InputError, match="chunks"):
+        audiokit.stylize(*chunks, engine="groove")
+    with pytest.raises(UsageError, match="not a tuple"):
+        audiokit.stylize(chunks, engine="groove")
