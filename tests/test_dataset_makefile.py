@@ -82,6 +82,16 @@ def test_a_changed_chain_makes_everything_anew(tmp_path, songs):
     assert "3 of 3 up to date" in _make(tmp_path, "out", "CHAIN=my.chain")
 
 
+def test_a_song_less_takes_its_sets_with_it(tmp_path, songs):
+    _make(tmp_path, "out")
+    (songs / "a song.flac").unlink()
+    (songs / "live takes/three.mp3").unlink()
+    assert "1 of 1 up to date" in _make(tmp_path, "out")
+    assert {p.parent.parent.name for p in tmp_path.glob("out/sets/**/manifest.json")} == {"one"}
+    packed = b"".join(p.read_bytes() for p in tmp_path.glob("out/shards/*.tar"))
+    assert b"one" in packed and b"a song" not in packed and b"three" not in packed
+
+
 def test_a_song_more_or_none_at_all(tmp_path, songs, rng):
     _make(tmp_path, "out")
     audio.write(songs / "another.wav", signals.plucks(rng, 1.0, 44_100), 44_100)

@@ -135,6 +135,12 @@ def test_binary_data_is_refused_on_a_terminal_with_the_pipe_to_type(terminal, to
     assert "type: audiokit spectro a.wav -o - | audiokit invert - -o back.wav" in said
 
 
+def test_a_file_that_is_read_twice_is_named_once(cli, tmp_path, tone):
+    said = cli("normalize", "a.wav", "b.wav", "-o", "out/", "--to", "-20", "--verbose").stderr.decode()
+    for name in ("a.wav", "b.wav"):
+        assert said.count(f"audiokit: {name}: WAV PCM_16, 8000 Hz, 1 channel, 1.000 s") == 1
+
+
 def test_verbose_says_what_is_read_resampled_and_loaded(cli, tmp_path, tone):
     line = ("denoise", "a.wav", "b.wav", "-o", "out/", "--engine", "neural", "--jobs", "2")
     said = cli(*line, "--verbose").stderr.decode()

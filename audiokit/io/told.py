@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
+_detailed: ContextVar[set[str] | None] = ContextVar("detailed", default=None)
 
 
 class FileWarning(UserWarning):
@@ -40,11 +41,12 @@ def tell(text: str, *, allowed: bool = False) -> None:
 def heard() -> Iterator[list[str]]:
     """Listen to what is told while the block runs; the list is complete when it ends."""
     told: list[str] = []
-    token = _heard.set(told)
+    token, details = _heard.set(told), _detailed.set(set())
     try:
         yield told
     finally:
         _heard.reset(token)
+        _detailed.reset(details)
 
 
 #: Set by `--verbose`, and known to the processes that a command starts.
@@ -54,7 +56,14 @@ VERBOSE = "AUDIOKIT_VERBOSE"
 def detail(text: str) -> None:
     """Say on standard error what is being done (a file read, a sound resampled, a model loaded), if that is wanted.
 
+    While somebody listens, each is said once: a file that is read twice is named once.
+
     >>> detail("a.wav: read")
     """
-    if os.environ.get(VERBOSE, "").lower() not in ("", "0", "false"):
+    if os.environ.get(VERBOSE, "").lower() in ("", "0", "false"):
+        return
+    said = _detailed.get()
+    if said is None or text not in said:
         print(f"audiokit: {text}", file=sys.stderr)
+    if said is not None:
+        said.add(text)

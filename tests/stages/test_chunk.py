@@ -109,6 +109,17 @@ def test_a_folder_holds_recordings_to_cut_or_sets_to_join(cli, song, tmp_path):
     assert b"not audio" in cli("chunk", "mixed/set.tar", "--every", "1s", "-o", "out/", status=3).stderr
 
 
+def test_pieces_are_found_in_the_folder_that_chunk_was_told(cli, song, tmp_path):
+    cli("chunk", "song.wav", "--every", "0.5s", "--overlap", "0.1s", "-o", "parts/")
+    cli("chunk", "parts/", "--join", "-o", "back.wav")
+    np.testing.assert_array_equal(audio.read(tmp_path / "back.wav")[0], audio.read(tmp_path / "song.wav")[0])
+    np.testing.assert_array_equal(audiokit.chunk(tmp_path / "parts", join=True).samples, song)
+    (tmp_path / "other.wav").write_bytes((tmp_path / "song.wav").read_bytes())
+    cli("chunk", "other.wav", "--every", "0.5s", "-o", "parts/")
+    said = cli("chunk", "parts/", "--join", "-o", "two.wav", status=2).stderr.decode()
+    assert "holds the pieces of 2 sounds" in said and "hint: name one, such as parts/other" in said
+
+
 def test_joining_is_a_step_of_a_chain(cli, song, tmp_path):
     cli("chunk", "song.wav", "--every", "1s", "--overlap", "25%", "-o", "pieces/")
     cli("run", "chunk --join | normalize --to -20", "pieces/song", "-o", "chain.wav")

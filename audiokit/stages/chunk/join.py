@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from audiokit.engine.chunks import Chunks, piece
 from audiokit.engine.flow import Notes
+from audiokit.engine.plan import expand
 from audiokit.engine.sound import Sound
-from audiokit.errors import DamagedError, InputError
+from audiokit.errors import DamagedError, InputError, UsageError
 from audiokit.io.about import AudioInfo
 from audiokit.io.chunkset import Head
 
@@ -25,7 +26,10 @@ INDEX = "pieces.json"
 
 
 def index_in(source: str) -> str | None:
-    """Find the index of a folder of pieces, if a source is such a folder or its index.
+    """Find the index of a folder of pieces, if a source is such a folder, its index, or a folder with one inside.
+
+    Raises:
+        UsageError: the pieces of several sounds are inside.
 
     >>> index_in("song/pieces.json"), index_in("song.chunks"), index_in("-")
     ('song/pieces.json', None, None)
@@ -33,7 +37,22 @@ def index_in(source: str) -> str | None:
     path = Path(source)
     if path.name == INDEX:
         return source
-    return str(path / INDEX) if (path / INDEX).exists() else None
+    if (path / INDEX).exists():
+        return str(path / INDEX)
+    inside = sorted(path.rglob(INDEX)) if path.is_dir() and not _holds_sets(source) else []
+    if len(inside) > 1:
+        raise UsageError(
+            f"{source}: holds the pieces of {len(inside)} sounds", hint=f"name one, such as {inside[0].parent}"
+        )
+    return str(inside[0]) if inside else None
+
+
+def _holds_sets(folder: str) -> bool:
+    """Whether a folder is, or has inside, a chunk set: then it is searched like that of any other command."""
+    try:
+        return bool(expand([folder], "chunks"))
+    except InputError:
+        return False
 
 
 def open_pieces(index_path: str) -> Chunks:
