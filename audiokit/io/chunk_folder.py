@@ -52,8 +52,8 @@ class FolderWriter:
         if kind is None:
             manifest = {**self.head.to_dict(), "items": self._items}
             try:
-                with atomic_file(self._folder / MANIFEST) as temporary:
-                    temporary.write_text(manifest_text(manifest), encoding="utf-8")
+                # The folder appears whole, so nothing in it needs to.
+                (self._folder / MANIFEST).write_text(manifest_text(manifest), encoding="utf-8")
             except BaseException as failure:
                 self._stack.__exit__(type(failure), failure, failure.__traceback__)
                 raise

@@ -16,6 +16,8 @@ _CORNER_HZ = 1000.0
 _CORNER_MEL = _CORNER_HZ / _LINEAR_HZ
 _LOG_STEP = np.log(6.4) / 27
 _BANDS_AT_ONCE = 8
+#: Matrix products treat columns beyond a multiple of this in another way, which differs in the last bit.
+_FRAMES_AT_ONCE = 32
 
 
 def hz_to_mel(hz: np.ndarray | float, *, htk: bool = False) -> np.ndarray:
@@ -106,7 +108,7 @@ def linear_to_mel(values: np.ndarray, filters: np.ndarray) -> np.ndarray:
     """Sum spectra into mel bands: `filters @ values`, without the zeros that nearly all of a filter bank is.
 
     Neighbouring bands are taken together and see only the bins that one of them covers, which is an eighth of the
-    work for 128 bands.
+    work for 128 bands. What comes of a frame does not depend on how many there are, to the bit.
 
     Args:
         values: spectrum (C, F, N), linear, float32.
@@ -120,13 +122,21 @@ def linear_to_mel(values: np.ndarray, filters: np.ndarray) -> np.ndarray:
     >>> bool(np.allclose(linear_to_mel(values, W), W @ values, rtol=1e-5))
     True
     """
-    mel = np.zeros((values.shape[0], len(filters), values.shape[2]), np.float32)
+    channels, bins, count = values.shape
+    mel = np.zeros((channels, len(filters), count), np.float32)
+    rest = count % _FRAMES_AT_ONCE
+    end = np.zeros((channels, bins, _FRAMES_AT_ONCE if rest else 0), np.float32)
+    end[:, :, :rest] = values[:, :, count - rest :]
     for first in range(0, len(filters), _BANDS_AT_ONCE):
         group = filters[first : first + _BANDS_AT_ONCE]
         covered = np.flatnonzero(group.any(axis=0))
-        if covered.size:
-            low, high = covered[0], covered[-1] + 1
-            mel[:, first : first + len(group)] = np.matmul(group[:, low:high], values[:, low:high])
+        if not covered.size:
+            continue
+        bands, seen = slice(first, first + len(group)), slice(covered[0], covered[-1] + 1)
+        if count > rest:
+            mel[:, bands, : count - rest] = np.matmul(group[:, seen], values[:, seen, : count - rest])
+        if rest:
+            mel[:, bands, count - rest :] = np.matmul(group[:, seen], end[:, seen])[:, :, :rest]
     return mel
 
 

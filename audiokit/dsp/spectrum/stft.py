@@ -9,8 +9,11 @@ Phases refer to the first sample of each frame.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from audiokit.dsp.spectrum.fft import irfft, rfft
 from audiokit.errors import ParameterError
 
 PAD_MODES = ("constant", "reflect")
@@ -162,6 +165,10 @@ class StftStream:
 
     Memory is a few frames plus the block. `finish` gives the frames that the end of the signal decides.
 
+    Args:
+        channels, n_fft, hop, window, center, pad, pad_mode, tail: as for `stft`.
+        squared: give squared magnitudes, float32, instead.
+
     >>> stream = StftStream(channels=1, n_fft=256, hop=64)
     >>> blocks = [np.zeros((1, 500), np.float32)] * 2
     >>> [stream.push(block).shape[2] for block in blocks], stream.finish().shape[2]
@@ -179,15 +186,15 @@ class StftStream:
         pad: Pad | None = None,
         pad_mode: str = "constant",
         tail: bool = False,
+        squared: bool = False,
     ) -> None:
         _check(n_fft, hop)
         _check_mode(pad_mode)
-        self.channels, self.n_fft, self.hop = channels, n_fft, hop
+        self.channels, self.n_fft, self.hop, self.squared = channels, n_fft, hop, squared
         self.pad = _sides(n_fft, center, pad)
         self.pad_mode, self.tail = pad_mode, tail
         self.window = window_values(window, n_fft)
-        self.length = 0
-        self.frames = 0
+        self.length = self.frames = 0
         # The samples that wait for their frame, and the newest ones, which a reflection at the end repeats.
         self._held = np.zeros((channels, 0), np.float32)
         self._recent = np.zeros((channels, 0), np.float32)
@@ -225,13 +232,14 @@ class StftStream:
     def _take(self, count: int) -> np.ndarray:
         if count <= 0:
             return self._nothing()
-        spectra = _transform(self._held, count, self.hop, self.window)
+        made = _squared if self.squared else _transform
+        spectra = made(self._held, count, self.hop, self.window)
         self._held = self._held[:, count * self.hop :].copy()
         self.frames += count
         return spectra
 
     def _nothing(self) -> np.ndarray:
-        return np.zeros((self.channels, self.n_fft // 2 + 1, 0), np.complex64)
+        return np.zeros((self.channels, self.n_fft // 2 + 1, 0), np.float32 if self.squared else np.complex64)
 
 
 class IstftStream:
@@ -270,8 +278,7 @@ class IstftStream:
         count = S.shape[2]
         if count == 0:
             return np.zeros((self.channels, 0), np.float32)
-        frames = np.fft.irfft(np.moveaxis(S, 1, 2).astype(np.complex64, copy=False), n=self.n_fft, axis=2)
-        frames = frames.astype(np.float32, copy=False) * self.window
+        frames = irfft(np.moveaxis(S, 1, 2).astype(np.complex64, copy=False), self.n_fft) * self.window
         first = self._lag * self.hop
         total, weight = (
             np.pad(overlap_add(part, self.hop), ((0, 0), (first, 0)))
@@ -328,15 +335,29 @@ def overlap_add(frames: np.ndarray, hop: int) -> np.ndarray:
 
 def _transform(padded: np.ndarray, count: int, hop: int, window: np.ndarray) -> np.ndarray:
     """Window and transform the first `count` frames of (C, n) to (C, F, count)."""
-    channels, n_fft = padded.shape[0], len(window)
-    spectra = np.empty((channels, n_fft // 2 + 1, max(0, count)), np.complex64)
+    spectra = np.empty((padded.shape[0], len(window) // 2 + 1, max(0, count)), np.complex64)
+    for start, found in _batches(padded, count, hop, window):
+        spectra[:, :, start : start + found.shape[1]] = np.moveaxis(found, 2, 1)
+    return spectra
+
+
+def _squared(padded: np.ndarray, count: int, hop: int, window: np.ndarray) -> np.ndarray:
+    """The squared magnitudes of the first `count` frames of (C, n): (C, F, count)."""
+    values = np.empty((padded.shape[0], len(window) // 2 + 1, max(0, count)), np.float32)
+    for start, found in _batches(padded, count, hop, window):
+        values[:, :, start : start + found.shape[1]] = np.moveaxis(found.real**2 + found.imag**2, 2, 1)
+    return values
+
+
+def _batches(padded: np.ndarray, count: int, hop: int, window: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Spectra (C, n, F) of a few frames at a time, from frame `start` on."""
+    n_fft = len(window)
     batch = max(1, _BATCH_SAMPLES // n_fft)
     for start in range(0, count, batch):
         stop = min(count, start + batch)
         piece = padded[:, start * hop : (stop - 1) * hop + n_fft]
         frames = np.lib.stride_tricks.sliding_window_view(piece, n_fft, axis=1)[:, ::hop]
-        spectra[:, :, start:stop] = np.moveaxis(np.fft.rfft(frames * window, axis=2), 2, 1)
-    return spectra
+        yield start, rfft(frames * window)
 
 
 def _extend(y: np.ndarray, left: int, right: int, mode: str) -> np.ndarray:

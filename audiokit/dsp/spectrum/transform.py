@@ -169,6 +169,11 @@ class Transform:
         return self.kind in ("stft", "real-imag", "magnitude-if")
 
     @property
+    def is_local(self) -> bool:
+        """Whether what is stored of a frame depends on its own magnitudes alone."""
+        return self.kind in ("magnitude", "mel")
+
+    @property
     def dtype(self) -> str:
         """Type of the stored numbers."""
         return "complex64" if self.kind == "stft" else "float32"
@@ -251,7 +256,11 @@ def forward(y: np.ndarray, transform: Transform) -> tuple[np.ndarray, Transform]
 
 def energies(S: np.ndarray, transform: Transform) -> np.ndarray:
     """Reduce a complex spectrum (C, F, N) to non-negative linear values (C, bins, N), float32."""
-    squared = S.real**2 + S.imag**2
+    return energies_of(S.real**2 + S.imag**2, transform)
+
+
+def energies_of(squared: np.ndarray, transform: Transform) -> np.ndarray:
+    """Reduce squared magnitudes (C, F, N), which may be overwritten, to linear values (C, bins, N), float32."""
     if transform.gain != 1:
         squared *= np.float32(transform.gain**2)
     if transform.power_eps:

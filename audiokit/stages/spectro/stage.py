@@ -163,12 +163,14 @@ def spectro(
 
     def pieces() -> Iterator[Piece]:
         counted = Counted(source.blocks())
-        spectra = _spectra(counted, source.channels, transform)
-        for number, (values, start, stop) in enumerate(windows(spectra, size, shared)):
+        # What depends on its own frame alone is made once, also where windows overlap.
+        early = transform.is_local
+        frames = (_stored if early else _spectra)(counted, source.channels, transform)
+        for number, (values, start, stop) in enumerate(windows(frames, size, shared)):
             if size is None:
                 made.head.chunk = made.head.hop = max(1, stop)
             notes.report["frames"] = stop
-            yield piece(encode(values, transform), start, stop, number=number)
+            yield piece(values if early else encode(values, transform), start, stop, number=number)
         made.head.length = counted.length
 
     def draw(path: str | os.PathLike[str], force: bool) -> None:
@@ -208,13 +210,35 @@ def _spectra(
     yield frames.finish()
 
 
+def _stored(
+    blocks: Iterable[NDArray[np.float32]], channels: int, transform: Transform
+) -> Iterator[NDArray[np.float32]]:
+    """Magnitudes or mel bands as they are stored, of each block."""
+    from audiokit.dsp.spectrum.transform import scale_values
+
+    for values in _energies(blocks, channels, transform):
+        yield scale_values(values, transform)
+
+
+def _energies(
+    blocks: Iterable[NDArray[np.float32]], channels: int, transform: Transform
+) -> Iterator[NDArray[np.float32]]:
+    from audiokit.dsp.spectrum.stft import StftStream
+    from audiokit.dsp.spectrum.transform import energies_of
+
+    frames = StftStream(channels=channels, **transform.framing, squared=True)
+    for block in blocks:
+        yield energies_of(frames.push(block), transform)
+    yield energies_of(frames.finish(), transform)
+
+
 def _measured(sound: Sound, transform: Transform) -> Transform:
     """Find the loudest cell, which some scales refer to."""
-    from audiokit.dsp.spectrum.transform import energies, resolve
+    from audiokit.dsp.spectrum.transform import resolve
 
     peak = 0.0
-    for frames in _spectra(sound.blocks(), sound.channels, transform):
-        peak = max(peak, float(energies(frames, transform).max(initial=0.0)))
+    for values in _energies(sound.blocks(), sound.channels, transform):
+        peak = max(peak, float(values.max(initial=0.0)))
     return resolve(transform, peak)
 
 

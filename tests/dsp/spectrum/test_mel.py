@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from audiokit.dsp.spectrum.mel import hz_to_mel, mel_filterbank, mel_to_hz, mel_to_linear
+from audiokit.dsp.spectrum.mel import hz_to_mel, linear_to_mel, mel_filterbank, mel_to_hz, mel_to_linear
 from audiokit.errors import ParameterError
 
 BANKS = [
@@ -55,3 +55,13 @@ def test_silence_stays_silent():
 def test_wrong_parameters_are_refused(wrong):
     with pytest.raises(ParameterError):
         mel_filterbank(**{"rate": 22050, "n_fft": 1024, "n_mels": 80, **wrong})
+
+
+@pytest.mark.parametrize("cut", [1, 31, 32, 100, 199])
+def test_bands_of_a_frame_do_not_depend_on_its_neighbours(rng, cut):
+    filters = mel_filterbank(22_050, 1024, 80)
+    values = rng.random((2, 513, 200), np.float32)
+    whole = linear_to_mel(values, filters)
+    parts = [linear_to_mel(values[:, :, :cut], filters), linear_to_mel(values[:, :, cut:], filters)]
+    np.testing.assert_array_equal(np.concatenate(parts, axis=2), whole)
+    np.testing.assert_allclose(whole, filters @ values, rtol=1e-4)
