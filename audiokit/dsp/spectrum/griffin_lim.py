@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audiokit.dsp.spectrum.phase_kernels import accelerate, overlap_add
 from audiokit.dsp.spectrum.stft import Pad, frame_parameters, window_values
 from audiokit.errors import ParameterError
 
@@ -13,6 +14,8 @@ INITS = ("pghi", "source", "random")
 
 
 _SEGMENT_VALUES = 1 << 19
+#: Frames transformed at once, so that what is done to them finds them in the cache.
+_FRAMES = 64
 
 
 @dataclass(frozen=True)
@@ -115,39 +118,44 @@ def _fast_griffin_lim(
     """Improve a start (N, F) by fast Griffin-Lim, with the `known` frames (K, F) before it held as they are."""
     if settings.iterations == 0 or not magnitude.any():
         return start
-    from scipy.fft import irfft, rfft
-
-    from audiokit.dsp.spectrum.phase_kernels import accelerate, analyse, synthesize
-
     n_fft, hop, before = settings.n_fft, settings.hop, len(known)
     window = window_values(settings.window, n_fft)
     spectrum = np.concatenate([known, start])
-    target = np.concatenate([np.abs(known), magnitude]).ravel()
+    target = np.concatenate([np.abs(known), magnitude])
     count = len(spectrum)
     y = np.empty((count - 1) * hop + n_fft, np.float32)
-    weight = np.empty_like(y)
-    synthesize(np.broadcast_to(window, (count, n_fft)), window, hop, np.ones_like(y), weight)
-    normalise = np.where(weight > 1e-8, 1 / np.maximum(weight, 1e-8), 0).astype(np.float32)
+    y[:] = 0
+    overlap_add(np.broadcast_to(window * window, (count, n_fft)), hop, y)
+    normalise = np.where(y > 1e-8, 1 / np.maximum(y, 1e-8), 0).astype(np.float32)
     normalise[: silence[0]] = 0
     normalise[min(silence[1], len(y)) :] = 0
-    frames = np.empty((count, n_fft), np.float32)
-    previous: np.ndarray | None = None
+    frames = np.empty((_FRAMES, n_fft), np.float32)
+    blocks = [slice(k, min(k + _FRAMES, count)) for k in range(0, count, _FRAMES)]
+    found, previous = np.empty_like(spectrum), np.empty_like(spectrum)
+    places = np.lib.stride_tricks.sliding_window_view(y, n_fft)[::hop]
+    # numpy transforms single precision as such only where it has to scale; the window takes that back.
+    analysis = (window * np.float32(n_fft)).astype(np.float32)
     wanted = None if keeper is None else keeper.bands(magnitude)
     rounds = {int(share * settings.iterations) for share in BandKeeper.SHARES} if keeper else set()
     for k in range(settings.iterations):
-        synthesize(irfft(spectrum, n_fft, axis=1, overwrite_x=True), window, hop, normalise, y)
-        analyse(y, window, hop, frames)
-        found = rfft(frames, axis=1)
-        if keeper is not None and wanted is not None and k in rounds:
-            target.reshape(count, -1)[before:] *= keeper.correction(wanted, keeper.bands(np.abs(found[before:])))
-        accelerate(
-            target, _pairs(found), _pairs(found if previous is None else previous),
-            np.float32(settings.momentum), _pairs(spectrum),
-        )  # fmt: skip
+        correcting = keeper is not None and k in rounds
+        y[:] = 0
+        for block in blocks:
+            some = frames[: block.stop - block.start]
+            np.fft.irfft(spectrum[block], n_fft, axis=1, out=some)  # type: ignore[arg-type]
+            some *= window
+            overlap_add(some, hop, y[block.start * hop :])
+        y *= normalise
+        for block in blocks:
+            some = frames[: block.stop - block.start]
+            np.multiply(places[block], analysis, out=some)
+            np.fft.rfft(some, axis=1, norm="forward", out=found[block])
+            if not correcting:
+                last = previous if k else found
+                accelerate(target[block], found[block], last[block], settings.momentum, spectrum[block])
+        if keeper is not None and wanted is not None and correcting:
+            target[before:] *= keeper.correction(wanted, keeper.bands(np.abs(found[before:])))
+            accelerate(target, found, previous if k else found, settings.momentum, spectrum)
         spectrum[:before] = known
-        previous = found
+        found, previous = previous, found
     return spectrum[before:]
-
-
-def _pairs(S: np.ndarray) -> np.ndarray:
-    return S.view(np.float32).reshape(-1, 2)

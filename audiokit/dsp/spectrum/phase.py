@@ -7,6 +7,8 @@ the next segment as known: it continues their phase, and nothing needs to be cro
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from audiokit.dsp.spectrum.griffin_lim import (
@@ -15,6 +17,7 @@ from audiokit.dsp.spectrum.griffin_lim import (
     _direction,
     _fast_griffin_lim,
 )
+from audiokit.dsp.spectrum.phase_kernels import compiled, spread_phase, worth_compiling
 from audiokit.dsp.spectrum.stft import window_values
 from audiokit.errors import ParameterError
 
@@ -253,23 +256,56 @@ def _integrate(
     magnitude: np.ndarray, known: np.ndarray, settings: PhaseSettings, rng: np.random.Generator
 ) -> np.ndarray:
     """Phase (N, F) of a magnitude by gradient integration, continuing the `known` frames (K, F)."""
-    from audiokit.dsp.spectrum.phase_kernels import integrate_heap
-
     n_fft, hop, before = settings.n_fft, settings.hop, len(known)
     logm = np.log(np.maximum(np.concatenate([np.abs(known), magnitude]), np.float32(1e-30)))
     # Gradients hold for frames whose phase refers to their centre; half a frame turns bin f by pi * f.
     centre = np.pi * np.arange(n_fft // 2 + 1)
-    phase = np.zeros(logm.shape, np.float64)
+    phase = np.zeros(logm.shape)
     phase[:before] = np.angle(known) + centre
-    done = np.zeros(logm.shape, np.uint8)
-    done[:before] = 1
     gamma = _gaussian_width(settings.window, n_fft)
-    integrate_heap(
-        logm, phase, done, hop * n_fft / gamma / 2, -gamma / (hop * n_fft) / 2, 2 * np.pi * hop / n_fft,
-        _DEPTH, _LEVELS,
+    decided = _spread(logm, phase, before, hop * n_fft / gamma / 2, -gamma / (hop * n_fft) / 2, 2 * np.pi * hop / n_fft)
+    phase, decided = phase[before:], decided[before:]
+    return np.where(decided, phase - centre, rng.random(phase.shape) * (2 * np.pi))
+
+
+def _spread(
+    logm: np.ndarray, phase: np.ndarray, before: int, c_time: float, c_freq: float, advance: float
+) -> np.ndarray:
+    """Integrate the phase (N, F) from the first `before` frames on, in place; tell which bins were reached."""
+    N, F = logm.shape
+    width = F + 1
+
+    def flat(x: np.ndarray, beyond: float) -> np.ndarray:
+        """A closed bin after each row, a closed row before and after all."""
+        return np.pad(x, ((1, 1), (0, width - x.shape[1])), constant_values=beyond).reshape(-1)
+
+    edge = np.pad(logm, 1, mode="edge")
+    slope = edge[1:-1, 2:] - edge[1:-1, :-2]
+    time_step = (c_time * slope.astype(np.float64) + advance * np.arange(F)).astype(np.float32)
+    freq_step = (c_freq * (edge[2:, 1:-1] - edge[:-2, 1:-1]).astype(np.float64)).astype(np.float32)
+    right = flat(0.5 * (freq_step[:, :-1] + freq_step[:, 1:]).astype(np.float64), 0)
+    down = flat(np.pad(0.5 * (time_step[:-1] + time_step[1:]).astype(np.float64), ((0, 1), (0, 0))), 0)
+    above = logm.astype(np.float64) - (float(logm.max()) - _DEPTH)
+    level = flat((np.maximum(above, 0) * (_LEVELS / (_DEPTH + 1e-6))).astype(np.int16), 0)
+    is_known = np.arange(N)[:, None] < before
+    audible = above >= 0
+    shut = is_known | ~audible
+    closed = flat(shut.astype(np.uint8), 1)
+    open_bins = np.flatnonzero(closed == 0)
+    order = open_bins[np.argsort(level[open_bins], kind="stable")][::-1].copy()
+    spread = flat(phase, 0)
+    arrays = (
+        spread, closed, level.astype(np.int64), right, down, order, np.flatnonzero(flat(audible & is_known, 0)),
+        np.full(_LEVELS + 1, -1), np.full(len(level), -1),
     )  # fmt: skip
-    phase, done = phase[before:], done[before:]
-    return np.where(done == 1, phase - centre, rng.random(phase.shape) * (2 * np.pi))
+    if worth_compiling(len(order)):
+        compiled()(*arrays, width)
+    else:
+        lists: list[Any] = [array.tolist() for array in arrays]
+        spread_phase(*lists, width)  # type: ignore[call-arg]
+        spread, closed = np.array(lists[0]), np.array(lists[1], np.uint8)
+    phase[:] = spread.reshape(N + 2, width)[1:-1, :F]
+    return is_known | (audible & (closed.reshape(N + 2, width)[1:-1, :F] == 1))
 
 
 def _gaussian_width(window: str, n_fft: int) -> float:

@@ -1,120 +1,146 @@
-"""Compiled inner loops of phase retrieval; imported only when a phase has to be found."""
+"""Inner loops of phase retrieval; the only one that numpy cannot do is compiled for long sounds, with the same bits.
+
+Loading compiled code takes half a second of processor time, and compiling it for the first time on a machine some
+seconds more. Sounds of a few seconds are done before that.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
 import numpy as np
-from numba import njit
+
+#: Interpreted bins after which compiled code is loaded: a tenth to a fifth of a second.
+_PATIENCE = 200_000
+#: Values worked on at once, so that they stay in the cache.
+_BLOCK = 1 << 13
+_seen = 0
 
 
-@njit(cache=True, fastmath=True)
-def integrate_heap(logm, phase, done, c_time, c_freq, advance, depth, levels):  # pragma: no cover - compiled
-    """Integrate the phase gradient outwards from the loudest bins, loudest first.
+def worth_compiling(bins: int) -> bool:
+    """Tell whether to go on with compiled code, after all the bins that this process has spread before.
 
-    A queue of `levels` buckets by log magnitude takes the place of an exact heap: the same order to within a
-    bucket's width, and several times faster. Changes `phase` and `done` (N, F) in place; entries of `done`
-    that are 1 at the start are known and spread first. Bins more than `depth` below the loudest are left.
+    A process never loses more by waiting than by loading at once; a batch of short files loads soon.
 
-    One long function on purpose: the queues are shared by every step, and a call per bin would cost more than the step.
+    >>> worth_compiling(1 << 30)
+    True
     """
-    N, F = logm.shape
-    low = logm.max() - depth
-    scale = levels / (depth + 1e-6)
-    time_step, freq_step = np.empty((N, F), np.float32), np.empty((N, F), np.float32)
-    for n in range(N):
-        before, after = max(n - 1, 0), min(n + 1, N - 1)
-        for f in range(F):
-            slope = logm[n, min(f + 1, F - 1)] - logm[n, max(f - 1, 0)]
-            time_step[n, f] = c_time * slope + advance * f
-            freq_step[n, f] = c_freq * (logm[after, f] - logm[before, f])
-    ready, ready_next = np.full(levels + 1, -1, np.int32), np.empty(N * F, np.int32)
-    seeds, seeds_next = np.full(levels + 1, -1, np.int32), np.empty(N * F, np.int32)
-    for n in range(N):
-        for f in range(F):
-            if logm[n, f] >= low:
-                level, k = int((logm[n, f] - low) * scale), n * F + f
-                if done[n, f]:
-                    ready_next[k] = ready[level]
-                    ready[level] = k
-                else:
-                    seeds_next[k] = seeds[level]
-                    seeds[level] = k
-    current, seed_level = levels, levels
+    global _seen
+    _seen += bins
+    return _seen > _PATIENCE
+
+
+@cache
+def compiled() -> Callable[..., None]:
+    """Compile `spread_phase`, or load it from numba's cache: without fast maths, so that the bits are Python's."""
+    from numba import njit
+
+    return njit(cache=True)(spread_phase)
+
+
+def spread_phase(
+    phase: Any, closed: Any, level: Any, right: Any, down: Any, order: Any, known: Any,
+    heads: Any, following: Any, width: int,
+) -> None:  # fmt: skip
+    """Carry phases from bin to bin, loudest first; all arguments are flat arrays, or lists when interpreted.
+
+    A queue of buckets by log magnitude takes the place of an exact heap: the same order to within a bucket's width,
+    and several times faster. The four sides are written out: a loop over them takes twice as long. Rows are `width`
+    apart and end in a closed bin, and a closed row lies before and after.
+
+    Args:
+        phase, closed: of each bin, changed in place; a closed bin is decided, or never will be.
+        level: bucket of each bin.
+        right, down: what the phase gains towards the next bin and the next row.
+        order: bins to start from where nothing is reached, loudest first.
+        known: decided bins to spread first.
+        heads: first bin of each bucket, -1 for none.
+        following: next bin in the same bucket.
+        width: from row to row.
+    """
+    for k in known:
+        following[k] = heads[level[k]]
+        heads[level[k]] = k
+    current, at = len(heads) - 1, 0
     while True:
-        while current >= 0 and ready[current] < 0:
+        while current >= 0 and heads[current] < 0:
             current -= 1
         if current < 0:
-            k = -1
-            while seed_level >= 0:
-                k = seeds[seed_level]
-                if k < 0:
-                    seed_level -= 1
-                    continue
-                seeds[seed_level] = seeds_next[k]
-                if not done[k // F, k % F]:
-                    break
-            if seed_level < 0:
-                break
-            n, f = k // F, k % F
-            phase[n, f] = 0.0
-            done[n, f] = 1
-            current = int((logm[n, f] - low) * scale)
-            ready_next[k] = ready[current]
-            ready[current] = k
-            continue
-        k = ready[current]
-        ready[current] = ready_next[k]
-        n, f = k // F, k % F
-        for side in range(4):
-            n2, f2 = n, f
-            if side == 0:
-                f2 += 1
-            elif side == 1:
-                f2 -= 1
-            elif side == 2:
-                n2 += 1
-            else:
-                n2 -= 1
-            if n2 < 0 or n2 >= N or f2 < 0 or f2 >= F or done[n2, f2] or logm[n2, f2] < low:
-                continue
-            if side < 2:
-                step = 0.5 * (freq_step[n, f] + freq_step[n2, f2])
-            else:
-                step = 0.5 * (time_step[n, f] + time_step[n2, f2])
-            phase[n2, f2] = phase[n, f] + (step if side % 2 == 0 else -step)
-            done[n2, f2] = 1
-            level = int((logm[n2, f2] - low) * scale)
-            k2 = n2 * F + f2
-            ready_next[k2] = ready[level]
-            ready[level] = k2
-            current = max(current, level)
+            while at < len(order) and closed[order[at]]:
+                at += 1
+            if at == len(order):
+                return
+            k = order[at]
+            phase[k] = 0.0
+            closed[k] = 1
+            current = level[k]
+        else:
+            k = heads[current]
+            heads[current] = following[k]
+        here = phase[k]
+        other = k + 1
+        if not closed[other]:
+            phase[other] = here + right[k]
+            closed[other] = 1
+            following[other] = heads[level[other]]
+            heads[level[other]] = other
+            current = level[other] if level[other] > current else current
+        other = k - 1
+        if not closed[other]:
+            phase[other] = here - right[other]
+            closed[other] = 1
+            following[other] = heads[level[other]]
+            heads[level[other]] = other
+            current = level[other] if level[other] > current else current
+        other = k + width
+        if not closed[other]:
+            phase[other] = here + down[k]
+            closed[other] = 1
+            following[other] = heads[level[other]]
+            heads[level[other]] = other
+            current = level[other] if level[other] > current else current
+        other = k - width
+        if not closed[other]:
+            phase[other] = here - down[other]
+            closed[other] = 1
+            following[other] = heads[level[other]]
+            heads[level[other]] = other
+            current = level[other] if level[other] > current else current
 
 
-@njit(cache=True, fastmath=True)
-def synthesize(frames, window, hop, normalise, y):  # pragma: no cover - compiled
-    """Overlap-add frames (N, n) into y (T,), weighted by `window` and divided by the windows' sum."""
-    y[:] = 0
+def accelerate(
+    magnitude: np.ndarray, found: np.ndarray, previous: np.ndarray, momentum: float, out: np.ndarray
+) -> None:
+    """Set out = magnitude * direction of (found + momentum * (found - previous)); complex64 of one shape (N, F).
+
+    >>> S, out = np.array([[3 + 4j, 0]], np.complex64), np.empty((1, 2), np.complex64)
+    >>> accelerate(np.full((1, 2), 10, np.float32), S, S, 0.99, out)
+    >>> out.round(3)
+    array([[6.+8.j, 0.+0.j]], dtype=complex64)
+    """
+    magnitude, found, previous, out = (x.reshape(-1) for x in (magnitude, found, previous, out))
+    pairs, before = found.view(np.float32), previous.view(np.float32)
+    ahead, square = np.empty(2 * _BLOCK, np.float32), np.empty(2 * _BLOCK, np.float32)
+    for start in range(0, len(out), _BLOCK):
+        part = slice(start, min(start + _BLOCK, len(out)))
+        both = slice(2 * part.start, 2 * part.stop)
+        count = both.stop - both.start
+        now, power = ahead[:count], square[:count]
+        np.subtract(pairs[both], before[both], out=now)
+        now *= np.float32(momentum)
+        now += pairs[both]
+        np.multiply(now, now, out=power)
+        size = power[::2] + power[1::2]
+        size += np.float32(1e-20)
+        np.sqrt(size, out=size)
+        np.divide(magnitude[part], size, out=size)
+        np.multiply(now.view(np.complex64), size, out=out[part])
+
+
+def overlap_add(frames: Any, hop: int, y: Any) -> None:
+    """Add frames (N, n) that begin `hop` apart to y (T,), T being at least as long."""
+    n = frames.shape[1]
     for i in range(frames.shape[0]):
-        for j in range(frames.shape[1]):
-            y[i * hop + j] += frames[i, j] * window[j]
-    for j in range(y.shape[0]):
-        y[j] *= normalise[j]
-
-
-@njit(cache=True, fastmath=True)
-def analyse(y, window, hop, frames):  # pragma: no cover - compiled
-    """Cut y (T,) into windowed frames (N, n)."""
-    for i in range(frames.shape[0]):
-        for j in range(frames.shape[1]):
-            frames[i, j] = y[i * hop + j] * window[j]
-
-
-@njit(cache=True, fastmath=True)
-def accelerate(magnitude, found, previous, momentum, out):  # pragma: no cover - compiled
-    """Set out = magnitude * direction of (found + momentum * (found - previous)); complex as pairs (n, 2)."""
-    tiny = np.float32(1e-20)
-    for i in range(magnitude.shape[0]):
-        real = found[i, 0] + momentum * (found[i, 0] - previous[i, 0])
-        imag = found[i, 1] + momentum * (found[i, 1] - previous[i, 1])
-        size = np.sqrt(real * real + imag * imag + tiny)
-        out[i, 0] = magnitude[i] * (real / size)
-        out[i, 1] = magnitude[i] * (imag / size)
+        y[i * hop : i * hop + n] += frames[i]

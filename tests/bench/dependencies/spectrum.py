@@ -142,7 +142,7 @@ def _phase(y: np.ndarray) -> Iterator[Row]:
     librosa_s, theirs = timed(
         lambda: librosa.griffinlim(magnitude[0], n_iter=32, hop_length=HOP, length=length, random_state=0), repeats=1
     )
-    start = ("from audiokit.dsp.spectrum.phase_kernels import analyse", "from librosa import griffinlim")
+    start = ("from audiokit.dsp.spectrum.phase import griffin_lim", "from librosa import griffinlim")
     for init in ("pghi", "random"):
         own_s, found = timed(lambda init=init: ours(init), repeats=1)
         yield Row(

@@ -19,7 +19,7 @@ def test_every_axis_gives_scipys_values(shape, size, mode, rng):
         sizes[axis] = size
         found = running_median(x, size, axis=axis, mode=mode)
         assert found.dtype == x.dtype and found.flags.c_contiguous
-        if x.shape[axis] != 2 or size < 5:  # with two values and a long window scipy 1.17 errs for several dimensions
+        if x.shape[axis] >= size:  # scipy 1.17 errs, not always the same way, where a window is longer than the axis
             assert np.array_equal(found, median_filter(x, size=tuple(sizes), mode=mode))
     assert np.array_equal(x, before)
 
