@@ -1,9 +1,8 @@
-"""Pictures of spectrograms and waveforms: labelled axes, a colour bar, no global matplotlib state."""
+"""Pictures of spectrograms, and the envelope of waveforms: labelled axes, a colour bar, no global matplotlib state."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from audiokit.io.files import atomic_file
@@ -77,23 +76,6 @@ def _frequency_axis(axes: Axes, frequencies_hz: np.ndarray, axis: str) -> None:
         axes.set_yticks(ticks, [f"{frequencies_hz[t]:.0f}" for t in ticks])
 
 
-def save_waveform(
-    target: str | os.PathLike[str], y: np.ndarray, rate: int, *, title: str = "", force: bool = False
-) -> None:
-    """Draw the envelope of audio (C, T), one panel per channel."""
-    figure = _figure(9, 1.2 + 1.2 * y.shape[0])
-    axes = figure.subplots(y.shape[0], 1, sharex=True, squeeze=False)[:, 0]
-    for one, samples in zip(axes, y, strict=True):
-        times, low, high = envelope(samples, rate)
-        one.fill_between(times, low, high, linewidth=0.3)
-        one.set_ylim(-1.05, 1.05)
-        one.set_ylabel("amplitude")
-    axes[-1].set_xlabel("time (s)")
-    if title:
-        figure.suptitle(title, fontsize=10)
-    save_figure(figure, target, force=force)
-
-
 def envelope(samples: np.ndarray, rate: int, columns: int = 1200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Reduce samples (T,) to the lowest and highest value of each picture column.
 
@@ -108,29 +90,6 @@ def envelope(samples: np.ndarray, rate: int, columns: int = 1200) -> tuple[np.nd
     edges = np.linspace(0, len(samples), min(columns, len(samples)) + 1).astype(int)[:-1]
     low, high = np.minimum.reduceat(samples, edges), np.maximum.reduceat(samples, edges)
     return edges / rate, low, high
-
-
-def save_lines(
-    target: str | os.PathLike[str],
-    panels: Sequence[dict[str, Any]],
-    *,
-    xlabel: str,
-    title: str = "",
-    force: bool = False,
-) -> None:
-    """Draw curves: each panel is {"label": y axis, "lines": {name: (x, y)}}."""
-    figure = _figure(9, 1.0 + 2.2 * len(panels))
-    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-    for one, panel in zip(axes, panels, strict=True):
-        for name, (x, y) in panel["lines"].items():
-            one.plot(x, y, label=name, linewidth=1)
-        one.set_ylabel(panel["label"])
-        one.grid(alpha=0.3)
-        one.legend(fontsize=7)
-    axes[-1].set_xlabel(xlabel)
-    if title:
-        figure.suptitle(title, fontsize=10)
-    save_figure(figure, target, force=force)
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -28,6 +28,8 @@ class Preset:
 
 
 _POWER_MEL = {"kind": "mel", "n_fft": 2048, "hop": 512, "n_mels": 128, "power": 2.0, "scale": "db", "floor": 1e-10}
+#: dB below the loudest cell, the uppermost 80 of them scaled to -1..1.
+_BELOW_PEAK = {"reference": None, "top_db": 80.0, "slope": 2 / 80, "offset": 1.0, "clip": True}
 _VOCODER = {"kind": "mel", "n_fft": 1024, "hop": 256, "n_mels": 80}
 _REFLECT_384 = {"pad": (384, 384), "pad_mode": "reflect", "tail": True}
 _REFLECT_512 = {"pad": (512, 512), "pad_mode": "reflect"}
@@ -37,12 +39,8 @@ PRESETS: dict[str, Preset] = {
         "128 mels at 22,050 Hz in dB below the file's peak, scaled to -1..1, windows of 256 frames every 128",
         {
             **_POWER_MEL,
+            **_BELOW_PEAK,
             "rate": 22050,
-            "reference": None,
-            "top_db": 80.0,
-            "slope": 2 / 80,
-            "offset": 1.0,
-            "clip": True,
         },
         chunk=256,
         overlap=128,
@@ -53,12 +51,8 @@ PRESETS: dict[str, Preset] = {
             "kind": "magnitude",
             "scale": "db",
             "floor": 1e-5,
+            **_BELOW_PEAK,
             "rate": 22050,
-            "reference": None,
-            "top_db": 80.0,
-            "slope": 2 / 80,
-            "offset": 1.0,
-            "clip": True,
         },
     ),
     "vocal-cyclegan": Preset(
