@@ -162,6 +162,7 @@ HEADINGS = {
     "stylize": "stylize: trained models",
     "restyle": "stylize: the style of one recording",
     "generate": "generate: notes",
+    "pitch": "Pitch trackers in noise and rooms",
     "morph": "morph: from one clip to another",
     "score": "score: measures",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NamedTuple
 
+from audiokit.dsp.voice.pitch import PitchTracker
 from audiokit.engine.option import Option
 from audiokit.engine.parse import bits, device, encoding, seconds
 
@@ -28,6 +29,7 @@ Mono = Annotated[bool, Option("Average the channels first.", group=FILES)]
 Seed = Annotated[int, Option("Same seed, same bytes.", recorded=False)]
 Model = Annotated[str | None, Option("A model by name, folder or checkpoint file.", metavar="NAME|FOLDER|FILE")]
 Device = Annotated[str, Option("Where the network runs.", metavar="auto|cpu|cuda|mps", parse=device, recorded=False)]
+Pitch = Annotated[PitchTracker, Option("Who measures pitch; swift-f0 needs the extra 'pitch'.")]
 Segment = Annotated[
     float | str,
     Option(

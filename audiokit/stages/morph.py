@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
+from audiokit.dsp.voice.pitch import check_tracker
 from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
+from audiokit.engine.settings import Pitch
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Options, stage
 from audiokit.errors import ParameterError, UsageError
@@ -40,6 +42,7 @@ def _share(text: str) -> float:
 
 def _check(options: Options) -> None:
     """Refuse options that belong to another engine, and amounts outside 0 to 1."""
+    check_tracker(options["pitch_tracker"])
     if options["model"] is not None and options["engine"] != "latent":
         raise UsageError("--model is for --engine latent", hint="add --engine latent, or leave --model out")
     if options["engine"] == "latent" and options["align"]:
@@ -71,6 +74,7 @@ def morph(
         str | None,
         Option("For latent: a note model (the shipped one by default) or a DCGAN.", metavar="NAME|FOLDER"),
     ] = None,
+    pitch_tracker: Pitch = "world",
 ) -> Sound:
     """Blend one clip into another, at one point or along time.
 
@@ -90,6 +94,7 @@ def morph(
         ParameterError: an amount outside 0 to 1, or no curve.
         InputError: a clip is empty.
         ModelError: the model is unknown or has no encoder.
+        MissingExtraError: the pitch tracker's extra is not installed.
 
     >>> import numpy as np
     >>> t = np.arange(11_025) / 22_050
@@ -110,13 +115,13 @@ def morph(
     a, b = first.samples, second.at(rate).samples
     channels = max(a.shape[0], b.shape[0])
     a, b = spread(a, channels), spread(b, channels)
-    chosen = choose_engine(a, b, rate) if engine == "auto" and a.size and b.size else engine
+    chosen = choose_engine(a, b, rate, tracker=pitch_tracker) if engine == "auto" and a.size and b.size else engine
     if chosen == "latent":
         from audiokit.models.notes.morphing import morph_latent
 
         y = morph_latent(a, b, rate, amount=points, model=model)
     else:
-        y = blend(a, b, rate, amount=points, align=align, engine=chosen)
+        y = blend(a, b, rate, amount=points, align=align, engine=chosen, tracker=pitch_tracker)
     notes.report["engine"] = chosen
     notes.details["chosen"] = chosen
     return first.derive(lambda: iter([y]), channels=channels, length=y.shape[1], notes=notes)

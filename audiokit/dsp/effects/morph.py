@@ -31,6 +31,7 @@ def morph(
     amount: float | Curve = 0.5,
     align: bool = False,
     engine: str = "auto",
+    tracker: str = "world",
 ) -> np.ndarray:
     """Blend two sounds.
 
@@ -42,6 +43,7 @@ def morph(
         align: bring alike moments together first (dynamic time warping); the result then has a length between theirs.
             Otherwise both start together and the result is as long as the longer one.
         engine: "auto", "world", "transport" or "fade"; "auto" takes "world" where both sounds are pitched and harmonic.
+        tracker: who measures pitch for "world", an `audiokit.dsp.voice.pitch.PitchTracker`.
 
     Returns:
         Audio (C, T3), float32. Amounts 0 and 1 return a and b as they are.
@@ -67,9 +69,9 @@ def morph(
     if all(value == 1 for _, value in points):
         return b.astype(np.float32, copy=True)
     if engine == "auto":
-        engine = choose_engine(a, b, rate)
+        engine = choose_engine(a, b, rate, tracker=tracker)
     if engine == "world":
-        return _by_world(a, b, rate, points, align)
+        return _by_world(a, b, rate, points, align, tracker)
     a, b = _in_step(a, b, rate, points) if align else _padded(a, b)
     amounts = curve_values(points, a.shape[1])
     if engine == "fade":
@@ -104,22 +106,22 @@ def curve_values(points: Curve, count: int) -> np.ndarray:
     return np.interp(np.linspace(0, 1, count), places, values)
 
 
-def choose_engine(a: np.ndarray, b: np.ndarray, rate: int) -> str:
+def choose_engine(a: np.ndarray, b: np.ndarray, rate: int, *, tracker: str = "world") -> str:
     """Take "world" where both sounds are pitched with harmonics most of the time, "transport" elsewhere.
 
     >>> choose_engine(np.zeros((1, 22_050), np.float32), np.zeros((1, 22_050), np.float32), 22_050)
     'transport'
     """
-    return "world" if all(_is_harmonic(y, rate) for y in (a, b)) else "transport"
+    return "world" if all(_is_harmonic(y, rate, tracker) for y in (a, b)) else "transport"
 
 
-def _is_harmonic(y: np.ndarray, rate: int) -> bool:
+def _is_harmonic(y: np.ndarray, rate: int, tracker: str) -> bool:
     from audiokit.dsp.voice.world import analyse_voice
 
     mono, rate = _for_world(y, rate)
     if len(mono) < rate // 8 or not mono.any():
         return False
-    voice = analyse_voice(mono, rate)
+    voice = analyse_voice(mono, rate, tracker=tracker)
     loud = voice.level_db > voice.level_db.max() - 30
     if not loud.any() or (voice.strong & loud).sum() < 0.6 * loud.sum():
         return False
@@ -162,13 +164,13 @@ def _for_world(y: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
     return np.asarray(soxr.resample(mono, rate, target, quality="HQ")), target
 
 
-def _by_world(a: np.ndarray, b: np.ndarray, rate: int, points: Curve, align: bool) -> np.ndarray:
+def _by_world(a: np.ndarray, b: np.ndarray, rate: int, points: Curve, align: bool, tracker: str) -> np.ndarray:
     """Blend pitch on a logarithmic scale, envelopes in dB at a level of their own, and breath."""
     from audiokit.dsp.voice.world import HOP_S, analyse_voice, synthesise_voice
 
     sounds = [_for_world(y, rate) for y in (a, b)]
     inner = sounds[0][1]
-    voices = [analyse_voice(mono, inner, quality="best") for mono, _ in sounds]
+    voices = [analyse_voice(mono, inner, quality="best", tracker=tracker) for mono, _ in sounds]
     if align:
         path = warping_path(voices[0].envelope, voices[1].envelope)
         places = [path[0].astype(float), path[1].astype(float)]

@@ -13,9 +13,11 @@ from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleS
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import numpy as np
 
+from audiokit.dsp.voice.pitch import PitchTracker, learnt_pitch
 from audiokit.errors import InputError, MissingExtraError, ParameterError
 
 #: Time between frames, in seconds.
@@ -88,7 +90,7 @@ def world_library() -> ModuleType:
     raise MissingExtraError("taking a voice apart needs pyworld", hint="pip install pyworld")
 
 
-def analyse_voice(y: np.ndarray, rate: int, *, quality: str = "fast") -> Voice:
+def analyse_voice(y: np.ndarray, rate: int, *, quality: str = "fast", tracker: str = "world") -> Voice:
     """Take a voice apart.
 
     Pitch is first looked for between 60 and 800 Hz, then again around the speaker's own median, which keeps
@@ -100,13 +102,16 @@ def analyse_voice(y: np.ndarray, rate: int, *, quality: str = "fast") -> Voice:
         rate: its sample rate in Hz, 16000 to 48000.
         quality: "fast" (DIO and StoneMask) or "best" (Harvest, refined again: the whole analysis takes
             about three times as long, and copies are clearer).
+        tracker: who measures the pitch, a `PitchTracker`; the network also says which frames are voiced, because
+            aperiodicity says little in noise and rooms.
 
     Returns:
         The voice, 1 + T // (rate * HOP_S) frames.
 
     Raises:
-        ParameterError: rate or quality out of range.
+        ParameterError: rate, quality or tracker out of range.
         InputError: the audio is shorter than a tenth of a second.
+        MissingExtraError: the tracker's extra is not installed.
 
     >>> t = np.arange(8000) / 16000
     >>> voice = analyse_voice(np.cumsum(np.sin(2 * np.pi * 150 * t) > 0.99) % 2 - 0.5, 16000)
@@ -119,10 +124,16 @@ def analyse_voice(y: np.ndarray, rate: int, *, quality: str = "fast") -> Voice:
         raise ParameterError(f"a rate of {rate} Hz is outside {MIN_RATE}..{MAX_RATE} Hz", hint="resample first")
     if quality not in ("fast", "best"):
         raise ParameterError(f"quality {quality!r} is not 'fast' or 'best'")
+    if tracker not in get_args(PitchTracker):
+        raise ParameterError(f"pitch tracker {tracker!r} is none of {', '.join(get_args(PitchTracker))}")
     if y.ndim != 1 or len(y) < rate // 10:
         raise InputError(f"{y.shape[-1] / rate:.3f} s of audio is too short for a voice")
     x = np.ascontiguousarray(y, np.float64)
-    f0, times = _pitch(x, rate, quality)
+    if tracker == "world":
+        f0, times = _pitch(x, rate, quality)
+    else:
+        times = np.arange(1 + int(len(x) / (rate * HOP_S))) * HOP_S
+        f0 = learnt_pitch(x, rate, times)
     n_fft = pyworld.get_cheaptrick_fft_size(rate, FLOOR_HZ)
     shaped = np.where(f0 > 0, np.maximum(f0, FLOOR_HZ + 0.5), 0.0)
     count = len(f0)
@@ -137,7 +148,7 @@ def analyse_voice(y: np.ndarray, rate: int, *, quality: str = "fast") -> Voice:
         low_noise[part] = noise[:, :below].mean(axis=1)
         bands[part] = pyworld.code_aperiodicity(noise, rate)
     level_db = 10 * np.log10(envelope.sum(axis=1, dtype=np.float64) + 1e-12)
-    voiced = _drop_short((f0 > 0) & (low_noise < 0.9), 3)
+    voiced = _drop_short((f0 > 0) & (low_noise < 0.9) if tracker == "world" else f0 > 0, 3)
     loud = np.percentile(level_db, 99)
     strong = voiced & (level_db > loud - 35) & (level_db > -95)
     return Voice(f0, envelope, bands, voiced, strong, level_db, rate)

@@ -35,7 +35,12 @@ DEFAULT = ("si_sdr", "lsd", "mrstft", "mcd", "loudness", "lag", "checks")
 
 
 def score(
-    estimate: np.ndarray, rate: int, *, reference: np.ndarray | None = None, metrics: Sequence[str] | None = None
+    estimate: np.ndarray,
+    rate: int,
+    *,
+    reference: np.ndarray | None = None,
+    metrics: Sequence[str] | None = None,
+    pitch_tracker: str = "world",
 ) -> dict[str, float | None]:
     """Score a sound against a reference, or by itself.
 
@@ -44,13 +49,14 @@ def score(
         rate: Hz, of both.
         reference: audio (C, T2); both are cut to the shorter length, and averaged to mono if their channels differ.
         metrics: names from `METRICS`; what suits every sound by default.
+        pitch_tracker: who measures the pitch of both, see `audiokit.dsp.voice.pitch`.
 
     Returns:
         Values by name; None where a measure is undefined (of silence, say) or infinite.
 
     Raises:
         ParameterError: an unknown metric.
-        MissingExtraError: a metric needs the extra `score`.
+        MissingExtraError: a metric needs the extra `score`, or the tracker `pitch`.
 
     >>> import numpy as np
     >>> x = np.sin(np.arange(44_100) * 0.05, dtype=np.float32)[None]
@@ -71,7 +77,7 @@ def score(
     length = min(reference.shape[1], estimate.shape[1])
     if not length:
         raise InputError("there is no audio to compare")
-    pair = Pair(reference[:, :length], estimate[:, :length], rate)
+    pair = Pair(reference[:, :length], estimate[:, :length], rate, pitch_tracker)
     found: dict[str, float] = {}
     for name in names:
         found |= CHECKS[name](estimate, rate) if name in CHECKS else PAIRED[name](pair)

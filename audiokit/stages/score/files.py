@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audiokit.dsp.voice.pitch import check_tracker
 from audiokit.engine.talk import on_terminal, show_table
 from audiokit.errors import BatchError, InputError, ParameterError, UsageError, shown
 from audiokit.stages.score.compare import check_metrics, finite, score
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def score_file(
-    job: Job, *, references: dict[str, str], metrics: Sequence[str] | None, rate: int | None
+    job: Job, *, references: dict[str, str], metrics: Sequence[str] | None, rate: int | None, pitch_tracker: str
 ) -> dict[str, Any]:
     """Score one file; the task behind `audiokit score`.
 
@@ -29,6 +30,7 @@ def score_file(
         references: estimate -> reference; without an entry it is scored by itself.
         metrics: as for `score`.
         rate: compare at this rate instead of the reference's.
+        pitch_tracker: who measures pitch.
 
     Returns:
         The report, with "warnings" on what had to be fitted.
@@ -47,7 +49,7 @@ def score_file(
             warnings.append(f"{abs(difference)} samples {'longer' if difference > 0 else 'shorter'} than the reference")
         if about.rate != target:
             warnings.append(f"resampled from {about.rate} to {target} Hz")
-    values = score(estimate, target, reference=reference, metrics=metrics)
+    values = score(estimate, target, reference=reference, metrics=metrics, pitch_tracker=pitch_tracker)
     return {**({"reference": path} if path else {}), "rate": target, "scores": values, "warnings": warnings}
 
 
@@ -58,6 +60,7 @@ def score_files(
     reference: str | None,
     metrics: Sequence[str] | None,
     rate: int | None,
+    pitch_tracker: str,
     stems: bool,
     under: dict[str, float],
     over: dict[str, float],
@@ -71,6 +74,7 @@ def score_files(
     from audiokit.engine.batch import expand, survey
 
     check_metrics(metrics, reference is not None)
+    check_tracker(pitch_tracker)
     estimates = [source for source, _ in expand(inputs)]
     references = pair_up(inputs, reference) if reference else {}
     reports: list[dict[str, Any]] = []
@@ -82,7 +86,7 @@ def score_files(
     if stems:
         reports = _score_stems(estimates, references, show)
     else:
-        task = partial(score_file, references=references, metrics=metrics, rate=rate)
+        task = partial(score_file, references=references, metrics=metrics, rate=rate, pitch_tracker=pitch_tracker)
         reports = survey(task, inputs, show, batch=batch)
     folders = _between_folders(inputs, reference, rate) if reference and not stems else {}
     if batch.json and folders:

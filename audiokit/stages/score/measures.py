@@ -23,6 +23,7 @@ class Pair:
     reference: np.ndarray
     estimate: np.ndarray
     rate: int
+    pitch_tracker: str = "world"
 
 
 def _si_sdr(pair: Pair) -> dict[str, float]:
@@ -173,7 +174,7 @@ def _pitch(pair: Pair) -> dict[str, float]:
     rate = pair.rate if 16_000 <= pair.rate <= 48_000 else 16_000
     tracks = []
     for y in (pair.reference, pair.estimate):
-        voice = analyse_voice(_mono(y, pair.rate, rate), rate)
+        voice = analyse_voice(_mono(y, pair.rate, rate), rate, tracker=pair.pitch_tracker)
         tracks.append(np.where(voice.voiced, voice.f0_hz, 0.0))
     times = np.arange(len(tracks[0])) * HOP_S
     if not all(map(np.any, tracks)):  # a side without pitch

@@ -7,7 +7,7 @@ from typing import Annotated
 from audiokit.engine.command import command
 from audiokit.engine.option import Argument, Option
 from audiokit.engine.parse import words
-from audiokit.engine.settings import BatchOptions, Jobs, Json, Quiet
+from audiokit.engine.settings import BatchOptions, Jobs, Json, Pitch, Quiet
 
 
 @command()
@@ -28,6 +28,7 @@ def score(
         ),
     ] = None,
     stems: Annotated[bool, Option("The files of a folder are sources of one mix: SDR, ISR, SIR, SAR.")] = False,
+    pitch_tracker: Pitch = "world",
     rate: Annotated[
         int | None, Option("Compare at this rate (default: the reference's).", min=4000, max=768_000)
     ] = None,
@@ -61,6 +62,7 @@ def score(
         reference=ref,
         metrics=None if metrics is None else list(metrics),
         rate=rate,
+        pitch_tracker=pitch_tracker,
         stems=stems,
         under=limits(fail_under, "--fail-under"),
         over=limits(fail_over, "--fail-over"),

@@ -27,7 +27,7 @@ def given_melody(
     warnings = []
     if guide is not None:
         hum, rate = one_voice(*guide)
-        heard = snap(hear_melody(analyse_voice(hum, rate, quality=how.quality)), music)
+        heard = snap(hear_melody(analyse_voice(hum, rate, quality=how.quality, tracker=how.pitch_tracker)), music)
         if not heard:
             raise InputError("no melody heard in the guide", hint="hum or sing one voice without music")
         score = Score([Note(n.start_s, n.end_s, int(n.pitch)) for n in heard])

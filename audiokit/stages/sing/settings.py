@@ -26,6 +26,7 @@ class Singing:
         harmony: added voices: "third", "fifth", "octave".
         balance_lu: loudness of the vocal over the backing; None for the published gains.
         quality: "best" tracks pitch with Harvest and iterates longer; "fast" with DIO.
+        pitch_tracker: who measures the pitch of the guide, see `audiokit.dsp.voice.pitch`.
         model: of the gan engine: name or folder.
         device: where the network runs.
         seed: of fluctuations, and of the melody (0 gives the plainest one).
@@ -46,6 +47,7 @@ class Singing:
     harmony: tuple[str, ...]
     balance_lu: float | None
     quality: str
+    pitch_tracker: str
     model: str | None
     device: str
     seed: int

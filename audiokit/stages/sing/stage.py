@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from audiokit.dsp.voice.pitch import check_tracker
 from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
 from audiokit.engine.parse import seconds
-from audiokit.engine.settings import Device, Model, Rate, Seed
+from audiokit.engine.settings import Device, Model, Pitch, Rate, Seed
 from audiokit.engine.sound import Sound, Source
 from audiokit.engine.stage import Call, Options, stage
 from audiokit.engine.talk import quiet
@@ -41,6 +42,7 @@ def _check(options: Options) -> None:
         from audiokit.dsp.voice.backing import parse_key
 
         parse_key(options["key"])
+    check_tracker(options["pitch_tracker"])
     singing(options)
 
 
@@ -75,6 +77,7 @@ def singing(options: Options) -> Singing:
         harmony=tuple(options["harmony"] or ()),
         balance_lu=balance_of(options["balance"]),
         quality=options["quality"],
+        pitch_tracker=options["pitch_tracker"],
         model=options["model"],
         device=options["device"],
         seed=options["seed"],
@@ -135,6 +138,7 @@ def sing(
     quality: Annotated[
         Literal["fast", "best"], Option("best tracks pitch more carefully and takes a little longer.")
     ] = "best",
+    pitch_tracker: Pitch = "world",
     model: Model = None,
     rate: Rate = None,
     device: Device = "auto",
@@ -161,6 +165,7 @@ def sing(
         InputError: the speech holds no voice, or the backing is too short.
         ParameterError, UsageError: an option makes no sense.
         ModelError: the model is unknown, or no singer.
+        MissingExtraError: the pitch tracker's extra is not installed.
 
     References:
         Morise, Yokomori and Ozawa (2016), WORLD: a vocoder-based high-quality speech synthesis system.

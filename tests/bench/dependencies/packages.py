@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[3]
 MODULES = {
     "python-stretch": "python_stretch",
     "beat-this": "beat_this",
+    "swift-f0": "swift_f0",
     "mir-eval": "mir_eval",
     "pillow": "PIL",
     "pyyaml": "yaml",
