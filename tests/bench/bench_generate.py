@@ -59,7 +59,7 @@ def main() -> None:
     notes = read_notes(options.real)
     for note in notes:
         note.instrument = str(note.fields.get("instrument_name", note.instrument))
-    held = {tuple(pair) for pair in model.card["labels"]["held_out"]}
+    held = {tuple(pair) for pair in model.network.card["labels"]["held_out"]}
     unseen = [n for n in notes if (n.instrument, n.pitch) in held]
     seen = [n for n in notes if (n.instrument, n.pitch) not in held]
     judge = judge_of(options, seen)
@@ -124,8 +124,9 @@ def main() -> None:
             ),
         ]
     parts.append(
-        "The judge was trained on real notes of the training soundfont. Speed is one thread's, on whatever else the"
-        " machine was doing."
+        f"The judge was trained on {len(seen)} real notes of the training soundfont, of which it knows"
+        f" {right_real:.3f} of those held out: figures of another judge are not comparable. Speed is one"
+        " thread's, on whatever else the machine was doing."
     )
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "generate.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -335,10 +336,11 @@ def model_table(models: list[tuple[str, NoteModel]], judge, requests: list[NoteF
         )
         look = pictures(y)
         right = float((classify(judge, look) == family).mean()) if asked else "-"
-        effort = model.card.get("training", {})
+        card = model.network.card
+        effort = card.get("training", {})
         rows.append([
-            name, model.card["architecture"], effort.get("processor_minutes", "not counted"),
-            str(effort.get("steps", model.card.get("steps", ""))), good, right, frechet(embed(judge, look), real),
+            name, card["architecture"], effort.get("processor_minutes", "not counted"),
+            str(effort.get("steps", card.get("steps", ""))), good, right, frechet(embed(judge, look), real),
             ndb(look, known), speed,
         ])  # fmt: skip
     head = [

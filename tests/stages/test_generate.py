@@ -55,6 +55,14 @@ def test_same_seed_same_bytes_and_another_seed_another_sound(tmp_path):
     assert a != c
 
 
+def test_a_list_of_families_draws_each_as_if_it_were_asked_for_alone(tmp_path):
+    make(tmp_path / "both", {"pitch": "60", "family": "organ, reed", "count": 2})
+    make(tmp_path / "one", {"pitch": "60", "family": "reed", "count": 2})
+    both, one = (np.load(tmp_path / name / "latents.npy") for name in ("both", "one"))
+    assert both.shape[0] == 4 and np.array_equal(both[2:], one)
+    assert sorted(n.family for n in read_notes(tmp_path / "both")) == ["organ", "organ", "reed", "reed"]
+
+
 def test_latents_bring_a_sound_back(tmp_path):
     make(tmp_path / "one", {"pitch": "57", "family": "string"})
     make(tmp_path / "two", {"pitch": "57", "latent": str(tmp_path / "one" / "latents.npy"), "family": "string"})
@@ -144,6 +152,8 @@ def test_knobs_do_what_they_say():
         (("--pitch", "C0", "-o", "x.wav"), 2, "24 to 96"),
         (("--pitch", "H2", "-o", "x.wav"), 2, "not a pitch"),
         (("--family", "kazoo", "-o", "x.wav"), 2, "keyboard"),
+        (("--family", "organ,kazoo", "-o", "x/"), 2, "kazoo"),
+        (("--family", "organ,reed", "--instrument", "flute", "-o", "x/"), 2, "name one"),
         (("--qualities", "shiny", "-o", "x.wav"), 2, "bright"),
         (("--velocity", "200", "-o", "x.wav"), 2, "1 to 127"),
         (("--pitch", "C3:C4", "-o", "x.wav"), 2, "folder"),

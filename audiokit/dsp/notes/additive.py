@@ -39,6 +39,7 @@ _PHASES = 256
 _SWING = np.array([0.0, 0.054, 0.108, 0.164, 0.218, 0.294, 0.4, 0.463, 0.528, 0.563])
 _SHARE = np.array([0.0, 0.0056, 0.0219, 0.049, 0.084, 0.144, 0.246, 0.322, 0.423, 0.5])
 _SPEED = 0.8
+_RISE_S = 0.001
 
 
 def render_note(
@@ -74,8 +75,8 @@ def render_note(
     >>> quiet = np.full((N_BANDS, frames), -100.0)
     >>> tone = NoteShape(level, quiet, np.zeros(32), 0.0, np.zeros(N_GROUPS), 3.0, 0.0, 5.0, 0.0, 5.0)
     >>> y = render_note(tone, 69, held_s=1.0, rate=16000, rng=np.random.default_rng(0))
-    >>> len(y), int(np.abs(np.fft.rfft(y[:16000])).argmax())
-    (32000, 440)
+    >>> len(y), int(np.abs(np.fft.rfft(y[:16000])).argmax()), float(y[0])
+    (32000, 440, 0.0)
     """
     if held_s <= 0 or release_s <= 0:
         raise ParameterError(f"a note needs a length above zero, not {held_s:g} s held and {release_s:g} s released")
@@ -94,6 +95,9 @@ def render_note(
     if shape.vibrato_cents > 1.0:
         y = _vibrato(y, shape.vibrato_cents, shape.vibrato_hz, rate, rng)
     y = _without_rumble(y + _noise(shape, held_s, length, rate, rng), rate)
+    # Partials start at any phase: the first sample is silence, and the rise is shorter than any attack.
+    rise = min(length, round(_RISE_S * rate))
+    y[:rise] *= np.sin(np.pi / 2 * np.arange(rise) / rise).astype(np.float32) ** 2
     fade = min(length, round(min(0.25, release_s) * rate))
     y[-fade:] *= (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, fade))).astype(np.float32)
     return y

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from audiokit.models.folder.graph import MAIN, Graph, Port
+from audiokit.models.notes.touch import N_TOUCH
 
 CHANNELS = 52 + 37 + 12  # groups of partials, noise bands, places halfway between partials: audiokit.dsp.notes.notes
 FRAMES = 72 + 16  # held, released
@@ -52,14 +53,16 @@ class NoteDecoder(nn.Module):
         depth: residual blocks in the decoder; the encoder has half as many.
         basis: shapes in time and channel that every description is a sum of.
         instruments: components of the prior.
+        touch: keep how each instrument answers the velocity (`audiokit.models.notes.touch`)?
     """
 
     centres: Tensor
     scatter: Tensor
 
     def __init__(
-        self, latent: int = 24, width: int = 448, depth: int = 4, basis: int = 192, instruments: int = 1
-    ) -> None:
+        self, latent: int = 24, width: int = 448, depth: int = 4, basis: int = 192, instruments: int = 1,
+        touch: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.latent = latent
         self.basis = nn.Linear(basis, CHANNELS * FRAMES)
@@ -77,6 +80,8 @@ class NoteDecoder(nn.Module):
         # The prior: where the training instruments lie, and how far their own notes scatter.
         self.register_buffer("centres", torch.zeros(instruments, latent))
         self.register_buffer("scatter", torch.ones(instruments, latent))
+        if touch:
+            self.register_buffer("touch", torch.zeros(instruments, N_TOUCH))
 
     def graphs(self) -> dict[str, Graph]:
         """What is exported: the decoder, and the encoder's mean."""

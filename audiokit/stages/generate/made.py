@@ -211,7 +211,9 @@ def melody(wanted: Wanted, options: Options) -> Sound:
     from audiokit.models.notes.making import play
 
     if len(wanted.sounds) > 1:
-        raise UsageError("a melody is played with one sound", hint="drop --count and --interpolate")
+        raise UsageError(
+            "a melody is played with one sound", hint="drop --count and --interpolate, and name one family"
+        )
     score = read_midi(options["midi"])
     y, warnings = play(wanted.model, wanted.sounds[0], score, wanted.settings)
     made = _sound(y, wanted.settings.rate)

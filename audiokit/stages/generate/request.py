@@ -92,30 +92,32 @@ def check_wish(options: Options) -> None:
     from audiokit.models.notes.making import read_sound
     from audiokit.models.notes.notes import Sound as Timbre
 
-    model, request, settings, wish = _asked(options)
+    model, request, settings, wishes = _asked(options)
     for text in (request.like, *(request.interpolate or ())):
         if isinstance(text, str) and not Path(text).suffix:  # a name; files are read when they are needed
             read_sound(model, text, pitch=None, seed=settings.seed)
     if not any(is_given(options[name]) for name in ("like", "latent", "interpolate")):
-        model.candidates(wish)
+        for wish in wishes:
+            model.candidates(wish)
     if not options["midi"]:
         any_sound = Timbre(np.zeros(model.latent_size, np.float32))
         notes_of(Wanted(model, [any_sound], settings, _pitches(request.pitch)), request)
 
 
-def _asked(options: Options) -> tuple[NoteModel, Request, NoteSettings, Wish]:
-    """The model, and what options ask of it."""
+def _asked(options: Options) -> tuple[NoteModel, Request, NoteSettings, list[Wish]]:
+    """The model, and what options ask of it: a wish for each family."""
     from audiokit.models.notes.making import with_qualities
     from audiokit.models.notes.notes import Wish, load
 
     request = Request.of(options)
     model = load(options["model"], device=options["device"])
-    wish = Wish(request.family, request.source, _words(request.qualities), request.instrument, request.variety)
+    families = _families(request)
+    wish = Wish(families[0], request.source, _words(request.qualities), request.instrument, request.variety)
     settings, wish = with_qualities(_settings(options), wish)
     pitches = _pitches(request.pitch)
     if pitches:
         wish = replace(wish, span=(min(pitches), max(pitches)))
-    return model, request, settings, wish
+    return model, request, settings, [replace(wish, family=one) for one in families]
 
 
 def want(options: Options) -> Wanted:
@@ -124,9 +126,9 @@ def want(options: Options) -> Wanted:
     Raises:
         ParameterError, InputError, ModelError: from what they name.
     """
-    model, request, settings, wish = _asked(options)
+    model, request, settings, wishes = _asked(options)
     pitches = _pitches(request.pitch)
-    sounds, heard = _sounds(model, request, wish, pitches, settings.seed)
+    sounds, heard = _sounds(model, request, wishes, pitches, settings.seed)
     if options["nsynth"]:
         settings = replace(settings, rate=NSYNTH_RATE, seconds=NSYNTH_S)
     return Wanted(model, sounds, settings, [heard] if pitches is None and heard is not None else pitches)
@@ -156,9 +158,9 @@ def _settings(options: Options) -> NoteSettings:
 
 
 def _sounds(
-    model: NoteModel, request: Request, wish: Wish, pitches: list[float] | None, seed: int
+    model: NoteModel, request: Request, wishes: list[Wish], pitches: list[float] | None, seed: int
 ) -> tuple[list[Timbre], int | None]:
-    """Find the sounds, and the pitch of an imitated recording."""
+    """Find the sounds, family by family, and the pitch of an imitated recording."""
     from audiokit.models.notes import making as g
     from audiokit.models.notes.notes import Sound as Timbre
 
@@ -166,7 +168,7 @@ def _sounds(
         from_file = isinstance(request.latent, str | os.PathLike)
         where = str(request.latent) if from_file else "latent"
         rows = g.read_latents(where) if from_file else g.as_latents(request.latent, where)
-        label = (request.family or "", request.source or "", wish.qualities)
+        label = (wishes[0].family or "", request.source or "", wishes[0].qualities)
         return [Timbre(model.check_latent(row, where), *label) for row in rows], None
     if is_given(request.like):
         like = str(request.like)
@@ -176,7 +178,16 @@ def _sounds(
     if request.interpolate:
         ends = [g.read_sound(model, str(one), pitch=None, seed=seed)[0] for one in request.interpolate]
         return g.path_between(ends[0], ends[1], request.steps), None
-    return g.draw_sounds(model, wish, request.count, seed), None
+    return [sound for wish in wishes for sound in g.draw_sounds(model, wish, request.count, seed)], None
+
+
+def _families(request: Request) -> list[str | None]:
+    """Read the families wanted; where the sound is given already there can be one."""
+    families: list[str | None] = [*dict.fromkeys(_words(request.family))]
+    given = [f"--{name}" for name in _SOURCES if is_given(getattr(request, name))]
+    if len(families) > 1 and given:
+        raise UsageError(f"--family {request.family} with {given[0]}, which says what the sound is", hint="name one")
+    return families or [None]
 
 
 def _named(path: str) -> bool:

@@ -56,11 +56,15 @@ def generate(
         Option("Names, MIDI numbers, ranges (C3:C5:2 in whole tones), lists.", metavar="C4|60|C3:C5|C4,E4,G4"),
     ] = None,
     velocity: Annotated[
-        str | int | None, Option("How hard the key is struck; a list makes layers.", metavar="1..127")
+        str | int | None,
+        Option("How hard the key is struck: loudness and timbre; a list makes layers.", metavar="1..127"),
     ] = None,
     family: Annotated[
         str | None,
-        Option("bass, brass, flute, guitar, keyboard, mallet, organ, reed, string, synth_lead, vocal.", metavar="NAME"),
+        Option(
+            "bass, brass, flute, guitar, keyboard, mallet, organ, reed, string, synth_lead, vocal, or a list of them.",
+            metavar="NAME,...",
+        ),
     ] = None,
     source: Annotated[str | None, Option("acoustic, electronic or synthetic.", metavar="NAME")] = None,
     qualities: Annotated[
@@ -68,7 +72,7 @@ def generate(
         Option("bright, dark, percussive, fast_decay, distortion, reverb ...", metavar="WORD,..."),
     ] = None,
     instrument: Annotated[str | None, Option("One of the model's instruments.", metavar="NAME")] = None,
-    count: Annotated[int, Option("Sounds to draw; each plays every pitch and velocity.", min=1)] = 1,
+    count: Annotated[int, Option("Sounds to draw of each family; each plays every pitch and velocity.", min=1)] = 1,
     variety: Annotated[
         float, Option("How far sounds may lie from the model's instruments; 0 is on them.", min=0, max=2)
     ] = 1.0,
