@@ -147,6 +147,7 @@ HEADINGS = {
     "commands": "Each command beside what you would otherwise run",
     "startup": "Start-up",
     "throughput": "A folder of many files",
+    "folders": "Folders of short files beside loops",
     "memory": "Memory",
     "networks": "Networks in ONNX Runtime",
     "run": "run: a chain in one process",

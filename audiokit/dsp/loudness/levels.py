@@ -10,7 +10,7 @@ STEPS_PER_SECOND = 100
 PEAKS_PER_STEP = 4
 _EVERY = 10
 #: Seconds of which an excerpt keeps every step; of longer recordings it keeps every second, fourth ... second.
-EXCERPT_S = 1024
+EXCERPT_S = 512
 
 
 class Windows:
