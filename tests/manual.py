@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -145,11 +146,14 @@ def model_table() -> str:
 #: Result file -> heading, in the order of the page; files that are not listed come last under their own name.
 HEADINGS = {
     "commands": "Each command beside what you would otherwise run",
+    "commands-long": "The same with ten minutes",
     "startup": "Start-up",
     "throughput": "A folder of many files",
     "folders": "Folders of short files beside loops",
     "memory": "Memory",
     "networks": "Networks in ONNX Runtime",
+    "folders": "Folders of short files",
+    "growth": "How cost grows",
     "run": "run: a chain in one process",
     "split": "split: separation",
     "denoise": "denoise: noise taken away",
@@ -170,11 +174,44 @@ HEADINGS = {
 
 
 def benchmarks() -> str:
-    """Every results table that a bench wrote (tests/bench/results/NAME.md), under a heading each."""
-    return "\n\n".join(f"## {heading}\n\n{text}" for heading, text in _results())
+    """Every results table that a bench wrote (tests/bench/results/NAME.md), under a heading each, and how to repeat it.
+
+    Before them, the rows in which something else is faster.
+    """
+    found = list(_results())
+    made = {name: path.stem for path in sorted((ROOT / "tests/bench").glob("bench_*.py")) for name in _published(path)}
+    parts = [_losses({name: text for name, _, text in found})]
+    for name, heading, text in found:
+        bench = made.get(name, f"bench_{name.partition('-')[0]}")
+        known = (ROOT / f"tests/bench/{bench}.py").exists()
+        again = f"\n\nTo repeat: `python -m tests.bench.{bench}`" if known else ""
+        parts.append(f"## {heading}\n\n{text}{again}")
+    return "\n\n".join(part for part in parts if part)
 
 
-def _results() -> Iterator[tuple[str, str]]:
+def _published(bench: Path) -> list[str]:
+    """Names of the results that a bench writes."""
+    return re.findall(r"publish\(\s*\"([a-z-]+)\"", bench.read_text())
+
+
+def _losses(results: dict[str, str]) -> str:
+    """Rows of comparisons (`N x as fast`, below 1) of whole commands."""
+    rows, command = [], ""
+    for line in "\n".join(results.get(name, "") for name in ("commands", "commands-long")).splitlines():
+        label, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+        command = label.strip("*") if label.startswith("**") else command
+        said = re.search(r"audiokit is ([0-9.]+)x", cells[-1] if cells else "")
+        if said and float(said[1]) < 1:
+            rows.append(f"| {command} | {label} | {cells[-1]} |")
+    if not rows:
+        return ""
+    header = ["| command | beside | |", "|---|---|---|"]
+    told = "Whole commands beside which another program is faster:\n"
+    return "\n".join(["## What loses\n", told, *header, *rows])
+
+
+def _results() -> Iterator[tuple[str, str, str]]:
+    """Name, heading and text of every result."""
     found = {path.stem: path.read_text().strip() for path in sorted((ROOT / "tests/bench/results").glob("*.md"))}
     for name in [*(name for name in HEADINGS if name in found), *(name for name in found if name not in HEADINGS)]:
-        yield HEADINGS.get(name, name), found[name]
+        yield name, HEADINGS.get(name, name), found[name]

@@ -10,7 +10,7 @@ import numpy as np
 
 from audiokit.io import audio
 from tests import signals
-from tests.bench.measure import PROGRAM, measure, publish, table
+from tests.bench.measure import PROGRAM, apart, measure, publish, table
 
 RATE = 44_100
 COMMANDS = {
@@ -23,10 +23,10 @@ COMMANDS = {
 }
 
 
-def write_long(path: Path, minutes: int) -> None:
+def write_long(path: Path | str, minutes: int) -> None:
     """Write a song of one minute over and over, 16 bit."""
     minute = signals.plucks(np.random.default_rng(0), 60.0, RATE, channels=2)
-    with audio.Writer(path, RATE, 2, subtype="PCM_16", clip="allow", force=True) as writer:
+    with audio.Writer(Path(path), RATE, 2, subtype="PCM_16", clip="allow", force=True) as writer:
         for _ in range(minutes):
             writer.write(minute)
 
@@ -39,7 +39,7 @@ def main(long_minutes: int = 180) -> None:
         speed: dict[str, float] = {}
         for minutes in (3, long_minutes):
             source, out = folder / f"{minutes}.wav", folder / f"out{minutes}"
-            write_long(source, minutes)
+            apart("tests.bench.bench_memory", "write_long", source, minutes)
             out.mkdir()
             for command, line in COMMANDS.items():
                 names = {"IN": str(source), "SET": str(out / "set.chunks")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -47,9 +48,29 @@ def measure(command: Sequence[str | os.PathLike], *, cwd: Path, repeats: int = 1
     return best
 
 
+def apart(module: str, function: str, *values: object) -> None:
+    """Call a function of a module in a process of its own: what this process holds counts as its children's memory."""
+    said = ", ".join(repr(str(value) if isinstance(value, Path) else value) for value in values)
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", f"from {module} import {function} as f; f({said})"], cwd=root, check=True)
+
+
 def have(program: str) -> bool:
     """Whether a program to compare with is installed."""
     return shutil.which(program) is not None
+
+
+def circumstances() -> str:
+    """Name the day, the processor, and the load of the machine over the last five minutes.
+
+    >>> circumstances()
+    '20...'
+    """
+    names = Path("/proc/cpuinfo")
+    lines = names.read_text().splitlines() if names.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    load = f", load {os.getloadavg()[1]:.1f}" if hasattr(os, "getloadavg") else ""
+    return f"{time.strftime('%Y-%m-%d')} on {os.cpu_count()} x {(models or [platform.processor()])[0]}{load}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -63,7 +84,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def publish(name: str, text: str) -> None:
-    """Print a result and keep it for the manual."""
+    """Print a result and keep it for the manual, with the day, the machine, and how busy it was."""
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.md").write_text(text.rstrip() + "\n")
+    text = f"{text.rstrip()}\n\nMeasured {circumstances()}."
+    (RESULTS / f"{name}.md").write_text(text + "\n")
     print(f"\n## {name}\n\n{text}")
