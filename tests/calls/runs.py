@@ -21,7 +21,7 @@ _INPUT = re.compile(r"\bin/([\w.-]+)")
 #: What differs from run to run inside text.
 _NOISE = (
     (re.compile(r"\d+:\d\d:\d\d left"), "TIME left"),
-    # Parts of a path, not anything but spaces: a page is one word of megabytes, which that would read from every letter.
+    # Parts of a path and not all but spaces, which would read a page, one word of megabytes, from each of its letters.
     (re.compile(r"(?:/[\w.~-]+)*/audiokit-\w{8}\b"), "TEMPORARY"),
     (re.compile(r"(?m)^Matplotlib is building the font cache.*\n"), ""),
     (re.compile(r"SOURCE/\S+\.py:\d+: "), "SOURCE: "),

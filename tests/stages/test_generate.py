@@ -282,7 +282,8 @@ def test_schema_says_that_nothing_is_read(cli):
     schema = json.loads(cli("generate", "--schema").stdout)
     assert schema["reads"] == [] and schema["writes"] == ["parts", "audio"]
     assert schema["options"]["count"] == {
-        "type": "integer", "flag": "--count", "description": "Sounds to draw of each family; each plays every pitch and velocity.",
+        "type": "integer", "flag": "--count",
+        "description": "Sounds to draw of each family; each plays every pitch and velocity.",
         "default": 1, "minimum": 1,
     }  # fmt: skip
     assert schema["options"]["pitch"]["type"] == ["string", "number"]
