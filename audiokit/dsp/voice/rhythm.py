@@ -13,8 +13,9 @@ from audiokit.dsp.voice.syllables import Syllable
 #: The grid is the coarsest division of the beat whose steps are no longer than this: eighths at usual tempos, beats at
 #: very fast ones, sixteenths where the tempo was counted slowly.
 LONGEST_SLOT_S = 0.37
-#: How much longer than spoken a syllable likes to be.
-COMFORTABLE_STRETCH = 1.5
+#: How much longer than spoken a syllable likes to be. The grid stretches it anyway: 1.46 times on average, where .72 of
+#: the words of ten sentences are recognised; with 1.5 here it was 1.71 times, and .63 of them.
+COMFORTABLE_STRETCH = 1.0
 
 
 def set_rhythm(

@@ -229,7 +229,7 @@ def _render(
     place = np.clip(timing.source[start:stop], 0, voice.frames - 1)
     i = np.floor(place).astype(int)
     j = np.minimum(i + 1, voice.frames - 1)
-    w = (place - i)[:, None].astype(np.float32)
+    w = _within_kind(place - i, voice.voiced[i] == voice.voiced[j])[:, None].astype(np.float32)
     envelope = np.exp((1 - w) * np.log(voice.envelope[i] + 1e-16) + w * np.log(voice.envelope[j] + 1e-16))
     nearest = np.round(place).astype(int)
     bands = voice.bands[nearest]
@@ -241,6 +241,15 @@ def _render(
         envelope[strong] *= 10 ** (hump / 10).astype(np.float32)
     envelope *= (levels[start:stop, None] ** 2).astype(np.float32)
     return synthesise_voice(f0, envelope, bands, voice.rate, breath=np.where(strong, how.breath, 1.0))
+
+
+def _within_kind(share: np.ndarray, alike: np.ndarray) -> np.ndarray:
+    """Shares of the later of two frames, all or nothing where one is voiced and one is not: borders are not smeared.
+
+    >>> _within_kind(np.array([0.3, 0.3, 0.6]), np.array([True, False, False]))
+    array([0.3, 0. , 1. ])
+    """
+    return np.where(alike, share, np.round(share))
 
 
 def _bridge(voiced: np.ndarray) -> np.ndarray:
