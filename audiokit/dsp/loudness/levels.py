@@ -48,7 +48,7 @@ class Windows:
         first = max(self.count, self._steps - 1)
         first += -(first - self._steps + 1) % _EVERY
         if first - self.count < len(found):
-            self._means.append(found[first - self.count :: _EVERY])
+            self._means.append(found[first - self.count :: _EVERY].copy())
         self._recent = together[len(powers) :].copy()
         self.count += len(powers)
 
