@@ -3,7 +3,8 @@
     python -m tests.bench.bench_split                    every part, kept in results/split.md
     python -m tests.bench.bench_split --only songs       one part; the others' tables stay as they are
 
-Parts: songs (true stems), mixes (of material held out of the training), speed and package (the same 3-minute song and
+Parts: songs (true stems), mixes (of material held out of the training), acts (more songs with true stems, `--acts
+FOLDER` of folders), speed and package (the same 3-minute song and
 weights; `package` needs --spleeter PYTHON, a Python that has the spleeter package), memory-built-in, memory-spleeter,
 segments. `speed` and `package` write a full-size Spleeter checkpoint of random numbers and give it to both programs.
 """
@@ -36,7 +37,7 @@ ENGINES = {
     "center": "`--engine center`",
     "nothing": "nothing: the mix",
 }
-PARTS = ("songs", "mixes", "speed", "package", "memory-built-in", "memory-spleeter", "segments")
+PARTS = ("songs", "mixes", "acts", "speed", "package", "memory-built-in", "memory-spleeter", "segments")
 
 
 def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
@@ -120,6 +121,12 @@ def songs(engines: list[str]) -> list[str]:
     """Measure on excerpts with true stems."""
     folders = sorted(path for path in (SHARED / "stems" / "everythingisremixed").glob("*") if path.is_dir())
     return quality({folder.name.partition(".")[2]: load_song(folder) for folder in folders}, engines, "songs")
+
+
+def acts(engines: list[str], folder: Path) -> list[str]:
+    """Measure on folders of stems, one per excerpt."""
+    folders = sorted(path for path in folder.iterdir() if path.is_dir())
+    return quality({path.name: load_song(path) for path in folders}, engines, "acts")
 
 
 #: Voices and accompaniments the built-in model was not trained on: name, start in seconds of the accompaniment.
@@ -316,6 +323,9 @@ NOTES = {
     "SDR is museval's, the median over seconds.",
     "mixes": "Six seconds each of voices and players that were not trained on, the voice in the middle and 5 dB below. "
     "Loops go round exactly, which is what REPET listens for.",
+    "acts": "Excerpts of up to 30 s of acts that nothing was trained or chosen on, from public demonstrations of players: "
+    "a pop song (wfp) whose voice is as loud as the rest, and arrangements whose voice is 11 to 22 dB below: with ten "
+    "instruments (bway), with eight that go round (salsa), with drums, chords and a melody that go round (rx).",
     "speed": "The same full-size weights of random numbers for both programs, except for the built-in model; start "
     "included in the first column.",
     "memory": "Stereo, 44.1 kHz, two stems.",
@@ -332,7 +342,7 @@ def keep(part: str, lines: list[str], path: Path = RESULTS) -> None:
     if part in ("speed", "package", "memory-built-in", "memory-spleeter") and before[:1] == lines[:1]:
         lines = list({line.split("|")[1]: line for line in [*before, *lines]}.values())
     found[place] = "\n".join([*lines, "", NOTES[place]])
-    order = ["songs", "mixes", "speed", "memory", "segments"]
+    order = ["songs", "mixes", "acts", "speed", "memory", "segments"]
     body = [f"<!-- {name} -->\n{found[name].strip()}\n" for name in order if name in found]
     path.write_text("\n".join(body), encoding="utf-8")
 
@@ -343,6 +353,7 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, action="append")
     parser.add_argument("--engines", default=",".join(ENGINES))
     parser.add_argument("--spleeter", default=None)
+    parser.add_argument("--acts", type=Path, default=None, help="songs as folders of stems, vocals among them")
     parser.add_argument("--minutes", type=float, default=3.0, help="length of the song of speed and package")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
@@ -350,6 +361,7 @@ def main() -> None:
     work = {
         "songs": lambda: songs(engines),
         "mixes": lambda: mixes(engines),
+        "acts": lambda: acts(engines, options.acts),
         "speed": lambda: speed(None, options.minutes),
         "package": lambda: speed(options.spleeter, options.minutes),
         "memory-built-in": lambda: memory("built-in"),
@@ -359,6 +371,9 @@ def main() -> None:
     for part in options.only or PARTS:
         if part == "package" and not options.spleeter:
             print("package: left out, no --spleeter PYTHON", flush=True)
+            continue
+        if part == "acts" and options.acts is None:
+            print("acts: left out, no --acts FOLDER", flush=True)
             continue
         if part in ("songs", "mixes") and not SHARED.is_dir():
             print(f"{part}: left out, no {SHARED}", flush=True)

@@ -8,7 +8,7 @@ segments lie and needs no cross-fade. Otherwise neighbouring segments are cross-
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import tee
 from tempfile import SpooledTemporaryFile, TemporaryFile
 
@@ -32,7 +32,7 @@ class Masking:
         stems: names.
         rate: Hz the spectra are made at.
         n_fft, hop: of the periodic Hann spectra.
-        masks: spectra (B, 2, F, n) of pairs of channels -> masks (B, S, 2, F, n).
+        masks: spectra (B, 2, F, n) of pairs of channels -> masks (B, S, 2, F, n), or of the first of the pairs only.
         core: frames that one segment contributes.
         before, after: frames it sees on either side of them.
         fade: frames over which neighbouring segments are cross-faded; at most before + after.
@@ -88,24 +88,50 @@ def separate(
         yield _unrotated(y.reshape(len(wanted), -1, y.shape[1]), masking)
 
 
-def averaged(
-    blocks: Iterable[np.ndarray], maskings: Sequence[tuple[float, Masking]], *, stems: Sequence[str]
+def sharpened(
+    blocks: Iterable[np.ndarray], masking: Masking, other: Masking, *, power: float, stems: Sequence[str]
 ) -> Iterator[np.ndarray]:
-    """Separate a stream by several masks, and average what they find; see `blended`.
+    """Separate a stream by masks whose first stem another way must agree on.
+
+    The first stem's masks are m^(1 - power) * o^power, where m are those of `masking` and o is the share of every bin
+    that the other way gives to its own first stem; the other stems gain what is lost. At 0.5 that is the geometric
+    mean: what either way is sure is not the voice is gone, and where one hesitates the other decides.
 
     Args:
         blocks: as for `separate`.
-        maskings: weight and way; the weights sum to 1, the rates are the same.
-        stems: the stems wanted, which every way knows.
+        masking: a trimmed way.
+        other: a way at the same rate.
+        power: 0..1.
+        stems: the stems wanted.
 
     Yields:
         Stems (S, 2 * B, n), float32; together as long as the input, with no delay.
     """
 
-    def way(masking: Masking) -> Way:
-        return lambda stream: separate(stream, masking, stems=stems)
+    def masks(X: np.ndarray, start: int, stop: int) -> np.ndarray:
+        mix, found = np.split(X, 2)
+        own = masking.masks(mix, start, stop)
+        share = np.abs(found[..., start:stop]) / (np.abs(mix[..., start:stop]) + np.float32(1e-6))
+        share = np.minimum(share, 1)[:, None]
+        first = np.sqrt(own[:, :1] * share) if power == 0.5 else own[:, :1] ** (1 - power) * share**power
+        rest = own[:, 1:]
+        if rest.shape[1] > 1:
+            rest = rest / np.maximum(rest.sum(axis=1, keepdims=True), 1e-6)
+            return np.concatenate([first, rest * (1 - first)], axis=1).astype(np.float32, copy=False)
+        return np.concatenate([first, 1 - first], axis=1).astype(np.float32, copy=False)
 
-    return blended(blocks, [(weight, way(masking)) for weight, masking in maskings])
+    return separate(_beside(blocks, other), replace(masking, masks=masks), stems=stems)
+
+
+def _beside(blocks: Iterable[np.ndarray], other: Masking) -> Iterator[np.ndarray]:
+    """Yield audio (2 * B, n) and, below it, the first stem that a way finds in it: (4 * B, n)."""
+    mix, copy = tee(blocks)
+    held: np.ndarray | None = None
+    for found in separate(copy, other, stems=other.stems[:1]):
+        while held is None or held.shape[1] < found.shape[2]:
+            held = next(mix) if held is None else np.concatenate([held, next(mix)], axis=1)
+        yield np.concatenate([held[:, : found.shape[2]], found[0]])
+        held = held[:, found.shape[2] :]
 
 
 def blended(blocks: Iterable[np.ndarray], ways: Sequence[tuple[float, Way]]) -> Iterator[np.ndarray]:
@@ -210,6 +236,7 @@ def _masked_spectra(
             X, start, stop = X[:, :, start:stop], 0, stop - start
         else:
             masks = _call(masking, X)[wanted]
+        X = X[: masks.shape[1]]  # further pairs were there to be looked at
         if tail is not None:
             n = min(tail.shape[3], stop - start)
             share = ramp[:n]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiokit.dsp.separation.separate import Masking, Way, averaged, blended, separate
+from audiokit.dsp.separation.separate import Masking, Way, blended, separate, sharpened
 from audiokit.errors import ParameterError
 from audiokit.models.separation.choice import DEFAULT, DEMUCS
 from audiokit.models.separation.engine import Engine
@@ -81,13 +81,13 @@ def _average(engines: Sequence[Engine], settings: Settings) -> Engine:
     return Engine(stems, first.rate, run, alike and all(engine.complete for engine in engines))
 
 
-def _masking_engine(masking: Masking, *, repet_share: float = 0.0, compat: bool = False) -> Engine:
-    """Make an engine of masks, averaged with REPET to a share."""
+def _masking_engine(masking: Masking, *, repet_power: float = 0.0, compat: bool = False) -> Engine:
+    """Make an engine of masks, on whose voice REPET must agree."""
 
     def run(blocks: Iterable[np.ndarray], stems: Sequence[str]) -> Iterator[np.ndarray]:
-        if not repet_share:
+        if not repet_power:
             return separate(blocks, masking, stems=stems)
-        return averaged(blocks, [(1 - repet_share, masking), (repet_share, _classical("repet"))], stems=stems)
+        return sharpened(blocks, masking, _classical("repet"), power=repet_power, stems=stems)
 
     return Engine(tuple(masking.stems), masking.rate, run, masking.complete and not compat, compat)
 
@@ -130,8 +130,8 @@ def _network_engine(settings: Settings) -> Engine:
     network = open_network(model, kind="split", device=settings.device)
     if kind == "spleeter-unet":
         return _masking_engine(_spleeter(network, settings), compat=settings.compat)
-    share = float(network.card.get("repet_share", 0.0)) if settings.quality == "best" else 0.0
-    return _masking_engine(_banded(network, settings), repet_share=share)
+    power = float(network.card.get("repet_power", 0.0)) if settings.quality == "best" else 0.0
+    return _masking_engine(_banded(network, settings), repet_power=power)
 
 
 def _not_spleeter(model: str) -> ParameterError:

@@ -19,7 +19,6 @@ from audiokit.training.engine.loop import Recipe, update
 from audiokit.training.engine.options import RunOptions
 from audiokit.training.sound.settings import SplitterSettings
 from audiokit.training.sound.stem_mixes import (
-    Audio,
     Part,
     StemMixer,
     find_audio,
@@ -28,6 +27,7 @@ from audiokit.training.sound.stem_mixes import (
     read_part,
     read_song,
 )
+from audiokit.training.sound.studio import Audio
 
 
 def mid_side(x: Tensor) -> Tensor:
@@ -160,7 +160,7 @@ class SplitterRecipe(Recipe):
         shape = ((masks + 1e-4).sqrt() * root[:, None] - (own + 1e-8).sqrt().sqrt()).abs().mean(dim=(1, 2, 3, 4))
         shape = shape / root.mean(dim=(1, 2, 3))
         unlike = _unlike(masks, power, cross, own)
-        total = 0.5 * ratio.mean() + 0.5 * unlike + 2 * shape.mean()
+        total = 0.25 * ratio.mean() + 0.75 * unlike + 2 * shape.mean()
         found = {"error_db": 10 * ratio.mean(), "si_sdr_db": -10 * unlike, "shape": shape.mean()}
         return {"loss": total, **{name: value.detach() for name, value in found.items()}}
 

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiokit.errors import InputError
-
-Audio = NDArray[np.float32]
+from audiokit.training.sound.studio import Audio, as_stereo, mastering_gain, placed, sung_through
 
 #: What a mix of two stems calls everything that is not the first.
 REST = "accompaniment"
@@ -73,6 +72,8 @@ class StemMixer:
         empty: share of examples in which one stem is silent.
         layered: share of loose parts that are two at once.
         mastered: share of examples that a compressor or a limiter has worked on.
+        faint: share of examples whose first stem is up to 18 dB quieter than elsewhere, as in the background.
+        looped: share of the other stems, where they are loose, that are a moment going round and round.
     """
 
     stems: Sequence[str]
@@ -84,6 +85,8 @@ class StemMixer:
     empty: float = 0.12
     layered: float = 0.4
     mastered: float = 0.5
+    faint: float = 0.2
+    looped: float = 0.25
 
     def __post_init__(self) -> None:
         """Refuse stems that nothing is there for."""
@@ -116,6 +119,8 @@ class StemMixer:
         if levels.min() > 1e-4 and rng.random() < 0.8:  # else the levels of the recordings stay
             gains = rng.normal(0, 5, len(self.stems))
             gains[0] -= 5  # the first stem, usually a voice, is one of many sounds
+            if rng.random() < self.faint:
+                gains[0] -= rng.uniform(0, 18)
             y *= (0.1 / levels * 10 ** (gains / 20))[:, None, None].astype(np.float32)
         if rng.random() < self.empty:
             y[rng.integers(len(self.stems))] = 0
@@ -128,11 +133,15 @@ class StemMixer:
         return np.ascontiguousarray(y, np.float32), cutoff
 
     def _layers(self, stem: str, rng: np.random.Generator, length: int) -> tuple[Audio, float]:
-        """Draw one loose part of a stem, or two on top of each other."""
+        """Draw one loose part of a stem, or two on top of each other, at times going round."""
         y, cutoff = self._loose(stem, rng, length)
         if rng.random() < self.layered:
             more, other = self._loose(stem, rng, length)
             y, cutoff = y + np.float32(10 ** (rng.uniform(-12, 3) / 20)) * more, min(cutoff, other)
+        if stem != self.stems[0] and rng.random() < self.looped:
+            size = round(rng.uniform(1.2, 4.0) * self.rate)
+            if size < length:
+                y = np.take(y, rng.integers(length - size) + np.arange(length) % size, axis=1)
         return y, cutoff
 
     def _moment(self, song: Mapping[str, Part], rng: np.random.Generator, length: int) -> tuple[Audio, float]:
@@ -165,7 +174,10 @@ class StemMixer:
                 y = part.remixed(start, size, rng)
             if np.sqrt(np.mean(y**2)) > 1e-3:
                 break
-        return _placed(_resampled(y, length, speed), rng, self.rate), min(1.0, speed * part.cutoff)
+        y, first = _resampled(y, length, speed), stem == self.stems[0]
+        if first:
+            y = sung_through(y, rng, self.rate)
+        return placed(y, rng, self.rate, spread=0.15 if first else 0.5), min(1.0, speed * part.cutoff)
 
     def _phrases(self, group: Sequence[Part], part: Part, rng: np.random.Generator, size: int) -> Audio:
         """String recordings like `part` together with rests between them: voices, unlike loops, seldom repeat."""
@@ -195,72 +207,6 @@ def _resampled(y: Audio, length: int, speed: float) -> Audio:
     low = at.astype(int)
     share = (at - low).astype(np.float32)
     return y[:, low] * (1 - share) + y[:, low + 1] * share
-
-
-def mastering_gain(y: Audio, rng: np.random.Generator, rate: int) -> Audio:
-    """Draw a compressor and a limiter, and find by how much they turn a mix (C, T) down, moment by moment: (T,).
-
-    >>> y = np.concatenate([np.full((2, 8000), 0.01), np.full((2, 8000), 0.5)], axis=1).astype(np.float32)
-    >>> gain = mastering_gain(y, np.random.default_rng(1), 8000)
-    >>> gain.shape, bool(gain[2000] > gain[-2000])
-    ((16000,), True)
-    """
-    step = max(1, rate // 200)  # 5 ms
-    power = np.mean(y.astype(np.float64) ** 2, axis=0)
-    power = np.add.reduceat(power, np.arange(0, len(power), step)) / step
-    reach = int(rng.integers(1, 24))  # a level of 10 ms to 0.24 s
-    window = np.exp(-np.arange(4 * reach) / reach)
-    level = np.convolve(power, window / window.sum())[: len(power)]
-    level_db = 10 * np.log10(level + 1e-9)
-    above_db = np.maximum(0, level_db - (np.percentile(level_db, 95) - rng.uniform(3, 15)))
-    gain_db = -above_db * rng.uniform(0.2, 0.8)
-    gain = 10 ** (np.interp(np.arange(y.shape[1]), np.arange(len(gain_db)) * step, gain_db) / 20)
-    loudest = np.abs(y).max(axis=0) * gain
-    if rng.random() < 0.5:
-        drive = 10 ** (rng.uniform(-6, 6) / 20) / max(float(np.percentile(loudest, 99)), 1e-4)
-        bent = drive * loudest
-        gain = gain * np.where(bent > 1e-3, np.tanh(bent) / np.maximum(bent, 1e-3), 1.0)
-    return gain.astype(np.float32)
-
-
-def as_stereo(y: Audio) -> Audio:
-    """Give audio (C, T) two channels."""
-    return np.repeat(y, 2, axis=0) if y.shape[0] == 1 else y[:2]
-
-
-def _placed(y: Audio, rng: np.random.Generator, rate: int) -> Audio:
-    """Give a part (C, T) a colour and a place: (2, T)."""
-    spectrum = np.fft.rfft(y)
-    knots = rng.normal(0, 4, 7)
-    coarse = np.linspace(0, 1, 1024)
-    curve = 10 ** (np.interp(np.log2(1 + 1023 * coarse) * 0.6, np.arange(7), knots) / 20)
-    colour = np.interp(np.linspace(0, 1, spectrum.shape[1]), coarse, curve).astype(np.float32)
-    spectrum = spectrum * colour
-    if y.shape[0] == 2:
-        out = np.fft.irfft(spectrum, y.shape[1]).astype(np.float32)
-        if rng.random() < 0.15:  # narrow
-            out = out * (1 - (w := np.float32(rng.random()))) + w * out.mean(axis=0, keepdims=True)
-        return out
-    angle = np.pi / 4 * (1 + np.clip(rng.normal(0, 0.2), -0.9, 0.9))
-    out = spectrum * np.array([[np.cos(angle)], [np.sin(angle)]])
-    if rng.random() < 0.6:
-        n = y.shape[1]
-        t = np.arange(int(rng.uniform(0.1, 0.9) * rate))
-        tail = rng.standard_normal((2, t.size)) * np.exp(-6.9 * t / t.size)
-        tail[:, : int(rng.uniform(0, 0.03) * rate)] = 0
-        tail *= 10 ** (rng.uniform(-22, -3) / 20) / np.sqrt(np.sum(tail**2, axis=1, keepdims=True) + 1e-9)
-        out = out + spectrum * np.fft.rfft(tail, n)
-    if rng.random() < 0.15:  # echoes
-        turns = np.exp(-1j * np.pi * np.arange(out.shape[1]) / y.shape[1] * 2 * rng.uniform(0.15, 0.6) * rate)
-        out = out / (1 - rng.uniform(0.1, 0.5) * turns)
-    if rng.random() < 0.1:  # as through a telephone
-        hz = np.arange(out.shape[1]) * rate / y.shape[1]
-        low, high = 10 ** rng.uniform(2, 2.8), 10 ** rng.uniform(3.1, 3.8)
-        out = out / np.sqrt((1 + (low / (hz + 1)) ** 4) * (1 + (hz / high) ** 6))
-    if rng.random() < 0.2:  # doubled: a copy a little later on each side
-        turns = np.exp(-2j * np.pi * np.linspace(0, 0.5, out.shape[1]) * rng.uniform(0.005, 0.03, (2, 1)) * rate)
-        out = out + spectrum * turns * rng.uniform(0.1, 0.7)
-    return np.fft.irfft(out, y.shape[1]).astype(np.float32)
 
 
 def read_part(path: str | Path, rate: int) -> Part:

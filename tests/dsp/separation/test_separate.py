@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiokit.dsp.separation.masks import extend_upwards, harmonic_percussive, ratio_masks, repetition
-from audiokit.dsp.separation.separate import Fifo, Masking, averaged, separate, separate_windows
+from audiokit.dsp.separation.separate import Fifo, Masking, blended, separate, separate_windows, sharpened
 from audiokit.dsp.separation.wiener import WienerModel
 from audiokit.dsp.spectrum.stft import stft
 from audiokit.errors import ParameterError
@@ -65,9 +66,29 @@ def test_ways_at_different_paces_are_averaged_in_step(rng, block):
     quick, slow = masking(core=2), masking(core=40, before=3, after=11)
     ways = [(0.25, quick), (0.75, replace(slow, masks=lambda X: 1 - slow.masks(X)))]
     blocks = (y[:, k : k + block] for k in range(0, y.shape[1], block))
-    found = np.concatenate(list(averaged(blocks, ways, stems=["a"])), axis=2)
+    way = [(weight, partial(separate, masking=how, stems=["a"])) for weight, how in ways]
+    found = np.concatenate(list(blended(blocks, way)), axis=2)
     assert found.shape == (1, 2, 3001)
     np.testing.assert_allclose(found[0], (0.25 * 0.75 + 0.75 * 0.25) * y, atol=2e-6)
+
+
+@pytest.mark.parametrize(("block", "power"), [(1, 0.5), (77, 0.2), (5000, 0.5)])
+def test_a_second_way_has_its_say_in_the_first_stem(rng, block, power):
+    y = rng.standard_normal((4, 3001)).astype(np.float32)
+    own = masking(core=6, before=2, after=2)
+    own = replace(own, trimmed=True, masks=lambda X, start, stop: local_masks(X)[..., start:stop])
+    other = masking(core=40, before=3, after=11)  # gives three quarters to its first stem
+    blocks = (y[:, k : k + block] for k in range(0, y.shape[1], block))
+    found = np.concatenate(list(sharpened(blocks, own, other, power=power, stems=["b", "a"])), axis=2)
+    wanted = run(y, replace(own, masks=lambda X, *at: raised(own.masks(X, *at), power)), stems=["b", "a"])
+    assert found.shape == (2, 4, 3001)
+    np.testing.assert_allclose(found, wanted, atol=1e-3)
+    np.testing.assert_allclose(found.sum(axis=0), y, atol=2e-6)
+
+
+def raised(masks: np.ndarray, power: float) -> np.ndarray:
+    first = masks[:, :1] ** (1 - power) * 0.75**power
+    return np.concatenate([first, 1 - first], axis=1)
 
 
 def local_masks(X: np.ndarray) -> np.ndarray:

@@ -10,7 +10,8 @@ from audiokit.models.folder import checkpoint
 from audiokit.stages.split import split
 from audiokit.training.sound.settings import SplitterRun, SplitterSettings
 from audiokit.training.sound.splitter import SplitterRecipe, _unlike, mid_side, train_splitter
-from audiokit.training.sound.stem_mixes import Part, StemMixer, find_songs, mastering_gain, read_judges, read_song
+from audiokit.training.sound.stem_mixes import Part, StemMixer, find_songs, read_judges, read_song
+from audiokit.training.sound.studio import mastering_gain
 
 RATE = 8000
 SMALL = {"rate": RATE, "n_fft": 256, "hop": 64, "bands": 64, "single": 32, "widths": [4, 6]}
