@@ -6,19 +6,22 @@
 #   python speak.py spoken/ 120                            made-up speakers (needs a package, see there)
 #   python make_parts.py sing sung/ spoken/*.flac SPEECH   each recording sung three times by changed voices
 #   python make_parts.py play bands/ SOUNDFONT.sf2 180     instrumentals, with effects, limiters and coders
+#   python synthesise.py synths/ 30                        the same with synthesisers and a drum machine
 #
 # A song is a folder of stems in layers (vocals.flac, vocals_back.flac, drums.flac, bass.flac ...), which are mixed
-# anew each time. judge/ holds songs and mixes of other voices and players. `--start` goes on from the shipped weights,
-# where the sizes are theirs; without it training begins at random.
+# anew each time; song_vocals/ holds the voices of these songs once more, to be met by any accompaniment. judge/ holds
+# songs and mixes of other voices and players. `--start` goes on from the shipped weights, where the sizes are theirs;
+# without it training begins at random. `--minutes` is the total, `--resume` goes on after any stop.
 #
 #   audiokit train splitter songs/ --judge judge/ --part vocals=singing --part vocals=speech --part vocals=sung \
-#     --part vocals=spoken --part accompaniment=bands --part accompaniment=instrumentals --part accompaniment=loops \
-#     --start splitter-2stems --setting 'widths=[32,64,96]' --setting memory=320 --from-songs 0.35 --seconds 12 \
-#     --batch 2 --precision bfloat16 --learning-rate 0.001 --average 0.998 --judge-every 150 --minutes 90 -o run
+#     --part vocals=spoken --part vocals=song_vocals --part accompaniment=bands --part accompaniment=synths \
+#     --part accompaniment=recorded --part accompaniment=instrumentals --part accompaniment=loops \
+#     --start splitter-2stems --setting 'widths=[32,64,96]' --setting memory=320 --from-songs 0.3 --seconds 12 \
+#     --batch 2 --precision bfloat16 --learning-rate 0.0008 --average 0.995 --judge-every 100 --minutes 51 --resume -o run
 #
-# The weights that ship are the mean of four checkpoints of this run. `novelty` in their model.json (how far the voice
-# is held to what does not repeat) and the share of REPET were chosen by the judge's songs; the card says which songs
-# and voices were held out, and what was reached.
+# `novelty` in the model.json that ships (how far the voice is held to what does not repeat) and `repet_power` (how much
+# REPET has to say) were chosen by the judge's songs; the card says which songs and voices were held out, and what was
+# reached.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "${1:-work}" && cd "${1:-work}"

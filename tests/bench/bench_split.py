@@ -323,7 +323,7 @@ NOTES = {
     "SDR is museval's, the median over seconds.",
     "mixes": "Six seconds each of voices and players that were not trained on, the voice in the middle and 5 dB below. "
     "Loops go round exactly, which is what REPET listens for.",
-    "acts": "Excerpts of up to 30 s of acts that nothing was trained or chosen on, from public demonstrations of players: "
+    "acts": "Excerpts of up to 30 s of acts that nothing was trained or chosen on, from demonstrations of players: "
     "a pop song (wfp) whose voice is as loud as the rest, and arrangements whose voice is 11 to 22 dB below: with ten "
     "instruments (bway), with eight that go round (salsa), with drums, chords and a melody that go round (rx).",
     "speed": "The same full-size weights of random numbers for both programs, except for the built-in model; start "

@@ -43,7 +43,7 @@ class Settings:
         residual: add one more stem, what the others leave of the mix.
         segment_s: seconds handed to the network at a time.
         device: auto, cpu, cuda or mps.
-        quality: "best" averages a small network with REPET where its model card says so, "fast" leaves REPET out.
+        quality: "best" keeps of a small network's voice what REPET agrees on where its model card says so, "fast" leaves REPET out.
         chosen: the model was not named but chosen.
     """
 

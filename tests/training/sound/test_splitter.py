@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from audiokit.stages.split import split
 from audiokit.training.sound.settings import SplitterRun, SplitterSettings
 from audiokit.training.sound.splitter import SplitterRecipe, _unlike, mid_side, train_splitter
 from audiokit.training.sound.stem_mixes import Part, StemMixer, find_songs, read_judges, read_song
-from audiokit.training.sound.studio import mastering_gain
+from audiokit.training.sound.studio import mastering_gain, sung_through
 
 RATE = 8000
 SMALL = {"rate": RATE, "n_fft": 256, "hop": 64, "bands": 64, "single": 32, "widths": [4, 6]}
@@ -150,6 +151,30 @@ def test_mastering_evens_out_levels_and_never_turns_up(rng):
         assert gain.shape == (4 * RATE,) and gain.max() <= 1.0001 and gain.min() > 0
         before, after = ([np.std(z[:, k * RATE : (k + 1) * RATE]) for k in range(4)] for z in (y, y * gain))
         assert after[1] / after[2] < before[1] / before[2]
+
+
+def test_a_voice_through_the_strip_stays_a_voice(rng):
+    y = voice(rng, 4)[:1]
+    made = [sung_through(y, rng, RATE) for _ in range(24)]
+    assert all(z.shape == y.shape and z.dtype == np.float32 and np.isfinite(z).all() for z in made)
+    likeness = [np.vdot(y, z) / np.sqrt(np.vdot(y, y) * np.vdot(z, z)) for z in made]
+    assert max(likeness) > 0.999 and 0.5 < min(likeness) < 0.99  # some pass untouched, others do not
+
+
+def test_some_accompaniments_go_round_and_some_voices_are_faint(mixer):
+    plain = {"from_songs": 0.0, "mastered": 0.0, "empty": 0.0, "layered": 0.0, "seconds": 6.0}
+    round_and_round = replace(mixer, **plain, looped=1.0)
+    for seed in range(4):
+        (_, y), _ = round_and_round.example(np.random.default_rng(seed))
+        lags = np.arange(int(1.2 * RATE), 4 * RATE)
+        apart = [np.abs(y[:, lag::7] - y[:, :-lag:7]).max() for lag in lags]
+        assert min(apart) == 0
+
+    def level_db(faint):
+        mixes = [replace(mixer, **plain, faint=faint).example(np.random.default_rng(k))[0] for k in range(60)]
+        return np.median([10 * np.log10(np.sum(v**2) / np.sum(a**2)) for v, a in mixes])
+
+    assert level_db(0.0) - level_db(1.0) > 4
 
 
 def save_song(folder, rng, names=("vocals", "drums", "bass")):
