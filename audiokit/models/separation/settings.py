@@ -43,7 +43,7 @@ class Settings:
         residual: add one more stem, what the others leave of the mix.
         segment_s: seconds handed to the network at a time.
         device: auto, cpu, cuda or mps.
-        quality: "best" keeps of a small network's voice what REPET agrees on where its model card says so, "fast" leaves REPET out.
+        quality: "best" lets REPET have a say in a small network's voice where its model card says so, "fast" does not.
         chosen: the model was not named but chosen.
     """
 
