@@ -131,8 +131,8 @@ def solve(own: Sums, near: Sums) -> np.ndarray:
     rows = []
     for mine, theirs in ((own.partials, near.partials), (own.noise, near.noise)):
         ridge = np.eye(len(mine[0]))
-        general = np.linalg.solve(theirs[0] + 0.03 * np.trace(theirs[0]) * ridge / len(ridge), theirs[1])
-        lean = 0.03 * max(np.trace(theirs[0]) * 0.3, np.trace(mine[0])) / len(ridge)
+        general = np.linalg.solve(theirs[0] + (0.03 * np.trace(theirs[0]) / len(ridge) + 1e-9) * ridge, theirs[1])
+        lean = 0.03 * max(np.trace(theirs[0]) * 0.3, np.trace(mine[0])) / len(ridge) + 1e-9
         rows.append(np.linalg.solve(mine[0] + lean * ridge, mine[1] + lean * general))
     return np.concatenate([*rows, [(own if own.slopes else near).quickening()]])
 
@@ -209,9 +209,9 @@ def main() -> None:
     rows = np.zeros((len(labels), t.N_TOUCH))
     with torch.no_grad():
         for index, one in enumerate(labels):
-            if one["family"] == "organ" or one["name"] in FLAT:
-                continue
             f = one["family"]
+            if f == "organ" or one["name"] in FLAT or not (own[f].slopes or near[f].slopes):
+                continue  # it does not answer, or nothing was heard of its like
             octaves = (own[f] if own[f].slopes else near[f]).octaves() * (LITTLE if f == "synth_lead" else 1)
             rows[index] = sized(network, index, solve(own[f], near[f]), octaves, (one["low"], one["high"]))
     for family in sorted({one["family"] for one in labels}):
