@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 import audiokit
+from audiokit.dsp.rhythm.groove import groove_map
 from audiokit.dsp.rhythm.onsets import attack_times
+from audiokit.dsp.rhythm.warp import warp
+from audiokit.engine.sound import Sound
 from audiokit.errors import InputError, UsageError
 from audiokit.io import audio
+from audiokit.stages.stylize import groove
 from tests.signals import noise
 from tests.swung import song
 
@@ -68,6 +72,30 @@ def test_the_groove_of_a_recording(cli, straight, tmp_path):
     recorded = info.history[-1]["options"]
     assert recorded["engine"] == "groove" and recorded["style"] == "late.wav"
     assert not {"model", "phase", "iterations"} & set(recorded)
+
+
+def test_a_long_song_is_heard_in_pieces(monkeypatch):
+    one = song(116, seed=3, sixteenths=True)
+    whole = audiokit.stylize(one.y, one.rate, engine="groove", swing=66.0)
+    monkeypatch.setattr(groove, "_PIECE_S", 7.0)
+    monkeypatch.setattr(groove, "_SHARED_S", 3.0)
+    y = audiokit.stylize(one.y, one.rate, engine="groove", swing=66.0)
+    assert y.shape == whole.shape
+    wanted = one.beats_s[1:-1] + 0.66 * 60 / 116
+    assert np.median(moved(y, one.rate, one.off_beats_s[1:-1], wanted, one.y)) < 0.004
+    assert np.median(moved(y, one.rate, one.beats_s[1:-1], one.beats_s[1:-1], one.y)) < 0.003
+
+
+def test_it_is_played_as_it_is_read(straight):
+    """No block waits for the end of the song, and together they are the same bits as when all is held."""
+    sound = Sound.of(straight.y, straight.rate)
+    made = audiokit.stylize(sound, engine="groove", swing=66.0)
+    parts = list(made.blocks())
+    assert len(parts) > 20 and max(part.shape[1] for part in parts) < 0.5 * straight.y.shape[1]
+    held, _ = groove._groove(sound.replay(), None)
+    time_map = groove_map(held, 0.66, straight.y.shape[1] / straight.rate)
+    expected = warp(straight.y, straight.rate, time_map, length=straight.y.shape[1], shortest_s=groove._SHORTEST_S)
+    assert np.array_equal(np.concatenate(parts, axis=1), expected)
 
 
 def test_what_has_no_beats_is_refused(cli, tmp_path):

@@ -7,7 +7,8 @@ follows them is stretched, so that drums stay tight.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -134,6 +135,46 @@ def _common_place(curves: OnsetCurves, beats: Beats) -> tuple[float, float]:
     if profile[half].max() >= _STRAIGHT * peak:
         inside = half
     return float(cells[inside][profile[inside].argmax()]), peak / max(on_beat, 1e-9)
+
+
+def joined(parts: Sequence[Groove]) -> Groove:
+    """Put grooves of overlapping pieces together, going over in the middle of what two of them share.
+
+    Args:
+        parts: grooves in order, their beats in the time of the whole; at least one.
+
+    >>> grids = [Beats(np.arange(low, low + 6.0), np.array([0, 4]), 60.0, 1.0) for low in (0, 4)]
+    >>> both = joined([Groove(grid, np.full(5, place), place, 1.0) for grid, place in zip(grids, (0.5, 0.6))])
+    >>> both.beats.times_s.tolist(), both.share.tolist()
+    ([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], [0.5, 0.5, 0.5, 0.5, 0.5, 0.6, 0.6, 0.6, 0.6])
+    """
+    whole = parts[0]
+    for part in parts[1:]:
+        first, second = whole.beats.times_s, part.beats.times_s
+        turn = max(0.5 * (second[0] + first[-1]), first[1])
+        kept = int(np.searchsorted(first, turn, side="right"))
+        # Half a beat after the last one that is kept, the next piece goes on.
+        new = int(np.searchsorted(second, first[kept - 1] + 30 / part.beats.tempo_bpm))
+        times = np.concatenate([first[:kept], second[new:]])
+        share = np.concatenate([whole.share[:kept], part.share[new:]])[: len(times) - 1]
+        share = np.pad(share, (0, len(times) - 1 - len(share)), mode="edge")
+        downbeats = np.concatenate(
+            [
+                whole.beats.downbeats[whole.beats.downbeats < kept],
+                part.beats.downbeats[part.beats.downbeats >= new] - new + kept,
+            ]
+        )
+        beats = replace(
+            whole.beats,
+            times_s=times,
+            downbeats=downbeats,
+            confidence=min(whole.beats.confidence, part.beats.confidence),
+        )
+        whole = replace(whole, beats=beats, share=share)
+    if len(parts) == 1:
+        return whole
+    marked = float(np.mean([part.marked for part in parts]))
+    return replace(whole, swing=float(np.median(whole.share)), marked=marked)
 
 
 def groove_map(groove: Groove, wanted: np.ndarray | float, seconds: float) -> TimeMap:

@@ -14,23 +14,18 @@ from itertools import pairwise
 import numpy as np
 
 from audiokit.dsp.rhythm.beats import Beats
+from audiokit.dsp.rhythm.playing import Stretch, play, samples_of
 from audiokit.errors import ParameterError
 
 #: Stretch factors (input seconds per output second) outside this range are refused.
 SLOWEST, FASTEST = 0.4, 2.5
 # The simplified map may miss a beat by this much.
 _TOLERANCE_S = 0.0015
-_CONTEXT_S = 0.3
-_FADE_S = 0.03
-# A join may move a stretch by this much to make waveforms agree: one period of 440 Hz in all.
-_SHIFT_S = 0.0012
 # Joins end this long before the beat they belong to.
 _BEFORE_BEAT_S = 0.006
 _LONGEST_S = 60.0
 # Steadier than this is the same speed, and samples are copied.
 _SAME = 2e-6
-# More than twice slower, the stretcher draws where it reads: the same draw every time gives the same samples.
-_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -156,24 +151,6 @@ def _beat_time(beats: Beats, index: np.ndarray) -> np.ndarray:
     """Times of beats by index, also before the first and after the last."""
     known = np.arange(len(beats.times_s), dtype=np.float64)
     return _interpolate(index.astype(np.float64), known, beats.times_s)
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """One stretch of constant speed.
-
-    Attributes:
-        start, stop: output samples it fills.
-        source: input sample that is heard at `start`.
-        speed: input samples per output sample.
-        shift: samples by which what is rendered is taken later, so that it continues the stretch before.
-    """
-
-    start: int
-    stop: int
-    source: float
-    speed: float
-    shift: int = 0
 
 
 def plan_stretches(time_map: TimeMap, rate: int, length: int, *, shortest_s: float = 0.1) -> list[Stretch]:
@@ -324,70 +301,9 @@ def _play(
     y: np.ndarray, rate: int, plan: Sequence[Stretch], semitones: float, *, place: bool
 ) -> tuple[np.ndarray, list[Stretch]]:
     out = np.zeros((y.shape[0], plan[-1].stop if plan else 0), np.float32)
-    fade, reach = round(_FADE_S * rate), round(_SHIFT_S * rate)
-    placed: list[Stretch] = []
-    for index, stretch in enumerate(plan):
-        lead = min(fade, stretch.start) if index else 0
-        # A margin on both sides: what the stretcher gives depends on where it starts, so that must not move.
-        span = _render_span(y, rate, stretch, stretch.start - lead - reach, stretch.stop + reach, semitones)
-        if place and lead:
-            old = out[:, stretch.start - lead : stretch.start].mean(axis=0)
-            stretch = replace(stretch, shift=_best_shift(old, span.mean(axis=0), reach))
-        at = reach + stretch.shift
-        piece = span[:, at : at + lead + stretch.stop - stretch.start]
-        if lead:
-            rise = ((np.arange(lead) + 0.5) / lead).astype(np.float32)
-            piece[:, :lead] = _crossfade(out[:, stretch.start - lead : stretch.start], piece[:, :lead], rise)
-        out[:, stretch.start - lead : stretch.stop] = piece
+    placed, at = [], 0
+    for piece, stretch in play(lambda start, stop: samples_of(y, start, stop), rate, plan, semitones, place=place):
+        out[:, at : at + piece.shape[1]] = piece
+        at += piece.shape[1]
         placed.append(stretch)
     return out, placed
-
-
-def _best_shift(old: np.ndarray, new: np.ndarray, reach: int) -> int:
-    """Shift of `new` (which begins `reach` early) that looks most like `old`."""
-    scores = np.empty(2 * reach + 1)
-    for shift in range(-reach, reach + 1):
-        piece = new[reach + shift : reach + shift + len(old)]
-        score = float(old @ piece) / (float(np.linalg.norm(old) * np.linalg.norm(piece)) + 1e-9)
-        scores[shift + reach] = score - 0.02 * abs(shift) / max(1, reach)
-    return int(scores.argmax()) - reach
-
-
-def _crossfade(old: np.ndarray, new: np.ndarray, rise: np.ndarray) -> np.ndarray:
-    """Fade from one to the other at constant power, whatever their correlation."""
-    energy = float(np.sqrt((old**2).sum() * (new**2).sum()))
-    alike = float(np.clip((old * new).sum() / energy, 0.0, 1.0)) if energy > 0 else 1.0
-    gain = 1 / np.sqrt(rise**2 + (1 - rise) ** 2 + 2 * rise * (1 - rise) * alike)
-    return ((1 - rise) * old + rise * new) * gain
-
-
-def _render_span(y: np.ndarray, rate: int, stretch: Stretch, start: int, stop: int, semitones: float) -> np.ndarray:
-    """Output samples start..stop as one stretch has them, also outside its own range."""
-    first = stretch.source + (start - stretch.start) * stretch.speed
-    count = stop - start
-    if stretch.speed == 1.0 and not semitones:
-        return _slice(y, round(first), round(first) + count)
-    import python_stretch
-
-    context = round(_CONTEXT_S * rate)
-    # Input and output lengths are whole numbers: a little more of both keeps their ratio right.
-    wanted = count + 2 * context
-    begin = round(first - context * stretch.speed)
-    taken = max(1, round(wanted * stretch.speed))
-    engine = python_stretch.Signalsmith.Stretch(_SEED)
-    engine.preset(y.shape[0], rate)
-    engine.setTimeFactor(stretch.speed)
-    if semitones:
-        engine.setTransposeSemitones(semitones, min(0.5, 8000 / rate))
-    result = engine.process(np.ascontiguousarray(_slice(y, begin, begin + taken)))
-    offset = round((first - begin) / stretch.speed)
-    return _slice(np.asarray(result, np.float32), offset, offset + count)
-
-
-def _slice(y: np.ndarray, start: int, stop: int) -> np.ndarray:
-    """y[:, start:stop] with zeros where there is nothing."""
-    out = np.zeros((y.shape[0], stop - start), np.float32)
-    low, high = max(0, start), min(y.shape[1], stop)
-    if low < high:
-        out[:, low - start : high - start] = y[:, low:high]
-    return out

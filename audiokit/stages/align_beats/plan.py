@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from audiokit.dsp.rhythm.beats import Beats
 from audiokit.dsp.rhythm.key import Key, estimate_key
+from audiokit.dsp.rhythm.playing import Stretch
 from audiokit.dsp.rhythm.warp import (
-    Stretch,
     TimeMap,
     at_level,
     map_beats,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from audiokit.engine.flow import Notes
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Options
 from audiokit.errors import InputError
+from audiokit.stages.stylize.pieces import Behind, pieces
 
 if TYPE_CHECKING:
     from audiokit.dsp.rhythm.groove import Groove
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 _FEWEST = 4
 #: Beats found with less confidence than this are warned about.
 _UNCERTAIN = 0.3
+#: Beats are found in pieces of this length, which share so much with the next: a long song takes no more memory.
+_PIECE_S, _SHARED_S = 300.0, 20.0
 #: Joins may be as close as this: attacks of fast music are short.
 _SHORTEST_S = 0.045
 
@@ -33,20 +38,24 @@ def change_groove(flow: Sound | Chunks, options: Options) -> Sound:
         InputError: no beats are found, or what comes is no audio.
     """
     from audiokit.dsp.rhythm.groove import groove_map
-    from audiokit.dsp.rhythm.warp import warp
+    from audiokit.dsp.rhythm.playing import play
+    from audiokit.dsp.rhythm.warp import plan_stretches
 
     if isinstance(flow, Chunks):
         raise InputError(
             f"{flow.name}: --engine groove moves sounds in time, which chunks of spectra do not show",
             hint="give the audio itself",
         )
-    y = flow.samples
-    found = _groove(y, flow.rate, flow.name, options["track_bpm"])
+    source = flow.replay()
+    found, length = _groove(source, options["track_bpm"])
     wanted = _wanted(found, options)
     moved = found.share + options["strength"] * (wanted - found.share)
-    seconds = y.shape[1] / flow.rate
-    time_map = groove_map(found, moved, seconds)
-    result = warp(y, flow.rate, time_map, length=y.shape[1], shortest_s=_SHORTEST_S)
+    time_map = groove_map(found, moved, length / flow.rate)
+    plan = plan_stretches(time_map, flow.rate, length, shortest_s=_SHORTEST_S)
+
+    def blocks() -> Iterator[NDArray[np.float32]]:
+        return (piece for piece, _ in play(Behind(source).take, source.rate, plan))
+
     notes = Notes(
         report={
             "tempo_bpm": round(found.beats.tempo_bpm, 3),
@@ -60,20 +69,30 @@ def change_groove(flow: Sound | Chunks, options: Options) -> Sound:
             f"no steady beat is heard (confidence {found.beats.confidence:.2f}): "
             "listen to the result, or give the tempo with --track-bpm"
         )
-    return flow.derive(lambda: iter([result]), length=result.shape[1], notes=notes)
+    return source.derive(blocks, length=length, notes=notes)
 
 
-def _groove(y: NDArray[np.float32], rate: int, name: str, bpm: float | None) -> Groove:
+def _groove(sound: Sound, bpm: float | None) -> tuple[Groove, int]:
+    """Find the groove of a sound piece by piece, and its length in samples."""
     from audiokit.dsp.rhythm.beats import track_beats
-    from audiokit.dsp.rhythm.groove import find_groove
+    from audiokit.dsp.rhythm.groove import find_groove, joined
 
-    beats = track_beats(y, rate, bpm=bpm)
-    if len(beats.times_s) < _FEWEST:
+    parts, stop, tempo = [], 0, bpm
+    for y, start in pieces(sound, _PIECE_S, _SHARED_S):
+        stop = start + y.shape[1]
+        beats = track_beats(y, sound.rate, bpm=tempo)
+        if len(beats.times_s) < _FEWEST:
+            continue
+        part = find_groove(y, sound.rate, beats, known=tempo is not None)
+        tempo = tempo or part.beats.tempo_bpm  # the pieces count alike
+        at = replace(part.beats, times_s=part.beats.times_s + start / sound.rate)
+        parts.append(replace(part, beats=at))
+    if not parts:
         raise InputError(
-            f"{name}: no beats are found, so there is nothing to swing",
+            f"{sound.name}: no beats are found, so there is nothing to swing",
             hint="give its tempo with --track-bpm, or change its sound with --engine model",
         )
-    return find_groove(y, rate, beats, known=bpm is not None)
+    return joined(parts), stop
 
 
 def _wanted(found: Groove, options: Options) -> NDArray[np.float64]:
@@ -94,4 +113,4 @@ _waiting: dict[str, Sound] = {}
 @lru_cache(maxsize=2)
 def _places(style: str, _changed: int) -> NDArray[np.float64]:
     sound = _waiting.pop(style)
-    return _groove(sound.samples, sound.rate, style, None).by_position
+    return _groove(sound.replay(), None)[0].by_position
