@@ -63,6 +63,8 @@ RUNS = {
     "split": "split a.wav -o stems/ --force",
     "stylize": "stylize a.wav -o s.wav --force",
     "generate": "generate --pitch C4 -o g.wav --force",
+    "spectro --preset melgan": "spectro a.wav -o m.chunks --preset melgan --force",
+    "invert (mel bands)": "invert m.chunks -o i.wav --force",
 }
 HEAVY = ["numpy", "soundfile", "soxr", "scipy.signal", "scipy.ndimage", "numba", "librosa", "audiomentations"]
 HEAVY += ["onnxruntime", "torch"]
