@@ -5,7 +5,8 @@
 Prints, per set of pairs, the log-mel distance to the true recording (dB; 128 bands, 80 dB deep, levels aligned)
 and the chroma correlation with the input, for: doing nothing; matching the input's average spectral envelope to
 that of the style's recordings; one fixed filter, the difference of both sides' average envelopes; and each model.
-`--card` writes the figures of the first model into its model.json.
+`--card` writes the figures of the first model into its model.json, and the names of both sides from `--style`
+(`pop-to-jazz`).
 """
 
 import argparse
@@ -95,6 +96,7 @@ def main() -> None:
     parser.add_argument("--train", nargs=2, required=True)
     parser.add_argument("--phase", default="input")
     parser.add_argument("--card", action="store_true")
+    parser.add_argument("--style")
     options = parser.parse_args()
     models = {m: make_stylizer(stylize.bind({"model": m, "phase": options.phase}))[0] for m in options.models}
     held_out = []
@@ -109,6 +111,8 @@ def main() -> None:
     if options.card:
         path = Path(options.models[0]) / "model.json"
         card = json.loads(path.read_text(encoding="utf-8"))
+        if options.style:
+            card["labels"] = dict(zip(("from", "to"), options.style.split("-to-"), strict=True))
         card["quality"] = {"held_out": held_out[0], "others": held_out[1:]}
         path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

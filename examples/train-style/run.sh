@@ -22,6 +22,12 @@ audiokit train cyclegan string bar -o unpaired $toy --ndf 4 --steps 4 --validate
 # One way only, on slices of the linear spectrum, what a piece is held by a siamese network.
 audiokit train travel string bar -o one-way --ngf 4 --blocks 1 --ndf 4 --batch 1 --steps 3 --validate-every 3
 
+# A band and a trio that play the same songs, in a room, the band mastered: how pop-to-jazz was trained.
+python "$here/arrange.py" songs --pieces 1 --seconds 7 --seed 1
+for side in a b; do python "$here/synth.py" songs/$side dry/$side --seconds 7; done
+python "$here/produce.py" dry/a dry/b band trio
+audiokit train pix2pix band trio -o jazz $toy --adversarial 0 --steps 5 --validate-every 5
+
 audiokit stylize string/000.wav -o there.wav --model paired --force
 audiokit stylize string/000.wav -o linear.wav --model one-way --phase retrieve --force
 audiokit stylize bar/000.wav -o back.wav --model unpaired --direction ba --force

@@ -1,10 +1,9 @@
-"""Compare style models with doing nothing and with plain filters, on pairs that no model has seen.
+"""Compare styles with doing nothing and with plain filters, on pairs that no model has seen.
 
-    python tests/bench/bench_stylize.py WORK MODEL [MODEL ...]
+    python tests/bench/bench_stylize.py WORK [STYLE=MODEL ...]
 
-WORK is what `make OUT=WORK` in examples/train-style made; models (folders of the same data: `make cyclegan travel`)
-are measured beside the shipped one. What they cost to train is read from their cards. Writes
-tests/bench/results/stylize.md.
+WORK is what `make OUT=WORK STYLE=...` in examples/train-style made, a folder per style. The shipped model of each style
+is measured, and further ones (`pop-to-jazz=runs/jazz`) beside it. Writes tests/bench/results/stylize.md.
 """
 
 import sys
@@ -25,19 +24,17 @@ from audiokit.dsp.spectrum.mel import mel_filterbank  # noqa: E402
 from audiokit.dsp.spectrum.metrics import log_spectral_distance  # noqa: E402
 from audiokit.dsp.spectrum.stft import stft  # noqa: E402
 from audiokit.dsp.spectrum.style import average_spectrum, envelope_gain  # noqa: E402
-from audiokit.stages.stylize.stage import DEFAULT_MODEL, make_stylizer, stylize  # noqa: E402
+from audiokit.models.folder.checkpoint import shipped  # noqa: E402
+from audiokit.stages.stylize.stage import make_stylizer, stylize  # noqa: E402
 
-SETS = {
-    "The soundfont of the training": ("tunes", "pieces"),
-    "Another soundfont": ("tunes-other", "pieces-other"),
-}
+SETS = {"the soundfont of the training": "pieces", "a soundfont that no model was trained on": "pieces-other"}
 HEADER = "method|log-mel dB|of doing nothing|LSD dB|style|chroma|onsets|seam dB|trained"
 WINDOW = 3 * RATE
 MEL = mel_filterbank(RATE, 2048, 64)
 
 
 class Listener:
-    """Tell piano from vibraphone: logistic regression on means, spreads and slopes of log-mel bands over 3 s.
+    """Tell one side from the other: logistic regression on means, spreads and slopes of log-mel bands over 3 s.
 
     Learned from the training recordings of both sides under random filters, so that tone control alone is no style.
     """
@@ -107,12 +104,12 @@ def seam(coarse, dense, frontend):
     return float(np.abs(places - places.mean()).max())
 
 
-def compare(folders, train, models, listener):
-    """Measure every method on pairs of folders; returns {method: means} and seconds per second of each model."""
-    a_mean, b_mean = (envelope(folder) for folder in train)
+def compare(folder, train, models, listener):
+    """Measure every method on pairs; returns {method: means} and seconds per second of each model."""
+    a_mean, b_mean = (envelope(side) for side in train)
     rows, spent = {}, {}
-    for folder, number, path in [(f, k, p) for f in folders for k, p in enumerate(sorted((f / "piano").glob("*.wav")))]:
-        x, truth = mono(path), mono(folder / "vibraphone" / path.name)
+    for number, path in enumerate(sorted((folder / "a").glob("*.wav"))):
+        x, truth = mono(path), mono(folder / "b" / path.name)
         count = min(len(x), len(truth))
         x, truth = x[:count], truth[:count]
         made = {
@@ -141,39 +138,40 @@ def effort(card):
     return "" if minutes is None else f"{minutes:.0f} min, {training['steps']} steps"
 
 
-def main():
-    work, given = Path(sys.argv[1]), sys.argv[2:]
-    train = (work / "train/piano", work / "train/vibraphone")
-    listener = Listener(train)
-    models, cards = {}, {}
-    for spec in [DEFAULT_MODEL, *given]:
-        name = spec if spec == DEFAULT_MODEL else Path(spec).name
+def tables(style, work, given):
+    """Measure one style: the shipped model if there is one, and those that are given."""
+    train = (work / "train/a", work / "train/b")
+    listener, models, cards, pace = Listener(train), {}, {}, {}
+    for spec in [*([style] if style in shipped() else []), *given]:
+        name = Path(spec).name if spec == style else spec
         model, cards[name] = make_stylizer(stylize.bind({"model": spec}))
         models[name] = (model, replace(model, overlap=7 / 8))
-    parts, pace = [], {}
-    for label, sets in SETS.items():
-        found = [work / name for name in sets if (work / name).exists()]
-        if not found:
+    for label, name in SETS.items():
+        if not (work / name / "a").exists():
             continue
-        rows, spent = compare(found, train, models, listener)
+        rows, spent = compare(work / name, train, models, listener)
         pace |= spent
+        yield f"{style}: {label}, {len(list((work / name / 'a').glob('*.wav')))} pieces"
         lines = [f"| {' | '.join(HEADER.split('|'))} |", "|---" * 9 + "|"]
-        for method, (mel, lsd, style, chroma, onsets, edge) in rows.items():
-            cells = [method, f"{mel:.1f}", f"{mel / rows['doing nothing'][0]:.2f}", f"{lsd:.1f}", f"{style:.0%}"]
-            if rows["doing nothing"][2] > 0.5:  # this listener does not know that soundfont: it has nothing to say
-                cells[-1] = "-"
+        for method, (mel, lsd, heard, chroma, onsets, edge) in rows.items():
+            cells = [method, f"{mel:.1f}", f"{mel / rows['doing nothing'][0]:.2f}", f"{lsd:.1f}", f"{heard:.0%}"]
             cells += [f"{chroma:.2f}", f"{onsets:.2f}", "" if np.isnan(edge) else f"{edge:.2f}"]
             lines.append(f"| {' | '.join([*cells, effort(cards.get(method, {}))])} |")
-        parts.append(
-            f"{label}, {sum(len(list((f / 'piano').glob('*.wav'))) for f in found)} pieces:\n\n" + "\n".join(lines)
-        )
-    seconds = ", ".join(f"{name} {np.median(v):.2f}" for name, v in pace.items())
+        yield "\n".join(lines)
+    if pace:
+        yield "Processor seconds per second of sound: " + ", ".join(f"{n} {np.median(v):.3f}" for n, v in pace.items())
+
+
+def main():
+    work, given = Path(sys.argv[1]), [spec.split("=", 1) for spec in sys.argv[2:]]
+    parts = []
+    for folder in sorted(path for path in work.iterdir() if (path / "pieces/a").is_dir()):
+        parts += tables(folder.name, folder, [model for style, model in given if style == folder.name])
     parts.append(
-        "Piano to vibraphone. Log-mel and log-spectral distance to the true rendering (less is better), windows of 3 s"
-        " that a classifier calls vibraphone (-: it learned from the first soundfont and calls the other's piano one"
-        " too), chroma cosine and onset F with the input, and how much the level follows"
-        " the windows that the model works in. Old tunes and composed pieces that were not used in training, nor was"
-        f" the other soundfont. Processor seconds per second of sound: {seconds}."
+        "Log-mel and log-spectral distance to the true rendering (less is better), windows of 3 s that a classifier"
+        " takes for the style (it learned from the training recordings of both sides; its share of doing nothing says"
+        " how often it errs), chroma cosine and onset F with the input, and how much the level follows the windows that"
+        " the model works in. Pieces that were not used in training."
     )
     text = "\n\n".join(parts) + "\n"
     print(text)
