@@ -1,8 +1,11 @@
 """Denoisers beside each other: PESQ, STOI and SI-SDR per noise and ratio, on voices and noises not trained on.
 
-    python -m tests.bench.bench_denoise [--seconds 6] [--every 1] [--model FOLDER] [--write]
+    python -m tests.bench.bench_denoise [--seconds 6] [--every 1] [--model FOLDER] [--before FOLDER] \
+        [--pairs FOLDER]... [--write]
 
 Needs pesq, pystoi and noisereduce, and the recordings in ../shared. White noise is synthesised, here and in training.
+`--pairs` adds a table over recordings that exist clean and noisy, such as the test voices of VoiceBank+DEMAND (p232,
+p257): a folder with `clean/` and `noisy/`, whose files have the same names. `--before` compares with an older model.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ NOISES = {
     "printer": "noise/sonic-pi/loop_3d_printer.flac",
 }
 RATIOS_DB = (0, 5, 10, 15)
+OFFICIAL = ("dns3", "vctk")
+PAIR_RATIOS_DB = (2.5, 7.5, 12.5, 17.5)
 
 
 def scores(clean: np.ndarray, result: np.ndarray) -> tuple[float, float, float]:
@@ -62,22 +67,40 @@ def mixtures(seconds: float):
                 yield name, ratio_db, clean, (clean + noise).astype(np.float32)
 
 
-def methods(model: str | None):
+def pairs(folders: list[Path]):
+    """Yield (voice, ratio, clean, noisy) of recordings (T,); a ratio is the nearest of VoiceBank's four levels."""
+    noisy_files = {path.name: path for folder in folders for path in sorted((folder / "noisy").glob("*.wav"))}
+    for name, path in noisy_files.items():
+        other = path.parents[1] / "clean" / name
+        if not other.exists():
+            continue
+        clean, noisy = (read(p, rate=RATE, mono=True)[0][0] for p in (other, path))
+        length = min(clean.size, noisy.size)
+        clean, noisy = clean[:length], noisy[:length]
+        frames = clean[: length // 320 * 320].reshape(-1, 320)
+        energy = np.mean(frames**2, axis=1)
+        speech, noise = energy[energy > 1e-3 * energy.max()].mean(), np.mean((noisy - clean) ** 2)
+        ratio_db = 10 * np.log10(speech / noise)
+        yield path.stem.split("_")[0], min(PAIR_RATIOS_DB, key=lambda r: abs(r - ratio_db)), clean, noisy
+
+
+def methods(model: str | None, before: str | None):
     """Name what is compared: (label, function of noisy audio (T,))."""
     import noisereduce
 
-    official = AUDIO.parent / "golden" / "gtcrn" / "model_trained_on_dns3.tar"
+    official = AUDIO.parent / "golden" / "gtcrn"
 
     def run(**options):
         return lambda y: denoise(y[None], rate=RATE, content="speech", **options)[0]
 
-    return {
+    compared = {
         "untouched": lambda y: y,
         "noisereduce default": lambda y: noisereduce.reduce_noise(y=y, sr=RATE).astype(np.float32),
         "ours, plain (wiener)": run(engine="wiener"),
+        **({"ours before": run(engine="neural", model=before)} if before else {}),
         "ours, neural": run(engine="neural", model=model),
-        "official GTCRN dns3": official_gtcrn(official),
     }
+    return compared | {f"official GTCRN {n}": official_gtcrn(official / f"model_trained_on_{n}.tar") for n in OFFICIAL}
 
 
 def official_gtcrn(path: Path):
@@ -97,54 +120,70 @@ def official_gtcrn(path: Path):
     return run
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=6.0)
-    parser.add_argument("--every", type=int, default=1, help="use every n-th condition")
-    parser.add_argument("--model", default=None)
-    parser.add_argument("--write", action="store_true", help="keep the table in results/denoise.md")
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    compared = methods(options.model)
-    results: dict[str, list[tuple[str, int, tuple[float, float, float]]]] = {name: [] for name in compared}
-    spent = dict.fromkeys(compared, 0.0)
-    seconds = 0.0
-    for name, ratio_db, clean, noisy in list(mixtures(options.seconds))[:: options.every]:
+def measure(conditions, compared):
+    """Run every method on (group, ratio, clean, noisy); return scores and processor seconds by method, and seconds."""
+    results: dict[str, list[tuple[str, float, tuple[float, float, float]]]] = {name: [] for name in compared}
+    spent, seconds = dict.fromkeys(compared, 0.0), 0.0
+    for name, ratio_db, clean, noisy in conditions:
         seconds += clean.size / RATE
         for label, function in compared.items():
             started = time.process_time()
             result = function(noisy)
             spent[label] += time.process_time() - started
             results[label].append((name, ratio_db, scores(clean, result)))
+    return results, spent, seconds
+
+
+def table(results) -> list[str]:
+    """Lay scores out as a table: all, by noise or voice, and by ratio."""
+    first = next(iter(results.values()))
+    groups = [("all", lambda n, r: True)]
+    groups += [(name, lambda n, r, name=name: n == name) for name in dict.fromkeys(n for n, _, _ in first)]
+    groups += [(f"{ratio:g} dB", lambda n, r, ratio=ratio: r == ratio) for ratio in sorted({r for _, r, _ in first})]
 
     def mean(label, keep):
-        return " / ".join(
-            f"{v:{w}}"
-            for v, w in zip(np.mean([s for n, r, s in results[label] if keep(n, r)], 0), FORMATS, strict=True)
-        )
+        values = np.mean([s for n, r, s in results[label] if keep(n, r)], 0)
+        return " / ".join(f"{v:{w}}" for v, w in zip(values, FORMATS, strict=True))
 
-    count = len(next(iter(results.values())))
-    groups = [("all", lambda n, r: True)]
-    groups += [(noise, lambda n, r, noise=noise: n == noise) for noise in NOISES]
-    groups += [(f"{ratio} dB", lambda n, r, ratio=ratio: r == ratio) for ratio in RATIOS_DB]
+    lines = [f"| mixtures | {' | '.join(results)} |", f"|---|{'---|' * len(results)}"]
+    for title, keep in groups:
+        lines.append(f"| {title} | {' | '.join(mean(label, keep) for label in results)} |")
+    return lines
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--every", type=int, default=1, help="use every n-th condition")
+    parser.add_argument("--model", default=None)
+    parser.add_argument("--before", default=None, help="an older model to compare with")
+    parser.add_argument("--pairs", type=Path, action="append", default=[], help="a folder with clean/ and noisy/")
+    parser.add_argument("--write", action="store_true", help="keep the tables in results/denoise.md")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    compared = methods(options.model, options.before)
+    results, spent, seconds = measure(list(mixtures(options.seconds))[:: options.every], compared)
+    count = len(results["untouched"])
     lines = [
         f"{count} mixtures, {seconds:.0f} s, 4 voices and 4 recorded noises not trained on: PESQ-WB / STOI / SI-SDR",
         "",
-        f"| mixtures | {' | '.join(compared)} |",
-        f"|---|{'---|' * len(compared)}",
+        *table(results),
     ]
-    for title, keep in groups:
-        if any(keep(n, r) for n, r, _ in results["untouched"]):
-            lines.append(f"| {title} | {' | '.join(mean(label, keep) for label in compared)} |")
     voices = [read(AUDIO / path, rate=RATE, mono=True)[0][0] for path in VOICES.values()]
     clean = [", ".join(f"{scores(y, f(y))[0]:.2f}" for y in voices) for f in compared.values()]
     lines.append(f"| clean speech (PESQ of each voice) | {' | '.join(clean)} |")
     lines.append(f"| x real time, one core | {' | '.join(f'{seconds / max(s, 1e-3):.0f}' for s in spent.values())} |")
-    table = "\n".join(lines) + "\n"
-    print(table)
+    found = list(pairs(options.pairs))
+    if found:
+        results, _, seconds = measure(found, compared)
+        voices = ", ".join(sorted({name for name, *_ in results["untouched"]}))
+        title = f"{len(found)} recorded pairs of VoiceBank+DEMAND's test voices ({voices}), {seconds:.0f} s, likewise"
+        lines += ["", title, "", *table(results)]
+    text = "\n".join(lines) + "\n"
+    print(text)
     if options.write:
-        (Path(__file__).parent / "results" / "denoise.md").write_text(table)
+        (Path(__file__).parent / "results" / "denoise.md").write_text(text)
 
 
 FORMATS = (".3f", ".3f", ".2f")

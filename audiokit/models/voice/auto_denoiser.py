@@ -148,14 +148,14 @@ class AutoDenoiser:
         if choice.engine == "neural":
             from audiokit.models.voice.denoise import NeuralDenoiser, load_network, working_gain
 
-            network, first_db = load_network(self._model or DEFAULT_MODEL, device=self._device)
+            network, around = load_network(self._model or DEFAULT_MODEL, device=self._device)
             self._stream = NeuralDenoiser(
                 network,
                 channels=self.channels,
                 rate=self.rate,
-                strength=self.strength * (1.0 if first_db is None else share_of(look, self.rate)),
+                strength=self.strength * (share_of(look, self.rate) if around.spare_clean else 1.0),
                 gain=working_gain(look),
-                first_db=first_db,
+                first_db=around.first_db,
             )
         else:
             rule = Rule(choice.engine, threshold_db=self._rule.threshold_db, hard=self._rule.hard)

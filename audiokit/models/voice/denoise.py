@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +17,35 @@ if TYPE_CHECKING:
     from audiokit.models.folder.runtime import Network
 
 
-def load_network(model: str, *, device: str = "auto") -> tuple[Network, float | None]:
+@dataclass(frozen=True)
+class Surroundings:
+    """What surrounds a network, as its card says.
+
+    Attributes:
+        first_db: floor of the Wiener engine that runs before the network; None: nothing runs before it.
+        spare_clean: whether recordings that are clean already get less of the network's work.
+    """
+
+    first_db: float | None
+    spare_clean: bool
+
+    @classmethod
+    def of(cls, card: Mapping[str, Any]) -> Surroundings:
+        """Read a model card.
+
+        >>> Surroundings.of({"frontend": {"first_db": -12.0}})
+        Surroundings(first_db=-12.0, spare_clean=True)
+        """
+        said = card.get("frontend", {})
+        first_db = said.get("first_db")
+        return cls(first_db, bool(said.get("spare_clean", first_db is not None)))
+
+
+def load_network(model: str, *, device: str = "auto") -> tuple[Network, Surroundings]:
     """Load a denoiser for the neural engine.
 
     Returns:
-        The network, and the floor in dB of the Wiener engine that runs before it (None: nothing runs before it).
+        The network, and what surrounds it.
 
     Raises:
         ModelError: there is no such model, or it is of another kind.
@@ -30,7 +55,7 @@ def load_network(model: str, *, device: str = "auto") -> tuple[Network, float | 
     network = open_network(model, kind="denoise", device=device)
     if network.card["architecture"] != "gtcrn":
         raise ModelError(f"{model}: a denoiser of an architecture that this command does not run")
-    return network, network.card.get("frontend", {}).get("first_db")
+    return network, Surroundings.of(network.card)
 
 
 def working_gain(y: np.ndarray) -> float:

@@ -20,15 +20,16 @@ from audiokit.errors import ModelError, ParameterError
 from audiokit.models.voice.gtcrn import Gtcrn, StridedBlock
 from audiokit.training.engine.loop import Recipe, update
 from audiokit.training.engine.options import RunOptions
+from audiokit.training.sound.hearing import LoudnessLoss
 from audiokit.training.sound.mixer import Audio, Groups, Mixer, _level
 from audiokit.training.sound.settings import DenoiserSettings
 
 
 class EnhancementLoss(nn.Module):
-    """Compare enhanced and clean speech as compressed spectra and as waveforms.
+    """Compare enhanced and clean speech as compressed spectra, as waveforms, and as they are heard.
 
     The weighted sum of the squared errors of compressed magnitudes, of compressed real and imaginary
-    parts, and of the negative scale-invariant signal-to-noise ratio.
+    parts, of the negative scale-invariant signal-to-noise ratio, and of the disturbance of loudness.
 
     References:
         Rong et al. (2024), ICASSP, equation 7; Braun and Tashev (2021), A consolidated view of loss
@@ -36,11 +37,20 @@ class EnhancementLoss(nn.Module):
     """
 
     def __init__(
-        self, *, n_fft: int = 512, hop: int = 256, power: float = 0.3, magnitude: float = 70.0, parts: float = 30.0
+        self,
+        *,
+        rate: int = 16_000,
+        n_fft: int = 512,
+        hop: int = 256,
+        power: float = 0.3,
+        magnitude: float = 70.0,
+        parts: float = 30.0,
+        loudness: float = 0.0,
     ) -> None:
         super().__init__()
         self.n_fft, self.hop, self.power = n_fft, hop, power
-        self.magnitude, self.parts = magnitude, parts
+        self.magnitude, self.parts, self.loudness = magnitude, parts, loudness
+        self.ear = LoudnessLoss(rate=rate, n_fft=n_fft)
         self.window: Tensor
         self.register_buffer("window", torch.hann_window(n_fft).sqrt())
 
@@ -62,8 +72,10 @@ class EnhancementLoss(nn.Module):
         target = dot / (clean_audio.square().sum(-1, keepdim=True) + 1e-8) * clean_audio
         ratio = target.square().sum(-1) / ((audio - target).square().sum(-1) + 1e-8)
         si_snr = torch.log10(ratio + 1e-8).mean()
-        total = self.magnitude * sizes + self.parts * parts - si_snr
-        return {"loss": total, "magnitude": sizes.detach(), "parts": parts.detach(), "si_snr_db": 10 * si_snr.detach()}
+        ear = self.ear(estimate, clean)
+        total = self.magnitude * sizes + self.parts * parts - si_snr + self.loudness * ear
+        told = {"magnitude": sizes, "parts": parts, "si_snr_db": 10 * si_snr, "loudness": ear}
+        return {"loss": total, **{name: value.detach() for name, value in told.items()}}
 
 
 class DenoiserRecipe(Recipe):
@@ -75,6 +87,7 @@ class DenoiserRecipe(Recipe):
         settings: of the network; see `GtcrnConfig`.
         batch: examples per step.
         learning_rate: highest rate of AdamW.
+        loudness: weight of the disturbance of loudness in the loss.
         start: weights to begin from, as `Gtcrn.state_dict` names them.
         card: what is known about the model beyond what the training measures.
         seed: of the first weights.
@@ -89,6 +102,7 @@ class DenoiserRecipe(Recipe):
         settings: dict[str, Any] | None = None,
         batch: int = 16,
         learning_rate: float = 2e-3,
+        loudness: float = 0.0,
         start: dict[str, Tensor] | None = None,
         card: dict[str, Any] | None = None,
         seed: int = 0,
@@ -104,7 +118,7 @@ class DenoiserRecipe(Recipe):
         config = self.network.config
         if mixer.rate != config.rate:
             raise ParameterError(f"examples have {mixer.rate} Hz, the network works at {config.rate} Hz")
-        self.loss = EnhancementLoss(n_fft=config.n_fft, hop=config.hop).to(device)
+        self.loss = EnhancementLoss(rate=config.rate, n_fft=config.n_fft, hop=config.hop, loudness=loudness).to(device)
         self.device, self.learning_rate = device, learning_rate
         self.optimizer = torch.optim.AdamW(
             [p for p in self.network.parameters() if p.requires_grad], lr=learning_rate, weight_decay=1e-3
@@ -126,6 +140,7 @@ class DenoiserRecipe(Recipe):
             "seconds": self.mixer.seconds,
             "first_db": self.mixer.first_db,
             "learning_rate": self.learning_rate,
+            **({"loudness": self.loss.loudness} if self.loss.loudness else {}),
         }
 
     def step(self, rng: np.random.Generator, step: int) -> dict[str, float | Tensor]:
@@ -169,7 +184,7 @@ class DenoiserRecipe(Recipe):
             "kind": "denoise",
             "architecture": "gtcrn",
             "settings": network.settings,
-            "frontend": {"rate": network.config.rate, "first_db": self.mixer.first_db},
+            "frontend": {"rate": network.config.rate, "first_db": self.mixer.first_db, "spare_clean": True},
         }
         place_model(folder, network, {**card, **self.card})
 
@@ -263,7 +278,7 @@ def train_denoiser(
         read_groups(music, rate=rate),
         rate=rate,
         seconds=float(settings.seconds),
-        first_db=first_db,
+        first_db=None if settings.alone else first_db,
     )
     recipe = DenoiserRecipe(
         mixer,
@@ -271,6 +286,7 @@ def train_denoiser(
         settings=config,
         batch=settings.batch,
         learning_rate=settings.learning_rate,
+        loudness=settings.loudness,
         start=weights,
         card={k: v for k, v in {"licence": run.licence, "training_data": run.source}.items() if v},
         seed=run.seed,

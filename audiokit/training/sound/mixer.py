@@ -55,15 +55,22 @@ def convolve(y: Audio, response: Audio) -> Audio:
 
 
 def synthetic_noise(rng: np.random.Generator, *, length: int, rate: int) -> Audio:
-    """Make up a background: coloured hiss, hum, a machine, crackle or bursts.
+    """Make up a background: coloured hiss, hum, a machine, crackle, bursts or passing traffic.
 
     >>> synthetic_noise(np.random.default_rng(0), length=16000, rate=16000).shape
     (16000,)
     """
-    kind = rng.choice(["hiss", "hum", "machine", "crackle", "bursts"], p=[0.5, 0.12, 0.14, 0.1, 0.14])
+    kinds = ["hiss", "hum", "machine", "crackle", "bursts", "traffic"]
+    kind = rng.choice(kinds, p=[0.32, 0.1, 0.12, 0.1, 0.12, 0.24])
     hiss = rng.standard_normal(length).astype(np.float32)
     if kind == "hiss":
         return hiss if rng.random() < 0.3 else _tilted(hiss, rng)
+    if kind == "traffic":
+        # Cars, buses and trains from inside and outside: most of it is below 500 Hz, and it swells and fades.
+        swell = smooth_curve(rng, length=length, knots=int(rng.integers(2, 7)), spread_db=rng.uniform(0, 5))
+        y = _tilted(hiss, rng, slopes=(-2.2, -0.8)) * swell
+        other = _tilted(rng.standard_normal(length).astype(np.float32), rng)
+        return (y / _level(y) + other / _level(other) * 10 ** (rng.uniform(-35, -5) / 20)).astype(np.float32)
     t = np.arange(length) / rate
     if kind == "hum":
         f0 = rng.choice([50.0, 60.0, rng.uniform(40, 400)])
@@ -86,10 +93,10 @@ def synthetic_noise(rng: np.random.Generator, *, length: int, rate: int) -> Audi
     return (_tilted(hiss, rng) * (eased + 0.03)).astype(np.float32)
 
 
-def _tilted(hiss: Audio, rng: np.random.Generator) -> Audio:
+def _tilted(hiss: Audio, rng: np.random.Generator, *, slopes: tuple[float, float] = (-1.2, 0.6)) -> Audio:
     spectrum = np.fft.rfft(hiss)
     f = np.linspace(0.004, 1, spectrum.size)
-    spectrum *= f ** rng.uniform(-1.2, 0.6)
+    spectrum *= f ** rng.uniform(*slopes)
     return equalise(np.fft.irfft(spectrum, hiss.size).astype(np.float32), rng, spread_db=6)
 
 
@@ -112,7 +119,7 @@ class Mixer:
     music: Groups = field(default_factory=list)
     rate: int = 16_000
     seconds: float = 2.0
-    snr_db: tuple[float, float] = (-5.0, 18.0)
+    snr_db: tuple[float, float] = (-5.0, 20.0)
     first_db: float | None = -12.0
 
     def __post_init__(self) -> None:
@@ -147,6 +154,8 @@ class Mixer:
         if rng.random() < 0.1:  # a background that comes or goes
             noise *= np.interp(np.arange(length), np.sort(rng.uniform(0, length, 2)), rng.permutation([0.02, 1]))
         noisy = clean + noise
+        if rng.random() < 0.06:  # a telephone, or a recording that has been through one
+            noisy, clean = _narrowed(noisy, clean, high=rng.uniform(0.4, 0.95))
         gain = 10 ** (rng.uniform(-38, -14) / 20) / _level(noisy)
         gain = min(gain, 0.99 / max(float(np.abs(noisy).max()), 1e-9))
         return (noisy * gain).astype(np.float32), (clean * gain).astype(np.float32)
@@ -159,7 +168,7 @@ class Mixer:
     def background(self, rng: np.random.Generator, length: int) -> Audio:
         """Draw a background (T,) of any level."""
         kinds = ["synthetic", "voices"] + ["noise"] * bool(self.noise) + ["music"] * bool(self.music)
-        weights = np.array([{"synthetic": 4.0, "voices": 0.8, "noise": 4.5, "music": 0.7}[k] for k in kinds])
+        weights = np.array([{"synthetic": 3.5, "voices": 1.5, "noise": 4.5, "music": 0.7}[k] for k in kinds])
         y = self._one_background(rng, length, str(rng.choice(kinds, p=weights / weights.sum())))
         if rng.random() < 0.2:
             other = self._one_background(rng, length, "synthetic")
@@ -170,7 +179,7 @@ class Mixer:
         if kind == "synthetic":
             return synthetic_noise(rng, length=length, rate=self.rate)
         if kind == "voices":
-            count = int(rng.integers(4, 9))
+            count = int(rng.integers(3, 11))
             y = np.zeros(length, np.float32)
             for _ in range(count):
                 voice = self._speech(rng, length)
@@ -180,7 +189,15 @@ class Mixer:
         speed = 2 ** rng.uniform(-0.8, 0.8)
         groups = self.noise if kind == "noise" else self.music
         y = _resampled(_draw(groups, rng, int(length * speed) + 8), length, speed)
+        y = convolve(y, room(rng, rate=self.rate)) if rng.random() < 0.2 else y
         return equalise(y, rng, spread_db=4) if rng.random() < 0.7 else y
+
+
+def _narrowed(*recordings: Audio, high: float) -> list[Audio]:
+    """Cut what is above a share of the band out of recordings (T,), with a slope of an eighth of an octave."""
+    f = np.linspace(0, 1, recordings[0].size // 2 + 1)
+    gain = np.clip((high * 1.09 - f) / (high * 0.09), 0, 1)
+    return [np.fft.irfft(np.fft.rfft(y) * gain, y.size).astype(np.float32) for y in recordings]
 
 
 def _draw(groups: Groups, rng: np.random.Generator, length: int) -> Audio:

@@ -71,3 +71,11 @@ def test_training_improves_resumes_and_serves_the_command(cli, tmp_path, rng):
     y = syllables(rng, seconds=1)
     result = denoise(y, rate=16_000, model=str(tmp_path / "run"), content="speech")
     assert result.shape == y.shape and np.isfinite(result).all()
+
+
+def test_a_network_trained_alone_runs_alone(cli, tmp_path, rng):
+    write(tmp_path / "speech/a/a.wav", syllables(rng, seconds=12), 16_000)
+    options = ["--from", "denoiser", "--alone", "--batch", "1", "--seconds", "1", "--steps", "1", "--quiet"]
+    cli("train", "denoiser", "speech", "-o", "run", *options)
+    card = json.loads((tmp_path / "run" / "model.json").read_text())
+    assert card["frontend"] == {"rate": 16_000, "first_db": None, "spare_clean": True}
