@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _FEWEST = 4
 #: Beats found with less confidence than this are warned about.
 _UNCERTAIN = 0.3
-#: Beats are found in pieces of this length, which share so much with the next: a long song takes no more memory.
+#: Beats are found in pieces of this length, or nearly twice that at the end, and share so much
+#: with the next, so that memory stops growing at ten minutes.
 _PIECE_S, _SHARED_S = 300.0, 20.0
 #: Joins may be as close as this: attacks of fast music are short.
 _SHORTEST_S = 0.045
