@@ -63,7 +63,7 @@ def _module(name: str) -> ModuleType:
 
 
 def _folder(inner: str = "") -> list[str]:
-    spec = find_spec(_PACKAGE)
+    spec = find_spec("audiomentations")
     if spec is None or spec.submodule_search_locations is None:
         raise ImportError(f"{_PACKAGE} is not installed")
     return [f"{place}/{inner}" if inner else place for place in spec.submodule_search_locations]
