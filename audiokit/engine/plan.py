@@ -89,7 +89,8 @@ def plan(
     if place is not None:
         sources = [(source, place(relative)) for source, relative in sources]
     if batch.name is not None:
-        _names("", "name", ext, parts, batch.name)  # what cannot be filled in is refused even where it is not used
+        # What cannot be filled in is refused even where it is not used; how far up it may go, each input's folder says.
+        _names("", "deep/" * 99 + "name", ext, parts, batch.name)
     if out is None:
         raise UsageError("no output given", hint="add -o FILE, -o FOLDER/ or -o -")
     if out == "-":

@@ -59,7 +59,7 @@ def test_critic_and_generator_pull_apart(sounds, trained):
     folder, _ = trained
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     critic = [line["loss"]["critic"] for line in lines if "loss" in line]
-    assert max(critic) < 0.9 * np.log(2)  # it can tell them apart, and better than by tossing a coin
+    assert np.mean(critic) < 0.6 * np.log(2)  # it can tell them apart, far better than by tossing a coin
     pure = recipe(sounds, rebuild=0.0)
     before = [p.clone() for p in pure.network.parameters()]
     losses = pure.step(np.random.default_rng(0), 0)
