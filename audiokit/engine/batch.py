@@ -170,5 +170,5 @@ def _raise_failures(failures: Sequence[Outcome], total: int) -> None:
     raise BatchError(
         f"{len(failures)} of {total} files failed:",
         lines=[outcome.error for outcome in failures],
-        hint=hints.pop() if len(hints) == 1 else "the others are done",
+        hint=hints.pop() if len(hints) == 1 else "the others are done" if len(failures) < total else None,
     )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +14,7 @@ from audiokit.engine.flow import Notes
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Options
 from audiokit.errors import InputError
+from audiokit.stages.stylize.once import once
 from audiokit.stages.stylize.pieces import Behind, pieces
 
 if TYPE_CHECKING:
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 _FEWEST = 4
 #: Beats found with less confidence than this are warned about.
 _UNCERTAIN = 0.3
-#: Beats are found in pieces of this length, or nearly twice that at the end, and share so much
-#: with the next, so that memory stops growing at ten minutes.
+#: Beats are found in pieces of this length, or nearly twice that at the end, which share so much with the next.
 _PIECE_S, _SHARED_S = 300.0, 20.0
 #: Joins may be as close as this: attacks of fast music are short.
 _SHORTEST_S = 0.045
@@ -100,18 +98,5 @@ def _wanted(found: Groove, options: Options) -> NDArray[np.float64]:
     """Where the off-beats go, as shares of the beat: all alike, or by the place in the bar as in another recording."""
     if options["style"] is None:
         return np.full(len(found.share), options["swing"] / 100)
-    style = Sound.open(options["style"])
-    changed = os.stat(style.name).st_mtime_ns if os.path.isfile(style.name) else id(style)
-    _waiting[style.name] = style
-    places = _places(style.name, changed)
+    places = once(options["style"], lambda sound: _groove(sound.replay(), None)[0].by_position, "groove")
     return np.asarray(places[(found.beats.positions[:-1] - 1) % len(places)], np.float64)
-
-
-#: Sounds whose groove is about to be found, by name.
-_waiting: dict[str, Sound] = {}
-
-
-@lru_cache(maxsize=2)
-def _places(style: str, _changed: int) -> NDArray[np.float64]:
-    sound = _waiting.pop(style)
-    return _groove(sound.replay(), None)[0].by_position

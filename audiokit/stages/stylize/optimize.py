@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiokit.engine import talk
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Options
+from audiokit.stages.stylize.once import once
 
 if TYPE_CHECKING:
     from audiokit.models.style.features import Features
@@ -32,21 +31,14 @@ def make_optimizer(options: Options, device: str) -> tuple[StyleOptimizer, dict[
     """
     from audiokit.models.style.optimizer import StyleOptimizer
 
-    style = Sound.open(options["style"])
-    changed = os.stat(style.name).st_mtime_ns if os.path.isfile(style.name) else id(style)
-    _waiting[style.name] = style
-    features, grams = _measured(style.name, changed, options["features"], options["seed"], device)
+    style, about = Sound.open(options["style"]), (options["features"], options["seed"], device)
+    features, grams = once(style, lambda sound: _measured(sound, *about), "optimize", *about)
     say = None if talk.quiet() else _show
     made = StyleOptimizer(features, grams, iterations=options["iterations"], content=options["content"], say=say)
     return made, {"labels": {"from": "anything", "to": Path(style.name).stem}}
 
 
-#: Sounds whose style is about to be measured, by name.
-_waiting: dict[str, Sound] = {}
-
-
-@lru_cache(maxsize=2)
-def _measured(style: str, _changed: int, spec: str, seed: int, device: str) -> tuple[Features, list[Any]]:
+def _measured(style: Sound, spec: str, seed: int, device: str) -> tuple[Features, list[Any]]:
     import numpy as np
 
     from audiokit.models.style.features import load_features
@@ -55,13 +47,13 @@ def _measured(style: str, _changed: int, spec: str, seed: int, device: str) -> t
     features = load_features(spec, seed=seed, device=device)
     rate = features.frontend.transform.rate
     parts, count = [np.zeros((1, 0), np.float32)], 0
-    for block in _waiting.pop(style).at(rate, mono=True).blocks():
+    for block in style.at(rate, mono=True).blocks():
         parts.append(block)
         count += block.shape[1]
         if count >= STYLE_SECONDS * rate:
             break
     y = np.concatenate(parts, axis=1)
-    return features, measure_style(y, features, name=style)
+    return features, measure_style(y, features, name=style.name)
 
 
 def _show(window: int, before: float, now: float, last: bool) -> None:
