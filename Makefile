@@ -27,7 +27,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.tested: $(VENV)/.installed
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[score,cluster,remote,export]' --group test --group docs
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[score,cluster,remote,pitch,export]' --group test --group docs
 	touch $@
 
 demo: setup
