@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from audiokit.engine.sound import Sound
@@ -56,24 +54,20 @@ def reading() -> Reading:
     return _reading
 
 
-def counted(sound: Sound, passes: int) -> Sound:
-    """A source whose reading is followed from now on, the only one at a time.
+def follow(sound: Sound, passes: int) -> None:
+    """Note how far a source has been read from now on, of one at a time.
 
     Args:
         sound: the source.
         passes: how often it will be read.
     """
     global _reading
-    _reading = Reading(None if sound.length is None else passes * sound.length / sound.rate)
-    made = copy.copy(sound)
-    made._blocks = partial(_counting, sound._blocks, sound.rate)
-    return made
+    now = _reading = Reading(None if sound.length is None else passes * sound.length / sound.rate)
 
+    def watched(samples: int) -> None:
+        now.seconds += samples / sound.rate
 
-def _counting(pull: Callable[[], Iterable[Any]], rate: int) -> Iterator[Any]:
-    for block in pull():
-        yield block
-        _reading.seconds += block.shape[1] / rate
+    sound.watched = watched
 
 
 def at_work() -> int | None:

@@ -69,6 +69,8 @@ class Sound(Flow):
         self.if_over: str | None = None
         #: Gives it as the only one of several, for targets that are folders with more in them than sounds.
         self.as_parts: Callable[[], Parts] | None = None
+        #: Is told of every block that has been read how many samples it had.
+        self.watched: Callable[[int], None] | None = None
         self._blocks, self._replays = blocks, replays
 
     @classmethod
@@ -163,7 +165,12 @@ class Sound(Flow):
 
     def blocks(self) -> Iterator[Array]:
         """Yield arrays (C, n), float32, in order, until the end."""
-        return self._blocks()
+        return self._blocks() if self.watched is None else self._told(self.watched)
+
+    def _told(self, watched: Callable[[int], None]) -> Iterator[Array]:
+        for block in self._blocks():
+            yield block
+            watched(block.shape[1])
 
     @property
     def samples(self) -> Array:

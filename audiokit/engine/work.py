@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from audiokit.engine.at_work import counted, enter
+from audiokit.engine.at_work import enter, follow
 from audiokit.engine.batch import Job, Known, Named, run
 from audiokit.engine.chain import Chain, Step
 from audiokit.engine.chunks import Chunks
@@ -59,7 +59,7 @@ class Work:
         source: Any = first.take(job.source, options=options)
         source.key = job.relative or Path(job.source).name
         if isinstance(source, Sound):
-            source = counted(source, 1 + first.reads_twice(options))
+            follow(source, 1 + first.reads_twice(options))
         flow, notes = self.made_of(source, job)
         with written_beside(notes, force=job.force):
             warnings = save(flow, job, self.save, self.ext)

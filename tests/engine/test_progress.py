@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import audiokit
-from audiokit.engine.at_work import Reading, counted, reading
+from audiokit.engine.at_work import Reading, follow, reading
 from audiokit.engine.progress import shown_reading
 from audiokit.engine.sound import Sound
 
 
 def test_reading_is_counted_over_all_passes():
-    sound = counted(Sound.of(np.zeros((1, 8000), np.float32), 8000), passes=2)
+    sound = Sound.of(np.zeros((1, 8000), np.float32), 8000)
+    follow(sound, passes=2)
     assert reading().share == 0
     for wanted in (0.5, 1.0):
         list(sound.blocks())
@@ -24,7 +25,8 @@ def test_reading_is_counted_over_all_passes():
 
 def test_a_stream_says_what_was_read():
     silent = Sound.of(np.zeros((1, 8000), np.float32), 8000)
-    stream = counted(silent.derive(silent.blocks, length=None), passes=1)
+    stream = silent.derive(silent.blocks, length=None)
+    follow(stream, passes=1)
     list(stream.blocks())
     assert reading().share is None and shown_reading(reading()).startswith("1 s read")
 

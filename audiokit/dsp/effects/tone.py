@@ -23,6 +23,8 @@ EFFECTS = ("AddColorNoise", "HighPassFilter", "LowPassFilter", "PeakingFilter", 
 #: Centres in Hz of the seven bands, lowest and highest.
 _BANDS = ((42, 95), (91, 204), (196, 441), (421, 948), (909, 2045), (1957, 4404), (4216, 9486))
 _SHELF_Q, _PEAK_Q = (0.1, 0.999), (0.5, 5.0)
+#: Samples that are filtered at once: a whole song in float64, with its states, would take ten times its size.
+_BLOCK = 1 << 16
 
 
 @dataclass
@@ -200,8 +202,9 @@ class AddColorNoise(Transform):
             beta = self.parameters["f_decay"] / -10.0 / np.log10(2.0)
             angle = np.random.uniform(0, 2 * np.pi, len(hz))  # noqa: NPY002
             colour = np.fft.irfft(np.sqrt(1 / hz**beta) * np.exp(1j * angle))
-            noise = _convolved(np.atleast_2d(noise), colour).reshape(samples.shape)
-            noise /= np.sqrt(np.mean(noise**2))
+            for channel in np.atleast_2d(noise):
+                channel[:] = _convolved(channel[None], colour)[0]
+            noise /= np.sqrt(np.vdot(noise, noise) / noise.size)
         return samples + noise.astype(np.float32) * self.parameters["desired_noise_rms"]
 
 
@@ -258,10 +261,13 @@ def _butterworth(order: int, angle: float, *, high: bool) -> list[list[float]]:
 
 def _filtered(samples: np.ndarray, sections: Sequence[Sequence[float]]) -> np.ndarray:
     """Audio (T,) or (C, T) through sections, as if its first value had come for ever."""
-    y = np.atleast_2d(samples).astype(np.float64)  # sharp filters lose much of float32
-    made = SectionFilter(np.array(sections), len(y))
-    made.settle(y[:, 0])
-    return made.process(y).astype(np.float32).reshape(samples.shape)
+    y = np.atleast_2d(samples)
+    made, out = SectionFilter(np.array(sections), len(y)), np.empty(y.shape, np.float32)
+    made.settle(y[:, 0].astype(np.float64))
+    for start in range(0, y.shape[1], _BLOCK):  # in float64, as sharp filters lose much of float32, but little at once
+        span = slice(start, start + _BLOCK)
+        out[:, span] = made.process(y[:, span].astype(np.float64))
+    return out.reshape(samples.shape)
 
 
 def _convolved(y: np.ndarray, taps: np.ndarray) -> np.ndarray:
