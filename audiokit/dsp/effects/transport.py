@@ -67,8 +67,9 @@ def transport(a: np.ndarray, b: np.ndarray, rate: int, amount: np.ndarray) -> np
     for n in range(count):
         spectrum = state.step(*frames.pair(n), float(amounts[n]))
         frame = np.fft.irfft(spectrum, _PADDING * size, axis=1)
-        frame = np.roll(frame, size // 2, axis=1)[:, :size]
-        out[:, n * hop : n * hop + size] += frame * window
+        here = out[:, n * hop : n * hop + size]
+        here[:, : size // 2] += frame[:, -(size // 2) :] * window[: size // 2]
+        here[:, size // 2 :] += frame[:, : size // 2] * window[size // 2 :]
         weight[n * hop : n * hop + size] += window**2
     first = size - hop
     kept = slice(first, first + a.shape[1])
@@ -101,29 +102,29 @@ class _Frames:
 
     def __init__(self, a: np.ndarray, b: np.ndarray, size: int, hop: int, window: np.ndarray, count: int) -> None:
         self._size, self._hop, self._window, self._count = size, hop, window, count
-        self._padded = [np.pad(y, ((0, 0), (size - hop, count * hop + size - y.shape[1]))) for y in (a, b)]
-        self._held: dict[tuple[int, int], np.ndarray] = {}
+        self._padded = np.stack([np.pad(y, ((0, 0), (size - hop, count * hop + size - y.shape[1]))) for y in (a, b)])
+        self._held: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def pair(self, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Spectra (C, F) of both and their smoothed powers (F,)."""
-        self._held = {key: held for key, held in self._held.items() if key[1] >= n - _SMOOTH_FRAMES}
-        near = range(max(0, n - _SMOOTH_FRAMES), min(self._count, n + _SMOOTH_FRAMES + 1))
-        powers = [np.mean([self._power(k, m) for m in near], axis=0) for k in (0, 1)]
-        return self._spectrum(0, n), self._spectrum(1, n), powers[0], powers[1]
+        first, last = max(0, n - _SMOOTH_FRAMES), min(self._count - 1, n + _SMOOTH_FRAMES)
+        for passed in [m for m in self._held if m < first]:
+            del self._held[passed]
+        for m in range(first, last + 1):
+            if m not in self._held:
+                spectra = self._spectra(m)
+                self._held[m] = spectra, (spectra.real**2 + spectra.imag**2).sum(axis=1)
+        powers = sum(self._held[m][1] for m in range(first, last + 1)) / (last + 1 - first)
+        (a, b), (power_a, power_b) = self._held[n][0], powers
+        return a, b, power_a, power_b
 
-    def _power(self, which: int, n: int) -> np.ndarray:
-        if (which + 2, n) not in self._held:
-            spectrum = self._spectrum(which, n)
-            self._held[which + 2, n] = (spectrum.real**2 + spectrum.imag**2).sum(axis=0)
-        return self._held[which + 2, n]
-
-    def _spectrum(self, which: int, n: int) -> np.ndarray:
-        if (which, n) not in self._held:
-            piece = self._padded[which][:, n * self._hop : n * self._hop + self._size] * self._window
-            padded = np.zeros((piece.shape[0], _PADDING * self._size))
-            padded[:, : self._size] = piece
-            self._held[which, n] = np.fft.rfft(np.roll(padded, -(self._size // 2), axis=1), axis=1)
-        return self._held[which, n]
+    def _spectra(self, n: int) -> np.ndarray:
+        """Both spectra of a frame (2, C, F), its middle at time zero."""
+        piece = self._padded[..., n * self._hop : n * self._hop + self._size] * self._window
+        turned = np.zeros((*piece.shape[:2], _PADDING * self._size))
+        half = self._size // 2
+        turned[..., :half], turned[..., -half:] = piece[..., half:], piece[..., :half]
+        return np.fft.rfft(turned)
 
 
 class _State:
@@ -236,31 +237,34 @@ def pair_lobes(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
 def _placed(
     spectrum: np.ndarray, start: np.ndarray, stop: np.ndarray, shift: np.ndarray, factor: np.ndarray
 ) -> np.ndarray:
-    """Copy lobes [start, stop) of a spectrum (C, F) to where `shift` (in bins, any fraction) takes them, and add up."""
-    whole = np.floor(shift).astype(int)
-    width = stop - start + 1
-    owner = np.repeat(np.arange(len(start)), width)
-    offset = np.arange(width.sum()) - np.repeat(np.cumsum(width) - width, width)
-    target = start[owner] + whole[owner] + offset
-    position = target - shift[owner]
-    base = np.floor(position).astype(int)
-    t = position - base
-    taps = (
-        (((2 - t) * t - 1) * t / 2),
-        (((3 * t - 5) * t * t + 2) / 2),
-        (((4 - 3 * t) * t + 1) * t / 2),
-        ((t - 1) * t * t / 2),
-    )
-    size = spectrum.shape[1]
-    inside = (target >= 0) & (target < size)
-    out = np.zeros_like(spectrum)
-    for c, row in enumerate(spectrum):
-        value = np.zeros(len(target), complex)
-        for k, tap in enumerate(taps):
-            at = base + k - 1
-            held = (at >= start[owner]) & (at < stop[owner])
-            value += np.where(held, tap * row[np.clip(at, 0, size - 1)], 0)
-        value = value * factor[owner]
-        value, where = value[inside], target[inside]
-        out[c] = np.bincount(where, value.real, size) + 1j * np.bincount(where, value.imag, size)
+    """Copy lobes [start, stop) of a spectrum (C, F) to where `shift` (in bins, any fraction) takes them, and add up.
+
+    Between bins it is read by cubic convolution (Keys), whose four weights are the same for all bins of a lobe. Most
+    of a morph's time is spent here: hence float32, and planes of real and of imaginary parts.
+    """
+    first = np.floor(shift).astype(int)
+    t = (1 - (shift - first)).astype(np.float32)
+    taps = ((2 - t) * t - 1) * t / 2, ((3 * t - 5) * t * t + 2) / 2, ((4 - 3 * t) * t + 1) * t / 2, (t - 1) * t * t / 2
+    channels, size = spectrum.shape
+    # All lobes in a row with two empty bins before each, so that no weight reaches another's.
+    width = stop - start + 2
+    ends = np.cumsum(width)
+    begins, count = ends - width, int(ends[-1])
+    source = np.arange(count) + np.repeat(start - 2 - begins, width)
+    target = source + np.repeat(first + 2, width)
+    target[ends - 1] = -1  # two bins beyond the lobe: for nobody
+    target = np.minimum(np.maximum(target, -1), size) + 1
+    source[begins] = source[begins + 1] = size
+    planes = np.zeros((2 * channels, size + 1), np.float32)
+    planes[:channels, :size], planes[channels:, :size] = spectrum.real, spectrum.imag
+    held = np.zeros((2 * channels, count + 3), np.float32)
+    planes.take(source, axis=1, out=held[:, :count], mode="clip")
+    value = np.repeat(taps[0], width) * held[:, :count]
+    for k in (1, 2, 3):
+        value += np.repeat(taps[k], width) * held[:, k : count + k]
+    real, imaginary = (np.repeat(part.astype(np.float32), width) for part in (factor.real, factor.imag))
+    out = np.empty_like(spectrum)
+    for made, x, y in zip(out, value[:channels], value[channels:], strict=True):
+        made.real = np.bincount(target, x * real - y * imaginary, size + 2)[1:-1]
+        made.imag = np.bincount(target, x * imaginary + y * real, size + 2)[1:-1]
     return out
