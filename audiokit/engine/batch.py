@@ -34,6 +34,7 @@ def run(
     accept: str = "audio",
     seed: int = 0,
     stages: Sequence[str] = (),
+    begin: Callable[[], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Run a task over inputs, whole outputs only, and report.
 
@@ -47,6 +48,7 @@ def run(
         accept: what folders are searched for: "audio", "chunks" or "either".
         seed: `--seed`.
         stages: names of the stages of a chain, for the display of progress.
+        begin: called once before the first job, if there is one, when everything has been checked.
 
     Returns:
         The reports of the jobs that succeeded, in input order.
@@ -72,6 +74,8 @@ def run(
         if not batch.quiet and len(kept) < len(jobs):
             print(f"{len(jobs) - len(kept)} of {len(jobs)} up to date", file=sys.stderr)
     check_targets(kept, batch, known.beside)
+    if begin is not None and kept:
+        begin()
     return _report(kept, _execute(task, kept, batch), batch, stages)
 
 

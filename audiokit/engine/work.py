@@ -216,7 +216,6 @@ def run_chain(
     if first.stage.hooks.across is not None and not batch.dry_run and not (templates and first.is_template):
         call = Call(inputs, out, first.options, save, batch)
         steps[0] = replace(first, options={**first.options, **first.stage.hooks.across(call)})
-    remark(steps, batch)
     if first.stage.hooks.inputs is not None:
         inputs = first.stage.hooks.inputs(inputs, options[0])
     ext = suffix_of(last.stage, options[-1], inputs if len(steps) == 1 else ["-"])
@@ -232,6 +231,7 @@ def run_chain(
         out,
         batch=batch,
         known=work.known,
+        begin=lambda: remark(steps, batch),
         named=Named(ext, parts),
         stages=[step.stage.name for step in steps],
         accept=found_as(first.stage, options[0]),
@@ -267,13 +267,13 @@ def run_source(
         print(f"{chain.name} -> {target}")
         return []
     steps = (first, *chain.steps[1:])
-    remark(steps, batch)
     ext = suffix_of(steps[-1].stage, steps[-1].stage.bind(steps[-1].options), ["-"])
     (job,) = plan([("-", "stdin")], target, named=Named(ext), batch=batch)
     folder = is_folder(target)
     check_save(target, ext, how)
     if not folder and target != "-":
         check_free(target, force=batch.force)
+    remark(steps, batch)
     work = Work(steps, how, ext, batch.quiet, True)
     be_quiet(batch.quiet)
     flow, notes = work.made_of(None, job)

@@ -142,6 +142,15 @@ def test_the_built_in_model_says_what_to_pull(cli, rng, home, tmp_path):
     assert history[-1]["model"] == choice.DEFAULT
 
 
+def test_what_is_refused_before_anything_runs_hears_nothing_of_the_choice(cli, rng, home, tmp_path):
+    songs(tmp_path, rng, 2)
+    two_on_one, missing = (["songs/1.wav", "-o", "-"], 2), (["none.wav", "-o", "out/"], 3)
+    for words, status in (two_on_one, missing, (["songs/1.wav"], 2)):
+        assert b"split: by" not in cli("split", *words, status=status).stderr, words
+    cli("split", "songs", "-o", "out/", "--quality", "fast")
+    assert b"split: by" not in cli("split", "songs", "-o", "out/", "--quality", "fast", "--skip-existing").stderr
+
+
 def test_python_callers_hear_nothing_and_get_the_same_choice(rng, home, capsys):
     roformer(home / "melband-roformer-kim")
     y = (0.1 * rng.standard_normal((2, 6000))).astype(np.float32)
