@@ -17,6 +17,9 @@ LIFT_SEMITONES = 4.0
 #: Half of the range a melody uses.
 REACH_SEMITONES = 7.0
 
+#: A note must sound so long after a strong beat to be heard on it.
+LANDING_S = 0.05
+
 #: Cost of a melodic step by its size in semitones.
 _STEP_COST = (0.55, 0.0, 0.0, 0.35, 0.45, 0.9, 3.0, 1.3, 2.0, 2.2, 3.0, 3.5, 2.2)
 #: Cost of going back to the pitch before the last.
@@ -61,11 +64,13 @@ def compose(
     if not len(pitches):
         raise ParameterError(f"no note of the scale lies between {low:g} and {high:g}", hint="widen --range")
     order = sorted({note.phrase for note in notes})
+    beats_s = music.beats_s.tolist()
+    strong_s = [at for at in beats_s if is_strong(SungNote(at, at + 0.1, 60, 0), music)]
     done: list[list[SungNote]] = []
     previous: float | None = None
     for number, phrase in enumerate(order):
         part = [note for note in notes if note.phrase == phrase]
-        costs = _local_costs(part, syllables, music, pitches, (low + high) / 2, is_open=number % 2 == 0)
+        costs = _local_costs(part, syllables, music, strong_s, pitches, (low + high) / 2, is_open=number % 2 == 0)
         costs[-1] += _end_cost(pitches, part[-1], music, last=phrase == order[-1], is_open=number % 2 == 0)
         if number >= 2:
             costs += _echo_cost(pitches, part, done[number - 2], music)
@@ -103,6 +108,7 @@ def _local_costs(
     part: list[SungNote],
     syllables: Sequence[Syllable],
     music: Music,
+    strong_s: list[float],
     pitches: np.ndarray,
     centre: float,
     *,
@@ -111,13 +117,16 @@ def _local_costs(
     costs = np.zeros((len(part), len(pitches)))
     arch = 2.0 if is_open else 0.5
     for i, note in enumerate(part):
-        chord = np.isin(pitches % 12, music.chord_at(note.start_s))
         held = note.end_s - note.start_s > 0.6
-        weight = 2.6 if is_strong(note, music) else 1.4 if held else 0.35
+        # a note that began before a strong beat sounds on it too, over the chord that comes in there
+        strong = [at for at in strong_s if note.start_s - 0.05 <= at < note.end_s - LANDING_S]
+        weight = 2.6 if strong else 1.4 if held else 0.35
+        heard = [np.isin(pitches % 12, music.chord_at(at)) for at in strong or [note.start_s]]
+        chord = np.mean(heard, axis=0)
         intonation = float(np.clip(1.2 * syllables[note.syllable].pitch_semitones, -5, 5))
         position = i / max(1, len(part) - 1)
         wanted = centre + intonation + arch * np.sin(np.pi * position) - 0.5
-        costs[i] = weight * ~chord + 0.02 * (pitches - wanted) ** 2
+        costs[i] = weight * (1 - chord) + 0.02 * (pitches - wanted) ** 2
     return costs
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,6 +70,18 @@ def test_notes_begin_on_beats_or_eighths_in_the_key(spoken):
     assert plan.notes[-1].pitch % 12 == 2
     steps = np.abs(np.diff([n.pitch for n in plan.notes]))
     assert np.median(steps) <= 4 and steps.max() <= 12
+
+
+def test_a_note_held_over_a_bar_line_fits_the_chord_that_comes(spoken):
+    """Notes that begin off the beat and sound on the next downbeat take a tone of its chord; shorter ones need not."""
+    _, _, syllables, _ = spoken
+    music = even_music(24.0, bpm=120, chords=(((0, 4, 7),) * 4 + ((5, 9, 0),) * 4) * 6)
+    notes = [SungNote(1.75 + 2 * k, 2.75 + 2 * k, 60, 0) for k in range(8)]
+    sung = compose(notes, syllables, music, low=48, high=60)
+    assert all(n.pitch % 12 in music.chord_at(round(n.start_s + 0.25)) for n in sung)
+    brief = [replace(n, end_s=n.start_s + 0.29) for n in notes]  # over before it is heard
+    sung = compose(brief, syllables, music, low=48, high=60)
+    assert not all(n.pitch % 12 in music.chord_at(round(n.start_s + 0.25)) for n in sung)
 
 
 def test_cheapest_path_is_found_and_see_saws_cost(rng):
