@@ -114,7 +114,7 @@ class _Frames:
             if m not in self._held:
                 spectra = self._spectra(m)
                 self._held[m] = spectra, (spectra.real**2 + spectra.imag**2).sum(axis=1)
-        powers = sum(self._held[m][1] for m in range(first, last + 1)) / (last + 1 - first)
+        powers = np.sum([self._held[m][1] for m in range(first, last + 1)], axis=0) / (last + 1 - first)
         (a, b), (power_a, power_b) = self._held[n][0], powers
         return a, b, power_a, power_b
 
