@@ -275,7 +275,7 @@ def _solved(bands: np.ndarray, right: np.ndarray) -> np.ndarray:
     rows: list[tuple[float, float, float]] = []
     found: list[float] = []
     # Of the three rows before: pivot, its three factors, and what has come out of its right side.
-    (d1, a1, b1, c1, y1), (d2, a2, b2, c2, y2), (d3, _, _, c3, y3) = [(0.0,) * 5] * 3
+    (d1, a1, b1, c1, y1), (d2, _, b2, c2, y2), (d3, _, _, c3, y3) = [(0.0,) * 5] * 3
     for diagonal, one, two, three, value in zip(*bands.tolist(), right.tolist(), strict=True):
         d0 = diagonal - d1 * a1 * a1 - d2 * b2 * b2 - d3 * c3 * c3
         a0 = (one - d1 * a1 * b1 - d2 * b2 * c2) / d0
@@ -285,7 +285,7 @@ def _solved(bands: np.ndarray, right: np.ndarray) -> np.ndarray:
         rows.append((a0, b0, c0))
         found.append(y0 / d0)
         d3, c3, y3 = d2, c2, y2
-        d2, a2, b2, c2, y2 = d1, a1, b1, c1, y1
+        d2, b2, c2, y2 = d1, b1, c1, y1
         d1, a1, b1, c1, y1 = d0, a0, b0, c0, y0
     x1 = x2 = x3 = 0.0
     for n in range(len(found) - 1, -1, -1):

@@ -77,6 +77,27 @@ class Recipe:
         """Take back what `state` returned."""
 
 
+class OneNetwork(Recipe):
+    """What most kinds of training are: one network with one optimiser.
+
+    Attributes:
+        called: the name of both, in checkpoints and in `export`.
+        network, optimizer: made by the constructor.
+    """
+
+    called: str
+    network: Any
+    optimizer: torch.optim.Optimizer
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Name the network."""
+        return {self.called: self.network}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Name its optimiser."""
+        return {self.called: self.optimizer}
+
+
 class Every(NamedTuple):
     """Steps between what a run does beside training.
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from audiokit.models.notes.autoencoder import KEPT, NoteAutoencoder
-from audiokit.training.engine.loop import update
+from audiokit.training.engine.loop import OneNetwork, update
 from audiokit.training.notes.pictures import NoteSounds, TimedRecipe, write_samples
 
 
@@ -34,8 +34,10 @@ class NoteAutoencoderSettings:
     small: float = 1e-4
 
 
-class NoteAutoencoderRecipe(TimedRecipe):
+class NoteAutoencoderRecipe(TimedRecipe, OneNetwork):
     """Learn to give notes back through a small latent; fit the prior at every validation."""
+
+    called = "note_autoencoder"
 
     def __init__(
         self, sounds: NoteSounds, settings: NoteAutoencoderSettings, *, device: str = "cpu", seed: int = 0
@@ -46,14 +48,6 @@ class NoteAutoencoderRecipe(TimedRecipe):
         self.train, self.test = np.flatnonzero(~sounds.held_out), np.flatnonzero(sounds.held_out)
         self.network = NoteAutoencoder(settings.latent, settings.width).to(self.device)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), settings.rate, weight_decay=1e-3)
-
-    def modules(self) -> dict[str, nn.Module]:
-        """The network."""
-        return {"note_autoencoder": self.network}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Its optimiser."""
-        return {"note_autoencoder": self.optimizer}
 
     def settings(self) -> dict[str, Any]:
         """What a resumed run must share."""

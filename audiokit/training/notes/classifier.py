@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from audiokit.dsp.spectrum.mel import mel_filterbank
 from audiokit.dsp.spectrum.stft import stft
 from audiokit.io.nsynth import FAMILIES
 from audiokit.models.notes import classifier as net
-from audiokit.training.engine.loop import Recipe, update
+from audiokit.training.engine.loop import OneNetwork, update
 
 _RANGE_DB = 80.0
 
@@ -45,7 +45,7 @@ class NoteClassifierSettings:
     rate: float = 2e-3
 
 
-class NoteClassifierRecipe(Recipe):
+class NoteClassifierRecipe(OneNetwork):
     """Name the family of real notes.
 
     Args:
@@ -56,6 +56,8 @@ class NoteClassifierRecipe(Recipe):
         card: licence and training data for the model card.
         seed: of the first weights.
     """
+
+    called = "note_classifier"
 
     def __init__(
         self,
@@ -75,14 +77,6 @@ class NoteClassifierRecipe(Recipe):
         count = np.bincount(family[self.train], minlength=len(FAMILIES))
         self.chance = (1 / np.sqrt(np.maximum(count, 1)))[family[self.train]]
         self.chance /= self.chance.sum()
-
-    def modules(self) -> dict[str, nn.Module]:
-        """The network."""
-        return {"note_classifier": self.network}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Its optimiser."""
-        return {"note_classifier": self.optimizer}
 
     def settings(self) -> dict[str, Any]:
         """What a resumed run must share."""

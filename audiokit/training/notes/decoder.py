@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from audiokit.dsp.notes.bands import N_BANDS, NOISE_EDGES_HZ
 from audiokit.dsp.notes.notes import GROUPS, HALVES, HALVES_FROM_HZ, N_GROUPS, SINGLE, midi_to_hz
 from audiokit.dsp.notes.time_grid import FLOOR_DB, HELD_S
 from audiokit.models.notes.decoder import FRAMES, NoteDecoder
 from audiokit.models.notes.scale import MIDDLE_DB, SPAN_DB
-from audiokit.training.engine.loop import update
+from audiokit.training.engine.loop import OneNetwork, update
 from audiokit.training.notes.notes import NoteSet
 from audiokit.training.notes.pictures import TimedRecipe
 
@@ -44,7 +44,7 @@ class NoteDecoderSettings:
     kl: float = 3e-4
 
 
-class NoteDecoderRecipe(TimedRecipe):
+class NoteDecoderRecipe(TimedRecipe, OneNetwork):
     """Learn to describe any note of an instrument from one of its notes.
 
     Each step shows the encoder one note and asks the decoder for another of the same instrument (half of the
@@ -57,6 +57,8 @@ class NoteDecoderRecipe(TimedRecipe):
         device: torch device.
         seed: of the first weights.
     """
+
+    called = "note_decoder"
 
     def __init__(self, notes: NoteSet, settings: NoteDecoderSettings, *, device: str = "cpu", seed: int = 0) -> None:
         torch.manual_seed(seed)
@@ -92,14 +94,6 @@ class NoteDecoderRecipe(TimedRecipe):
             self.network.basis.weight.mul_(0.01)
             self.network.basis.weight[:, :count] = directions[:, :count]
             self.network.constant_mean.copy_(torch.from_numpy(self.notes.constants[some]).mean(0))
-
-    def modules(self) -> dict[str, nn.Module]:
-        """The network."""
-        return {"note_decoder": self.network}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Its optimiser."""
-        return {"note_decoder": self.optimizer}
 
     def settings(self) -> dict[str, Any]:
         """What a resumed run must share."""

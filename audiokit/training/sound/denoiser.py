@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from audiokit.errors import ModelError, ParameterError
 from audiokit.models.voice.gtcrn import Gtcrn, StridedBlock
-from audiokit.training.engine.loop import Recipe, update
+from audiokit.training.engine.loop import OneNetwork, update
 from audiokit.training.engine.options import RunOptions
 from audiokit.training.sound.hearing import LoudnessLoss
 from audiokit.training.sound.mixer import Audio, Groups, Mixer, _level
@@ -78,7 +78,7 @@ class EnhancementLoss(nn.Module):
         return {"loss": total, **{name: value.detach() for name, value in told.items()}}
 
 
-class DenoiserRecipe(Recipe):
+class DenoiserRecipe(OneNetwork):
     """What `train denoiser` brings to the training loop.
 
     Args:
@@ -93,6 +93,8 @@ class DenoiserRecipe(Recipe):
         seed: of the first weights.
         device: where to train.
     """
+
+    called = "denoiser"
 
     def __init__(
         self,
@@ -123,14 +125,6 @@ class DenoiserRecipe(Recipe):
         self.optimizer = torch.optim.AdamW(
             [p for p in self.network.parameters() if p.requires_grad], lr=learning_rate, weight_decay=1e-3
         )
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Name the network."""
-        return {"denoiser": self.network}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Name its optimiser."""
-        return {"denoiser": self.optimizer}
 
     def settings(self) -> dict[str, Any]:
         """Return what a resumed run must share."""

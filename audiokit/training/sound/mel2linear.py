@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from audiokit.dsp.spectrum.transform import Transform
 from audiokit.errors import InputError, ParameterError
 from audiokit.models.folder.runtime import TorchNetwork
 from audiokit.models.vocoders.mel2linear import FLOOR, Mel2Linear
 from audiokit.models.vocoders.mel_linear import linear_magnitude
-from audiokit.training.engine.loop import Recipe, cosine, update
+from audiokit.training.engine.loop import OneNetwork, cosine, update
 from audiokit.training.engine.options import RunOptions
 from audiokit.training.sound.settings import Mel2LinearSettings
 
@@ -24,7 +24,7 @@ from audiokit.training.sound.settings import Mel2LinearSettings
 SPEEDS = (1.0, 0.84, 1.19)
 
 
-class Mel2LinearRecipe(Recipe):
+class Mel2LinearRecipe(OneNetwork):
     """Learn the linear magnitude behind mel bands.
 
     The loss is the mean absolute difference of log magnitudes, half of it with low frequencies weighted up as the
@@ -39,6 +39,8 @@ class Mel2LinearRecipe(Recipe):
         seed: of the first weights.
         card: more fields for model.json (labels, licence, training_data).
     """
+
+    called = "network"
 
     def __init__(
         self,
@@ -76,14 +78,6 @@ class Mel2LinearRecipe(Recipe):
         self.weight = (0.5 + 0.5 * ear / ear.mean())[None, :, None].to(self.device)
         self.filters = torch.from_numpy(transform.filters.copy()).to(self.device)
         self.window = torch.hann_window(transform.n_fft, device=self.device)
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Name the network."""
-        return {"network": self.network}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Name the optimiser."""
-        return {"network": self.optimizer}
 
     def settings(self) -> dict[str, Any]:
         """Return what must be the same when a run is resumed."""

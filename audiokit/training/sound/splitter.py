@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from audiokit.errors import ParameterError, UsageError
-from audiokit.training.engine.loop import Recipe, update
+from audiokit.training.engine.loop import OneNetwork, update
 from audiokit.training.engine.options import RunOptions
 from audiokit.training.sound.settings import SplitterSettings
 from audiokit.training.sound.stem_mixes import (
@@ -46,7 +46,7 @@ def _product(x: Tensor, y: Tensor) -> Tensor:
     return torch.addcmul(x.real * y.real, x.imag, y.imag)
 
 
-class SplitterRecipe(Recipe):
+class SplitterRecipe(OneNetwork):
     """What `train splitter` brings to the training loop.
 
     Args:
@@ -61,6 +61,8 @@ class SplitterRecipe(Recipe):
         seed: of the first weights.
         device: where to train.
     """
+
+    called = "splitter"
 
     def __init__(
         self,
@@ -92,14 +94,6 @@ class SplitterRecipe(Recipe):
         self.network.to(device, memory_format=torch.channels_last)
         self.window = torch.hann_window(config.n_fft, device=device)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=learning_rate, weight_decay=1e-3)
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Name the network."""
-        return {"splitter": self.network}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Name its optimiser."""
-        return {"splitter": self.optimizer}
 
     def settings(self) -> dict[str, Any]:
         """Return what a resumed run must share."""
