@@ -274,8 +274,8 @@ def _solved(bands: np.ndarray, right: np.ndarray) -> np.ndarray:
     """
     rows: list[tuple[float, float, float]] = []
     found: list[float] = []
-    # Of the three rows before: pivot, its three factors, and what has come out of its right side.
-    (d1, a1, b1, c1, y1), (d2, _, b2, c2, y2), (d3, _, _, c3, y3) = [(0.0,) * 5] * 3
+    # Of the rows before: pivot, the factors that reach this row or a later one, what has come out of the right side.
+    (d1, a1, b1, c1, y1), (d2, b2, c2, y2), (d3, c3, y3) = (0.0,) * 5, (0.0,) * 4, (0.0,) * 3
     for diagonal, one, two, three, value in zip(*bands.tolist(), right.tolist(), strict=True):
         d0 = diagonal - d1 * a1 * a1 - d2 * b2 * b2 - d3 * c3 * c3
         a0 = (one - d1 * a1 * b1 - d2 * b2 * c2) / d0
