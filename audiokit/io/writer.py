@@ -134,6 +134,7 @@ class Writer:
             import tempfile
 
             self._spool = self._stack.enter_context(tempfile.TemporaryFile(dir=self._path.parent))
+            self._spooled: list[int] = []
         else:
             self._sink = self._open_sink()
         return self
@@ -188,16 +189,19 @@ class Writer:
         if not y.shape[1]:
             return
         self.length += y.shape[1]
-        peak = float(np.abs(y).max())
+        peak = float(max(y.max(), -y.min()))
         if not np.isfinite(peak):
             raise DamagedError(
                 f"{self.target}: the result holds NaN or infinity", hint="this is a bug: please report it"
             )
         self.peak = max(self.peak, peak)
         if self._format == "STREAM":
-            sys.stdout.buffer.write(np.ascontiguousarray(y.T).astype("<f4").tobytes())
+            sys.stdout.buffer.write(encode(y, "FLOAT"))
         elif hasattr(self, "_spool"):
-            self._spool.write(np.ascontiguousarray(y.T, np.float32).tobytes())
+            for start in range(0, y.shape[1], BLOCK):
+                part = np.ascontiguousarray(y[:, start : start + BLOCK], np.float32)
+                self._spool.write(part.data)
+                self._spooled.append(part.shape[1])
         else:
             self._sink.write(y)
 
@@ -240,10 +244,9 @@ class Writer:
                 gain = 1.0 / self.peak
                 self.warnings.append(f"{over:.1f} dB over full scale: the whole file was turned down by as much")
         self._spool.seek(0)
-        width = BLOCK * self.channels * 4
-        while data := self._spool.read(width):
-            block = np.ascontiguousarray(np.frombuffer(data, np.float32).reshape(-1, self.channels).T)
-            block = block * np.float32(gain)
+        for count in self._spooled:
+            block = np.frombuffer(self._spool.read(4 * count * self.channels), np.float32).reshape(self.channels, count)
+            block = block if gain == 1.0 else block * np.float32(gain)
             yield transform.process(block) if transform else block
         if transform:
             yield transform.flush()

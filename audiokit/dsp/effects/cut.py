@@ -172,13 +172,26 @@ def cut(blocks: Iterable[np.ndarray], spans: Iterable[Span], *, tail: str = "kee
             if end < stop:
                 return
             continue
-        piece = np.concatenate(held, axis=1)[:, start - begin : start - begin + size]
+        piece = _between_blocks(held, start - begin, size)
         if size < stop - start and tail == "drop":
             return
         if size < stop - start and tail == "pad":
             piece = np.pad(piece, ((0, 0), (0, stop - start - size)))
         reached = min(stop, end)
         yield start, np.ascontiguousarray(piece, np.float32)
+
+
+def _between_blocks(held: list[np.ndarray], start: int, size: int) -> np.ndarray:
+    """Take so many samples of blocks in a row: a view of one, or one copy."""
+    parts = []
+    for block in held:
+        if size > 0 and start < block.shape[1]:
+            parts.append(block[:, max(0, start) : start + size])
+            size -= parts[-1].shape[1]
+            start = 0
+        else:
+            start -= block.shape[1]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def join(pieces: Iterable[tuple[int, np.ndarray]], length: int | None = None) -> Iterator[np.ndarray]:

@@ -114,8 +114,8 @@ class _Frames:
             if m not in self._held:
                 spectra = self._spectra(m)
                 self._held[m] = spectra, (spectra.real**2 + spectra.imag**2).sum(axis=1)
-        powers = np.sum([self._held[m][1] for m in range(first, last + 1)], axis=0) / (last + 1 - first)
-        (a, b), (power_a, power_b) = self._held[n][0], powers
+        power_a, power_b = np.mean([self._held[m][1] for m in range(first, last + 1)], axis=0)
+        a, b = self._held[n][0]
         return a, b, power_a, power_b
 
     def _spectra(self, n: int) -> np.ndarray:
