@@ -26,6 +26,9 @@ _ATTACK_PART = 0.25
 _FINE_S = 0.001
 # Attacks closer than this many steps are one; this many are kept around a time.
 _SPAN, _CANDIDATES = 8, 4
+# An attack is louder than all that was heard in so many steps before it: the period of a held note down to 40 Hz is
+# shorter, so that neither its pulses nor the swell of a voice is taken for attacks.
+_PAST = 25
 
 
 @dataclass(frozen=True)
@@ -153,8 +156,8 @@ def attack_times(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the exact beginning of the attack nearest to each given time.
 
-    Levels in three bands are followed in steps of a millisecond; the strongest rise near the time is walked back to
-    where it began.
+    Levels in three bands are followed in steps of a millisecond; the strongest rise near the time above all that was
+    heard just before is walked back to where it began.
 
     Args:
         y: audio (C, T), float32.
@@ -218,11 +221,11 @@ def _attacks(piece: np.ndarray, step: int, middle: int, reach: int) -> list[tupl
         return []
     log = np.log(levels + 0.02 * top)
     span = _SPAN
-    windows = np.lib.stride_tricks.sliding_window_view(log, span, axis=1)
-    ahead, past = windows.max(axis=2), windows.mean(axis=2)
+    ahead = np.lib.stride_tricks.sliding_window_view(log, span, axis=1).max(axis=2)
+    past = np.lib.stride_tricks.sliding_window_view(log, _PAST, axis=1).max(axis=2)
     n = ahead.shape[1]
     gain = np.zeros(log.shape)
-    gain[:, span:n] = np.maximum(0, ahead[:, span:] - past[:, : n - span])
+    gain[:, _PAST:n] = np.maximum(0, ahead[:, _PAST:] - past[:, : n - _PAST])
     total = gain.sum(axis=0)
     total[: max(0, middle - reach)] = 0
     total[middle + reach + 1 :] = 0
@@ -241,9 +244,9 @@ def _attacks(piece: np.ndarray, step: int, middle: int, reach: int) -> list[tupl
 def _beginning(levels: np.ndarray, weights: np.ndarray, peak: int) -> float:
     """Step at which the rise around a peak has begun."""
     mixed = (weights[:, None] * levels / (levels.max(axis=1, keepdims=True) + 1e-12)).sum(axis=0)
-    low = float(mixed[max(0, peak - _SPAN) : max(1, peak - 1)].mean())
+    low = float(mixed[max(0, peak - _PAST) : max(1, peak)].max())
     stop = min(len(mixed), peak + _SPAN)
-    crest = max(1, peak - _SPAN) + int(np.argmax(mixed[max(1, peak - _SPAN) : stop]))
+    crest = peak + int(np.argmax(mixed[peak:stop]))
     threshold = low + _ATTACK_PART * (mixed[crest] - low)
     at = crest
     while at > 0 and mixed[at - 1] > threshold:

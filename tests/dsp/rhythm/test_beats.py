@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiokit.dsp.rhythm.beats import Beats, track_beats, whittaker, with_shifts
+from audiokit.dsp.rhythm.beats import Beats, refine, track_beats, whittaker, with_shifts
 from audiokit.dsp.rhythm.onsets import _struck, attack_candidates, attack_times, onset_curves
 from audiokit.dsp.rhythm.tempo import beat_path, beat_paths, steady_path
 from audiokit.errors import InputError, ParameterError
 from tests import signals
 from tests.drums import pattern
+from tests.full_songs import full_song
 
 
 def f_measure(truth, found, within=0.07):
@@ -143,6 +144,24 @@ def test_attacks_to_the_millisecond(rng):
     found, strength = attack_times(y.astype(np.float32), rate, truth + rng.uniform(-0.025, 0.025, 8))
     assert np.abs(found - truth).max() < 0.003
     assert (strength > 0).all()
+
+
+@pytest.mark.parametrize("seed", [3, 11, 27])
+def test_held_notes_do_not_make_beats_early(seed):
+    made = full_song(80_000 + seed, seconds=14)
+    found = refine(made.y, made.rate, made.beats_s[2:-2] + 0.004)
+    assert abs(np.median(found - made.beats_s[2:-2])) < 0.002
+
+
+def test_pulses_of_a_held_bass_are_no_attacks():
+    rate = 22_050
+    t = np.arange(2 * rate) / rate
+    y = 0.3 * np.sign(np.sin(2 * np.pi * 55 * t))
+    hit = round(1.0 * rate)
+    y[hit : hit + 4000] += np.sin(2 * np.pi * 60 * t[:4000]) * np.exp(-t[:4000] / 0.1)
+    times, strength = attack_candidates(y.astype(np.float32)[None], rate, np.array([0.5, 0.98]))
+    assert (strength[0] == 0).all()
+    assert abs(times[1, 0] - 1.0) < 0.006
 
 
 def test_two_attacks_are_two_candidates():
