@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import audiokit
-from audiokit.dsp.rhythm.groove import groove_map
+from audiokit.dsp.rhythm.beats import Beats
+from audiokit.dsp.rhythm.groove import find_groove, groove_map
 from audiokit.dsp.rhythm.onsets import attack_times
 from audiokit.dsp.rhythm.warp import warp
 from audiokit.engine.sound import Sound
@@ -48,6 +49,18 @@ def test_there_and_back(straight):
     back = audiokit.stylize(swung, straight.rate, engine="groove", swing=50.0)
     missed = moved(back, straight.rate, straight.off_beats_s[1:-1], straight.off_beats_s[1:-1], straight.y)
     assert np.median(missed) < 0.003
+
+
+def test_there_and_back_without_drums():
+    """Swung, its loudest attacks are off-beats a bar's half apart: they must not be taken for slow beats."""
+    one = song(112, seed=1, drums=False)
+    swung = audiokit.stylize(one.y, one.rate, engine="groove", swing=66.0)
+    back = audiokit.stylize(swung, one.rate, engine="groove", swing=50.0)
+    assert np.median(moved(back, one.rate, one.off_beats_s[1:-1], one.off_beats_s[1:-1], one.y)) < 0.003
+    grid = Beats(one.beats_s[:-1] + 0.66 * 60 / 112, np.arange(0, 31, 4), 112.0, 1.0)
+    found = find_groove(swung, one.rate, grid)
+    assert np.abs(found.beats.times_s - one.beats_s[1 : len(found.beats.times_s) + 1]).max() < 0.004
+    assert found.swing == pytest.approx(0.66, abs=0.01)
 
 
 def test_half_the_strength_goes_half_the_way(straight):

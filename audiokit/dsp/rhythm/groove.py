@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from audiokit.dsp.rhythm.beats import Beats
+from audiokit.dsp.rhythm.beats import Beats, refine
 from audiokit.dsp.rhythm.onsets import OnsetCurves, attack_candidates, onset_curves
 from audiokit.dsp.rhythm.warp import TimeMap, at_level
 from audiokit.errors import ParameterError
@@ -22,7 +22,8 @@ EARLIEST, LATEST = 0.42, 0.78
 # Straight eighths are believed where this share of the strongest off-beat lies near the half: sixteenths may be louder.
 _STRAIGHT = 0.5
 _NEAR_HALF = 0.05
-_CELLS = 64
+# Middles of the cells into which a beat is cut; an odd count, so that one lies on the half.
+_CELLS = (np.arange(65) + 0.5) / 65
 # Faster beats with so much less between them than on them are the eighths of a song at half the tempo, and so is what
 # would be too fast to be swung.
 _FAST_BPM, _EMPTY, _TOO_FAST_BPM = 130.0, 0.15, 190.0
@@ -30,6 +31,12 @@ _FAST_BPM, _EMPTY, _TOO_FAST_BPM = 130.0, 0.15, 190.0
 _BESIDE = 4
 # An attack is the off-beat if it is no farther from its place than this share of a beat, and rises by this much.
 _REACH, _RISE = 0.07, 0.6
+# Of several attacks, those that lie farther from where most off-beats are lose their say.
+_LOOSE_S = 0.012
+# A lone off-beat at a third of the beat is a beat, and what was taken for beats are the off-beats before it; slow beats
+# with swing in either half are two beats each. It is alone if so much of it is nowhere else between the beats.
+_THIRD, _TWO_THIRDS = (0.26, 0.40), (0.60, 0.74)
+_ALONE, _SLOW_BPM = 0.5, 75.0
 #: So much of an attack is copied, not stretched, and so much before it, where a stretcher would let it be heard early;
 #: less where a half-beat is short.
 ATTACK_S, LEAD_S = 0.07, 0.012
@@ -95,21 +102,21 @@ def find_groove(y: np.ndarray, rate: int, beats: Beats, *, known: bool = False) 
     if len(beats.times_s) < 2:
         raise ParameterError("a groove needs at least two beats")
     curves = onset_curves(y, rate)
-    place, strength = _common_place(curves, beats)
-    fast = beats.tempo_bpm > (_FAST_BPM if strength < _EMPTY else _TOO_FAST_BPM)
-    if fast and not known and len(beats.times_s) > 3:
-        beats = at_level(beats, 0.5)
-        place, strength = _common_place(curves, beats)
+    beats, moved = _counted(curves, beats, known)
+    if moved:
+        beats = replace(beats, times_s=refine(y, rate, beats.times_s))
+    place = _common_place(curves, beats)[0]
     periods = np.diff(beats.times_s)
-    expected = beats.times_s[:-1] + place * periods
     reach = float(_REACH * np.median(periods))
-    times, rises = attack_candidates(y, rate, expected, reach_s=reach)
-    near = rises * (1 - 0.5 * np.abs(times - expected[:, None]) / reach)
-    rows, best = np.arange(len(expected)), near.argmax(axis=1)
-    found = rises[rows, best] > _RISE
-    shares = np.where(found, (times[rows, best] - beats.times_s[:-1]) / periods, np.nan)
-    if not found.any():
+    times, rises = attack_candidates(y, rate, beats.times_s[:-1] + place * periods, reach_s=reach)
+    shares = (times - beats.times_s[:-1, None]) / periods[:, None]
+    near = rises * (1 - 0.5 * np.abs(shares - place) * periods[:, None] / reach)
+    first = _chosen(shares, rises, near)
+    if not np.isfinite(first).any():
         return Groove(beats, np.full(len(periods), place), place, 0.0)
+    away_s = (shares - np.nanmedian(first)) * periods[:, None]
+    shares = _chosen(shares, rises, rises / (1 + (away_s / _LOOSE_S) ** 2))
+    found = np.isfinite(shares)
     swing = float(np.nanmedian(shares))
     smooth = np.full(len(shares), swing)
     for k in range(len(shares)):
@@ -119,22 +126,65 @@ def find_groove(y: np.ndarray, rate: int, beats: Beats, *, known: bool = False) 
     return Groove(beats, np.clip(smooth, EARLIEST - 0.05, LATEST + 0.05), swing, float(found.mean()))
 
 
-def _common_place(curves: OnsetCurves, beats: Beats) -> tuple[float, float]:
-    """Share of the beat at which most begins between the beats, and how much, beside what begins on them."""
-    cells = (np.arange(_CELLS) + 0.5) / _CELLS
-    times = beats.times_s[:-1, None] + cells * np.diff(beats.times_s)[:, None]
+def _chosen(shares: np.ndarray, rises: np.ndarray, likely: np.ndarray) -> np.ndarray:
+    """Of the candidates of each beat (B, 4) the likeliest, NaN where it is too weak to be an attack (B,)."""
+    rows, best = np.arange(len(shares)), likely.argmax(axis=1)
+    return np.where(rises[rows, best] > _RISE, shares[rows, best], np.nan)
+
+
+def _counted(curves: OnsetCurves, beats: Beats, known: bool) -> tuple[Beats, bool]:
+    """Beats as a player would count them, and whether they are where none were before."""
+    moved, strength = False, _common_place(curves, beats)[1]
+    fast = beats.tempo_bpm > (_FAST_BPM if strength < _EMPTY else _TOO_FAST_BPM)
+    if len(beats.times_s) > 3 and not known:
+        double = at_level(beats, 2.0)
+        if fast:
+            beats = at_level(beats, 0.5)
+        elif beats.tempo_bpm < _SLOW_BPM and all(
+            _alone(curves, double, half, _THIRD) or _alone(curves, double, half, _TWO_THIRDS) for half in (0, 1)
+        ):
+            beats, moved = double, True
+    if _alone(curves, beats, None, _THIRD):
+        third = _common_place(curves, beats, _THIRD)[0]
+        later = beats.times_s[:-1] + third * np.diff(beats.times_s)
+        beats, moved = replace(beats, times_s=later, downbeats=beats.downbeats[beats.downbeats < len(later)]), True
+    return beats, moved
+
+
+def _profile(curves: OnsetCurves, beats: Beats, half: int | None = None) -> np.ndarray:
+    """How much begins in each cell of the beat, of all beats or of every other one."""
+    times = beats.times_s[:-1, None] + _CELLS * np.diff(beats.times_s)[:, None]
+    times = times if half is None else times[half::2]
     total = np.interp(curves.frame(times), np.arange(len(curves.total)), curves.total)
     profile = np.minimum(total, np.quantile(total, 0.98)).mean(axis=0)
-    profile = profile - np.quantile(profile, 0.25)
-    inside = (cells >= EARLIEST) & (cells <= LATEST)
+    return profile - np.quantile(profile, 0.25)
+
+
+def _alone(curves: OnsetCurves, beats: Beats, half: int | None, place: tuple[float, float]) -> bool:
+    """Whether all that begins between the beats begins in one place."""
+    profile = _profile(curves, beats, half)
+    there = (place[0] <= _CELLS) & (place[1] >= _CELLS)
+    wide = (place[0] - _NEAR_HALF <= _CELLS) & (place[1] + _NEAR_HALF >= _CELLS)
+    elsewhere = ~wide & (_CELLS > 2 * _NEAR_HALF) & (_CELLS < 1 - 2 * _NEAR_HALF)
+    on_beat = float(profile[(_CELLS < _NEAR_HALF) | (_CELLS > 1 - _NEAR_HALF)].max())
+    peak = float(profile[there].max())
+    return peak > _EMPTY * on_beat and float(profile[elsewhere].max()) < _ALONE * peak
+
+
+def _common_place(
+    curves: OnsetCurves, beats: Beats, within: tuple[float, float] = (EARLIEST, LATEST)
+) -> tuple[float, float]:
+    """Share of the beat at which most begins between the beats, and how much, beside what begins on them."""
+    profile = _profile(curves, beats)
+    inside = (within[0] <= _CELLS) & (within[1] >= _CELLS)
     peak = float(profile[inside].max())
-    half = np.abs(cells - 0.5) <= _NEAR_HALF
-    on_beat = float(profile[(cells < _NEAR_HALF) | (cells > 1 - _NEAR_HALF)].max())
+    half = inside & (np.abs(_CELLS - 0.5) <= _NEAR_HALF)
+    on_beat = float(profile[(_CELLS < _NEAR_HALF) | (_CELLS > 1 - _NEAR_HALF)].max())
     if peak <= 0:
         return 0.5, 0.0
-    if profile[half].max() >= _STRAIGHT * peak:
+    if half.any() and profile[half].max() >= _STRAIGHT * peak:
         inside = half
-    return float(cells[inside][profile[inside].argmax()]), peak / max(on_beat, 1e-9)
+    return float(_CELLS[inside][profile[inside].argmax()]), peak / max(on_beat, 1e-9)
 
 
 def joined(parts: Sequence[Groove]) -> Groove:

@@ -25,7 +25,7 @@ _FEWEST = 4
 #: Beats found with less confidence than this are warned about.
 _UNCERTAIN = 0.3
 #: Beats are found in pieces of this length, or nearly twice that at the end, which share so much with the next.
-_PIECE_S, _SHARED_S = 300.0, 20.0
+_PIECE_S, _SHARED_S = 90.0, 20.0
 #: Joins may be as close as this: attacks of fast music are short.
 _SHORTEST_S = 0.045
 

@@ -17,19 +17,25 @@ _BACK_S = 2.0
 def pieces(sound: Sound, size_s: float, shared_s: float) -> Iterator[tuple[Array, int]]:
     """Yield pieces of a sound (C, n) and the sample at which each begins; neighbours share some seconds.
 
+    All lie in the same memory: a piece is gone when the next one is asked for.
+
     >>> sound = Sound.of(np.zeros((1, 9), np.float32), 1)
     >>> [(y.shape[1], start) for y, start in pieces(sound, 4.0, 1.0)]
     [(4, 0), (6, 3)]
     """
     size, shared = round(size_s * sound.rate), round(shared_s * sound.rate)
-    held = np.zeros((sound.channels, 0), np.float32)
-    start = 0
+    held = np.empty((sound.channels, 2 * size - shared), np.float32)
+    start = filled = 0
     for block in sound.blocks():
-        held = np.concatenate([held, block], axis=1)
-        while held.shape[1] >= 2 * size - shared:  # the last piece is never short
-            yield held[:, :size], start
-            held, start = held[:, size - shared :], start + size - shared
-    yield held, start
+        while block.shape[1]:
+            if filled == held.shape[1]:  # what follows makes a piece of its own that is never short
+                yield held[:, :size], start
+                start, filled = start + size - shared, size
+                held[:, :filled] = held[:, size - shared :]
+            count = min(block.shape[1], held.shape[1] - filled)
+            held[:, filled : filled + count] = block[:, :count]
+            filled, block = filled + count, block[:, count:]
+    yield held[:, :filled], start
 
 
 class Behind:
