@@ -72,7 +72,11 @@ class SplitterSettings:
     batch: Annotated[int, Option("Mixes per step.", min=1)] = 8
     seconds: Annotated[float | str, Option("Length of a mix.", min=0.2, metavar="TIME", parse=duration)] = 3.0
     learning_rate: Annotated[float, Option("Highest learning rate.", min=0)] = 2e-3
+    optimizer: Annotated[Literal["adamw", "muon"], Option("How to step; muon gets further in a short training.")] = (
+        "adamw"
+    )
     from_songs: Annotated[float, Option("Share of mixes whose stems belong together.", min=0, max=1)] = 0.3
+    faint: Annotated[float, Option("Share of mixes whose first stem lies in the background.", min=0, max=1)] = 0.2
 
 
 @dataclass(frozen=True)

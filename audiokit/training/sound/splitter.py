@@ -55,7 +55,8 @@ class SplitterRecipe(OneNetwork):
         network: "band" (small, any stems) or "spleeter" (one U-Net per stem, as Spleeter's).
         settings: of the network; see its config.
         batch: examples per step.
-        learning_rate: highest rate of AdamW.
+        learning_rate: highest rate.
+        optimizer: "adamw", or "muon", which gets further in few steps.
         card: what is known about the model beyond what the training measures.
         start: weights to begin from, as the network names them; what does not fit is left out.
         seed: of the first weights.
@@ -73,6 +74,7 @@ class SplitterRecipe(OneNetwork):
         settings: dict[str, Any] | None = None,
         batch: int = 8,
         learning_rate: float = 2e-3,
+        optimizer: str = "adamw",
         card: dict[str, Any] | None = None,
         start: Mapping[str, Tensor] | None = None,
         seed: int = 0,
@@ -93,7 +95,8 @@ class SplitterRecipe(OneNetwork):
         self.device, self.learning_rate = device, learning_rate
         self.network.to(device, memory_format=torch.channels_last)
         self.window = torch.hann_window(config.n_fft, device=device)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=learning_rate, weight_decay=1e-3)
+        self.optimizer = _optimizer(optimizer, self.network, learning_rate)
+        self._chosen = {} if optimizer == "adamw" else {"optimizer": optimizer}
 
     def settings(self) -> dict[str, Any]:
         """Return what a resumed run must share."""
@@ -102,6 +105,7 @@ class SplitterRecipe(OneNetwork):
             "batch": self.batch,
             "seconds": self.mixer.seconds,
             "learning_rate": self.learning_rate,
+            **self._chosen,
         }
 
     def spectra(self, y: Tensor) -> Tensor:
@@ -216,6 +220,20 @@ def _unlike(masks: Tensor, power: Tensor, cross: Tensor, own: Tensor) -> Tensor:
     return (unlike * sounds).sum() / sounds.sum().clamp_min(1)
 
 
+def _optimizer(name: str, network: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
+    if name == "adamw":
+        return torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=1e-3)
+    if name != "muon":
+        raise ParameterError(f"--optimizer {name!r}: must be adamw or muon")
+    from audiokit.training.engine.muon import Muon
+
+    matrices: list[Tensor] = []
+    others: list[Tensor] = []
+    for key, weight in network.named_parameters():
+        (matrices if weight.ndim > 1 and not key.startswith(("head", "last")) else others).append(weight)
+    return Muon(matrices, others, lr=learning_rate)
+
+
 def _network(name: str, stems: list[str], settings: dict[str, Any]) -> tuple[nn.Module, str]:
     if name == "band":
         from audiokit.models.separation.band_unet import BandUnet
@@ -285,7 +303,15 @@ def train_splitter(
         loose.setdefault(stem, []).append([read_part(file, rate) for file in find_audio(path)])
     whole = [read_song(song, names, rate) for given in songs for song in find_songs(given)]
     begin = None if settings.start is None else _start(settings.start)
-    mixer = StemMixer(names, whole, loose, rate=rate, seconds=float(settings.seconds), from_songs=settings.from_songs)
+    mixer = StemMixer(
+        names,
+        whole,
+        loose,
+        rate=rate,
+        seconds=float(settings.seconds),
+        from_songs=settings.from_songs,
+        faint=settings.faint,
+    )
     judged = read_judges(judges, names, rate)
     recipe = SplitterRecipe(
         mixer,
@@ -294,6 +320,7 @@ def train_splitter(
         settings=chosen,
         batch=settings.batch,
         learning_rate=settings.learning_rate,
+        optimizer=settings.optimizer,
         card={k: v for k, v in {"licence": run.licence, "training_data": run.source}.items() if v},
         start=begin,
         seed=run.seed,

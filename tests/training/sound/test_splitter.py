@@ -1,11 +1,12 @@
 import json
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from audiokit.errors import InputError, UsageError
+from audiokit.errors import InputError, ParameterError, UsageError
 from audiokit.io.audio import write
 from audiokit.models.folder import checkpoint
 from audiokit.stages.split import split
@@ -106,6 +107,21 @@ def test_it_learns_to_tell_a_voice_from_clicks(mixer, rng, tmp_path):
     error = np.sum((stems["vocals"] - judge[0]) ** 2)
     sdr = 10 * np.log10(np.sum(judge[0] ** 2) / error)
     assert sdr == pytest.approx(found["vocals_sdr_db"], abs=1.5)  # what was measured is what split gives
+
+
+def test_muon_learns_too_and_goes_on_to_the_same_bits(mixer):
+    def steps(recipe, numbers):
+        return [float(recipe.step(np.random.default_rng([1, k]), k)["loss"]) for k in numbers]
+
+    settings = {"settings": SMALL, "batch": 4, "learning_rate": 1e-2, "optimizer": "muon"}
+    one, two = (SplitterRecipe(mixer, **settings, seed=seed) for seed in (0, 1))
+    losses = steps(one, range(20))
+    assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.5
+    two.network.load_state_dict(one.network.state_dict())
+    two.optimizer.load_state_dict(deepcopy(one.optimizer.state_dict()))
+    assert steps(one, (20, 21)) == steps(two, (20, 21))
+    with pytest.raises(ParameterError, match="must be adamw or muon"):
+        SplitterRecipe(mixer, settings=SMALL, optimizer="sgd")
 
 
 def test_training_goes_on_from_weights_where_they_fit(mixer):
