@@ -4,7 +4,8 @@
 
 A command leaves out the lengths after one whose time, scaled to the next, would pass `--most` seconds; the table says
 "stopped" there. The slope is that of log time over log length between the two longest, start-up taken away: 1 is
-linear. The whole takes about an hour; --only repeats single rows.
+linear. The whole takes about an hour and 15 GB of disk; a row is kept as soon as it is measured, so that a run that was
+stopped goes on where it was, and --only repeats single rows.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ from __future__ import annotations
 import argparse
 import math
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench.measure import PROGRAM, Measurement, apart, measure, publish, table
+from tests.bench.measure import PROGRAM, Rows, apart, measure, publish, table
 from tests.conftest import ROOT
 
-#: What is run on a.wav and b.wav (44.1 kHz stereo), voice.wav (speech), a.chunks (a spectrogram of a.wav).
+#: What is run on a.wav and b.wav (44.1 kHz stereo), voice.wav (speech), a.chunks, m.chunks (its spectrum, mel bands).
 LINES = {
     "info --check": "info a.wav --check",
     "normalize": "normalize a.wav -o o.wav --force -q",
@@ -28,9 +30,11 @@ LINES = {
     "chunk": "chunk a.wav --every 6s -o o/ --force -q",
     "spectro": "spectro a.wav -o o.chunks --force -q",
     "invert": "invert a.chunks -o o.wav --force -q",
+    "invert (mel bands)": "invert m.chunks -o o.wav --force -q",
+    "run": 'run "normalize | spectro | invert" a.wav -o o.wav --force -q',
     "augment": "augment a.wav -o o.wav --force -q",
     "denoise --engine wiener": "denoise a.wav -o o.wav --engine wiener --force -q",
-    "denoise": "denoise voice.wav -o o.wav --force -q",
+    "denoise": "denoise voice.wav -o o.wav --engine neural --force -q",
     "split --engine hpss": "split a.wav -o o/ --engine hpss --force -q",
     "split --quality fast": "split a.wav -o o/ --quality fast --force -q",
     "stylize": "stylize a.wav -o o.wav --force -q",
@@ -43,29 +47,41 @@ LINES = {
 }
 
 
+#: What commands leave behind, gone before the next one.
+MADE = ("o", "o.wav", "o.chunks", "o.html")
+
+
 def main() -> None:
     """Measure, print and keep the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, nargs="+", default=[1 / 6, 1.0, 10.0, 60.0])
-    parser.add_argument("--only", nargs="+", choices=LINES, default=list(LINES))
+    parser.add_argument("--only", nargs="+", choices=LINES, default=[])
     parser.add_argument("--most", type=float, default=240.0)
     options = parser.parse_args()
-    found: dict[str, list[Measurement | str]] = {name: [] for name in options.only}
+    rows = Rows("growth", anew=options.only)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for minutes in options.minutes:
-            apart("tests.bench.bench_growth", "make", folder, minutes)
-            for command in options.only:
-                found[command].append(_one(command, folder, minutes, found[command], options))
-    lengths = [f"{minutes * 60:.0f} s" if minutes < 1 else f"{minutes:g} min" for minutes in options.minutes]
+            missing = [c for c in options.only or LINES if f"{minutes:g}" not in rows.of(c)]
+            if missing:
+                apart("tests.bench.bench_growth", "make", folder, minutes)
+            for command in missing:
+                rows.of(command)[f"{minutes:g}"] = _one(command, folder, minutes, rows.of(command), options.most)
+                rows.save()
+    publish("growth", written(rows, options.minutes))
+    rows.save(finished=True)
+
+
+def written(rows: Rows, minutes: list[float]) -> str:
+    """The table of the rows that there are."""
+    lengths = [f"{m * 60:.0f} s" if m < 1 else f"{m:g} min" for m in minutes]
     header = ["command", *(f"{x}, s" for x in lengths), "slope", *(f"{x}, MB" for x in lengths), "MB per 10 min"]
-    rows = [[f"`{command}`", *_cells(found[command], options.minutes)] for command in options.only]
-    notes = [f"`{c}`: {last}" for c, results in found.items() for last in results[-1:] if isinstance(last, str)]
-    told = (
-        "Processor time and peak memory, start included. Slope: of log time over log length between the two longest, "
-    )
-    told += "without the start-up; 1 is linear."
-    publish("growth", "\n\n".join([told, table(header, rows), *notes]))
+    found = {c: [rows.of(c).get(f"{m:g}", "not measured") for m in minutes] for c in LINES if rows.of(c)}
+    lines = [[f"`{command}`", *_cells(results, minutes)] for command, results in found.items()]
+    notes = [f"- `{command}`: {results[-1]}" for command, results in found.items() if isinstance(results[-1], str)]
+    told = "Processor time and peak memory of the largest process, start included. Slope: of log time over log length "
+    told += "between the two longest, without the start-up; 1 is linear."
+    return "\n\n".join([told, table(header, lines), *(["\n".join(notes)] if notes else [])])
 
 
 def make(where: str, minutes: float) -> None:
@@ -84,7 +100,8 @@ def make(where: str, minutes: float) -> None:
     (folder / "folder").mkdir(exist_ok=True)
     (folder / "folder/a.wav").unlink(missing_ok=True)
     (folder / "folder/a.wav").hardlink_to(folder / "a.wav")
-    measure([*PROGRAM, *shlex.split(LINES["spectro"].replace("o.chunks", "a.chunks"))], cwd=folder)
+    for name, more in (("a", []), ("m", ["--preset", "melgan"])):
+        measure([*PROGRAM, "spectro", "a.wav", "-o", f"{name}.chunks", "--force", "-q", *more], cwd=folder)
 
 
 def _trim(source: Path, target: Path, seconds: float) -> None:
@@ -104,38 +121,40 @@ def _trim(source: Path, target: Path, seconds: float) -> None:
 
 
 def _one(
-    command: str, folder: Path, minutes: float, before: list[Measurement | str], options: argparse.Namespace
-) -> Measurement | str:
-    """Run a command on one length, or say why not."""
-    if before and isinstance(before[-1], str):
-        return before[-1]
-    if before and isinstance(before[-1], Measurement):
-        last = options.minutes[len(before) - 1]
-        expected = before[-1].processor * minutes / last
-        if expected > options.most:
-            return f"stopped before {minutes:g} minutes, which would take about {expected:.0f} s"
+    command: str, folder: Path, minutes: float, before: dict[str, list[float] | str], most: float
+) -> list[float] | str:
+    """Processor seconds and MB of a command on one length, or why there are none."""
+    for made in MADE:
+        shutil.rmtree(folder / made, ignore_errors=True)
+        (folder / made).unlink(missing_ok=True)
+    shorter = [m for m in before if float(m) < minutes]
+    last = before[shorter[-1]] if shorter else ""
+    if shorter and isinstance(last, str):
+        return last
+    if shorter and (expected := last[0] * minutes / float(shorter[-1])) > most:
+        return f"stopped before {minutes:g} minutes, which would take about {expected:.0f} s"
     line = [*PROGRAM, *shlex.split(LINES[command].replace("SECONDS", f"{minutes * 60:g}"))]
     try:
         made = measure(line, cwd=folder)
     except RuntimeError as error:
         return f"failed at {minutes:g} minutes: {str(error).strip().splitlines()[-1]}"
     print(f"{command} {minutes:g} min {made.processor:.2f} s {made.peak_mb:.0f} MB", file=sys.stderr, flush=True)
-    return made
+    return [round(made.processor, 3), round(made.peak_mb, 1)]
 
 
-def _cells(results: list[Measurement | str], minutes: list[float]) -> list[object]:
+def _cells(results: list[list[float] | str], minutes: list[float]) -> list[object]:
     """Seconds, slope, memory and its growth of one command."""
-    done = [(m, r) for m, r in zip(minutes, results, strict=True) if isinstance(r, Measurement)]
-    seconds: list[object] = [r.processor if isinstance(r, Measurement) else "-" for r in results]
-    memory: list[object] = [f"{r.peak_mb:.0f}" if isinstance(r, Measurement) else "-" for r in results]
+    done = [(m, *r) for m, r in zip(minutes, results, strict=True) if not isinstance(r, str)]
+    seconds: list[object] = ["-" if isinstance(r, str) else r[0] for r in results]
+    memory: list[object] = ["-" if isinstance(r, str) else f"{r[1]:.0f}" for r in results]
     if len(done) < 3:
         return [*seconds, "-", *memory, "-"]
     # Start-up, as a line through the two shortest says it, is no part of growth.
-    (m0, first), (m1, second) = done[:2]
-    start = max(0.0, first.processor - (second.processor - first.processor) * m0 / (m1 - m0))
-    (m2, before), (m3, last) = done[-2:]
-    slope = math.log((last.processor - start) / max(1e-6, before.processor - start)) / math.log(m3 / m2)
-    return [*seconds, slope, *memory, f"{10 * (last.peak_mb - before.peak_mb) / (m3 - m2):.0f}"]
+    (m0, first, _), (m1, second, _) = done[:2]
+    start = max(0.0, first - (second - first) * m0 / (m1 - m0))
+    (m2, before, held), (m3, last, more) = done[-2:]
+    slope = math.log(max(1e-3, last - start) / max(1e-3, before - start)) / math.log(m3 / m2)
+    return [*seconds, slope, *memory, f"{10 * (more - held) / (m3 - m2):.0f}"]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -11,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 PROGRAM = [sys.executable, "-m", "audiokit"]
 RESULTS = Path(__file__).parent / "results"
@@ -71,6 +73,36 @@ def circumstances() -> str:
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     load = f", load {os.getloadavg()[1]:.1f}" if hasattr(os, "getloadavg") else ""
     return f"{time.strftime('%Y-%m-%d')} on {os.cpu_count()} x {(models or [platform.processor()])[0]}{load}"
+
+
+class Rows:
+    """Rows of a bench that are finished, each kept at once: an interrupted run goes on, one row can be repeated.
+
+    A run after one that came to its end starts anew.
+
+    Args:
+        name: of the result; rows are kept in results/rows/NAME.json.
+        anew: rows to be measured again, the others staying as they are.
+
+    >>> Rows("example").of("mix")
+    {}
+    """
+
+    def __init__(self, name: str, *, anew: Sequence[str] = ()) -> None:
+        self._file = RESULTS / "rows" / f"{name}.json"
+        held = json.loads(self._file.read_text()) if self._file.exists() else {"finished": False, "rows": {}}
+        self._rows: dict[str, dict[str, Any]] = {} if held["finished"] and not anew else held["rows"]
+        for row in anew:
+            self._rows.pop(row, None)
+
+    def of(self, row: str) -> dict[str, Any]:
+        """What is kept of a row: empty before it was measured."""
+        return self._rows.setdefault(row, {})
+
+    def save(self, *, finished: bool = False) -> None:
+        """Keep what there is."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.write_text(json.dumps({"finished": finished, "rows": self._rows}, indent=1) + "\n")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
