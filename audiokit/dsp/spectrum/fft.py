@@ -19,23 +19,23 @@ import numpy as np
 _MODULE = "scipy.fft._pocketfft.pypocketfft"
 
 
-def rfft(frames: np.ndarray) -> np.ndarray:
-    """Transform real frames (..., n), float32, to spectra (..., n // 2 + 1), complex64.
+def rfft(frames: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Transform real frames (..., n), float32, to spectra (..., n // 2 + 1), complex64: new ones, or `out`.
 
     >>> rfft(np.ones((2, 4), np.float32)).real.tolist()
     [[4.0, 0.0, 0.0], [4.0, 0.0, 0.0]]
     """
-    found: np.ndarray = _library().r2c(frames, (frames.ndim - 1,), True, 0, None, 1)
+    found: np.ndarray = _library().r2c(frames, (frames.ndim - 1,), True, 0, out, 1)
     return found
 
 
-def irfft(spectra: np.ndarray, n: int) -> np.ndarray:
-    """Transform spectra (..., n // 2 + 1), complex64, back to real frames (..., n), float32.
+def irfft(spectra: np.ndarray, n: int, out: np.ndarray | None = None) -> np.ndarray:
+    """Transform spectra (..., n // 2 + 1), complex64, back to real frames (..., n), float32: new ones, or `out`.
 
     >>> irfft(rfft(np.array([[1, 2, 3, 4]], np.float32)), 4).tolist()
     [[1.0, 2.0, 3.0, 4.0]]
     """
-    found: np.ndarray = _library().c2r(spectra, (spectra.ndim - 1,), n, False, 2, None, 1)
+    found: np.ndarray = _library().c2r(spectra, (spectra.ndim - 1,), n, False, 2, out, 1)
     return found
 
 
@@ -62,14 +62,23 @@ def _library() -> Any:
 class _Public:
     """The same two functions by scipy's public ones, for a scipy that is laid out in another way."""
 
-    def r2c(self, frames: np.ndarray, axes: tuple[int], *_: object) -> Any:
+    def r2c(self, frames: np.ndarray, axes: tuple[int], _way: bool, _norm: int, out: Any, _workers: int) -> Any:
         """Forward."""
         import scipy.fft
 
-        return scipy.fft.rfft(frames, axis=axes[0])
+        return _into(out, scipy.fft.rfft(frames, axis=axes[0]))
 
-    def c2r(self, spectra: np.ndarray, axes: tuple[int], n: int, *_: object) -> Any:
+    def c2r(
+        self, spectra: np.ndarray, axes: tuple[int], n: int, _way: bool, _norm: int, out: Any, _workers: int
+    ) -> Any:
         """Back."""
         import scipy.fft
 
-        return scipy.fft.irfft(spectra, n, axis=axes[0])
+        return _into(out, scipy.fft.irfft(spectra, n, axis=axes[0]))
+
+
+def _into(out: Any, found: Any) -> Any:
+    if out is None:
+        return found
+    out[...] = found
+    return out

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audiokit.dsp.spectrum.fft import irfft, rfft
 from audiokit.dsp.spectrum.phase_kernels import accelerate, overlap_add
 from audiokit.dsp.spectrum.stft import Pad, frame_parameters, window_values
 from audiokit.errors import ParameterError
@@ -133,8 +134,6 @@ def _fast_griffin_lim(
     blocks = [slice(k, min(k + _FRAMES, count)) for k in range(0, count, _FRAMES)]
     found, previous = np.empty_like(spectrum), np.empty_like(spectrum)
     places = np.lib.stride_tricks.sliding_window_view(y, n_fft)[::hop]
-    # numpy transforms single precision as such only where it has to scale; the window takes that back.
-    analysis = (window * np.float32(n_fft)).astype(np.float32)
     wanted = None if keeper is None else keeper.bands(magnitude)
     rounds = {int(share * settings.iterations) for share in BandKeeper.SHARES} if keeper else set()
     for k in range(settings.iterations):
@@ -142,14 +141,14 @@ def _fast_griffin_lim(
         y[:] = 0
         for block in blocks:
             some = frames[: block.stop - block.start]
-            np.fft.irfft(spectrum[block], n_fft, axis=1, out=some)  # type: ignore[arg-type]
+            irfft(spectrum[block], n_fft, out=some)
             some *= window
             overlap_add(some, hop, y[block.start * hop :])
         y *= normalise
         for block in blocks:
             some = frames[: block.stop - block.start]
-            np.multiply(places[block], analysis, out=some)
-            np.fft.rfft(some, axis=1, norm="forward", out=found[block])
+            np.multiply(places[block], window, out=some)
+            rfft(some, out=found[block])
             if not correcting:
                 last = previous if k else found
                 accelerate(target[block], found[block], last[block], settings.momentum, spectrum[block])
