@@ -18,10 +18,13 @@ class BandMasks:
 
     Args:
         network: the network.
+        held: whether the first stem is held to what does not repeat, as far as the network's settings say; no where
+            another way looks after that.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, *, held: bool = True) -> None:
         self.config = config = BandUnetConfig(**network.settings)
+        self._novelty = config.novelty if held else 0.0
         self._network = network
         self._bands = Bands(n_fft=config.n_fft, bands=config.bands, single=config.single)
         self._gap = round(1.2 * config.rate / config.hop)
@@ -72,10 +75,10 @@ class BandMasks:
 
     def _held_to_news(self, masks: np.ndarray, features: np.ndarray) -> np.ndarray:
         """Blend the first stem's masks (S, 2, n, bands) with what rises above the repetition; the others gain."""
-        share = self.config.novelty
+        share = self._novelty
         if not share:
             return masks
-        above = features[2:4]  # by how much levels, in quarters of log10, exceed the quieter of their repetitions
+        above = features[4:6]  # by how much levels, in quarters of log10, exceed the median of their repetitions
         new = 1 - np.minimum(np.float32(10) ** (-4 * above), 1)
         held = masks[:1] ** np.float32(1 - share) * new ** np.float32(share)
         others = masks[1:] / np.maximum(masks[1:].sum(axis=0, keepdims=True), 1e-6) * (1 - held)

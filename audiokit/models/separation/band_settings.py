@@ -23,7 +23,7 @@ class BandUnetConfig:
         squeeze: the linear layers across bands shrink them to a `squeeze`-th.
         norm: "frame" (each frame by itself) or "batch" (by what was seen in training).
         memory: how many frames away to look for what a recording repeats; 0 for not at all.
-        novelty: how far (0..1) the first stem is held, after training, to what does not repeat.
+        novelty: how far (0..1) the first stem is held, after training, to what rises above the median of like moments.
     """
 
     stems: Sequence[str] = ("vocals", "accompaniment")

@@ -186,7 +186,7 @@ class BandUnet(nn.Module):
         share = self.config.novelty
         if not share:
             return masks
-        above = features[:, 2:4]  # by how much levels, in quarters of log10, exceed the quieter of their repetitions
+        above = features[:, 4:6]  # by how much levels, in quarters of log10, exceed the median of their repetitions
         new = 1 - (10 ** (-4 * above)).clamp_max(1)
         first = masks[:, :1]
         held = first ** (1 - share) * new[:, None] ** share

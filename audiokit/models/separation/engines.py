@@ -131,7 +131,7 @@ def _network_engine(settings: Settings) -> Engine:
     if kind == "spleeter-unet":
         return _masking_engine(_spleeter(network, settings), compat=settings.compat)
     power = float(network.card.get("repet_power", 0.0)) if settings.quality == "best" else 0.0
-    return _masking_engine(_banded(network, settings), repet_power=power)
+    return _masking_engine(_banded(network, settings, held=not power), repet_power=power)
 
 
 def _not_spleeter(model: str) -> ParameterError:
@@ -142,10 +142,10 @@ def _core(seconds: float, rate: int, hop: int, multiple: int) -> int:
     return max(1, round(seconds * rate / hop / multiple)) * multiple
 
 
-def _banded(network: Network, settings: Settings) -> Masking:
+def _banded(network: Network, settings: Settings, *, held: bool) -> Masking:
     from audiokit.models.separation.band_masks import BandMasks
 
-    masks = BandMasks(network)
+    masks = BandMasks(network, held=held)
     config = masks.config
     return Masking(
         tuple(config.stems),

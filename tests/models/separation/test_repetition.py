@@ -4,6 +4,9 @@ import torch
 
 from audiokit.dsp.spectrum.stft import stft
 from audiokit.errors import ParameterError
+from audiokit.models.folder import checkpoint
+from audiokit.models.folder.runtime import open_network
+from audiokit.models.separation.band_masks import BandMasks
 from audiokit.models.separation.band_unet import BandUnet
 from audiokit.models.separation.repetition import MOMENTS, repeated_levels
 
@@ -70,3 +73,21 @@ def test_held_to_news_the_first_stem_leaves_what_repeats_to_the_others():
     assert torch.allclose(masks[:, 1] / masks[:, 2], before[:, 1] / before[:, 2], rtol=0.3, atol=0.05)
     with pytest.raises(ParameterError, match="novelty"):
         BandUnet(novelty=0.5)
+
+
+def test_without_torch_the_first_stem_is_held_alike_or_left_alone(tmp_path):
+    """Where another way looks after repetition, `held=False` gives the masks of a network without novelty."""
+    torch.manual_seed(0)
+    settings = {"n_fft": 256, "hop": 64, "rate": 8000, "bands": 32, "single": 12, "widths": (4, 4), "memory": 200}
+    plain, held = BandUnet(**settings).eval(), BandUnet(**settings, novelty=0.5).eval()
+    held.load_state_dict(plain.state_dict())
+    card = {"architecture": "band-unet", "settings": held.settings, "kind": "split", "labels": ["a", "b"]}
+    checkpoint.save(tmp_path / "m", held, card)
+    network = open_network(str(tmp_path / "m"), kind="split", device="cpu")
+    rng = np.random.default_rng(0)
+    loop = np.tile(rng.standard_normal((2, 64 * 40)), 6).astype(np.float32)
+    X = stft(loop, n_fft=256, hop=64)
+    for way, net in (({}, held), ({"held": False}, plain)):
+        with torch.inference_mode():
+            wanted = net(torch.from_numpy(np.abs(X))[None]).numpy()
+        np.testing.assert_allclose(BandMasks(network, **way)(X[None]), wanted, atol=1e-3)  # roots of nothing
