@@ -156,6 +156,9 @@ def audiokit(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command line and leave with its exit status."""
+    # Products of matrices are cut up by the number of threads and rounded accordingly, which searches for phases make
+    # audible. They are small here: networks have threads of their own, which do not change the numbers.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     status = run(sys.argv[1:] if arguments is None else list(arguments))
     # Python ends with a search for cycles through everything that was imported, only to give its memory back: a fifth
     # of what importing Typer costs. Where no sound was touched there is nothing in them that would want to be closed.

@@ -65,7 +65,8 @@ def _pool(count: int) -> ProcessPoolExecutor:
     threads = str(max(1, (os.cpu_count() or 1) // count))
     before = {name: os.environ.get(name) for name in _THREADS}
     for name in _THREADS:
-        os.environ.setdefault(name, threads)
+        # One thread for numpy's matrices, as in `cli.main`: another number of jobs gives the same numbers.
+        os.environ.setdefault(name, "1" if name == "OPENBLAS_NUM_THREADS" else threads)
     pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker)
     # Workers start on the first submit and inherit the environment then; it is restored when the pool stops.
     pool._audiokit_environment = before  # type: ignore[attr-defined]

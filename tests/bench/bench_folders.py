@@ -1,14 +1,18 @@
 """Folders of short files: audiokit beside the plain loops that one would write, in processor time and wall time.
 
-    python -m tests.bench.bench_folders [--files 500] [--only log-mel,stft,...]
+    python -m tests.bench.bench_folders [--files 500] [--only log-mel "complex STFT" ...]
 
 Each loop is one process over all files, start included, and so is audiokit with one job; `--jobs 2` comes last. What a
-loop leaves out is said in its row. torch.stft stands for torchaudio, whose own transform calls it.
+loop leaves out is said in its row. torch.stft stands for torchaudio, whose own transform calls it. A task is kept as
+soon as it is measured: a run that was stopped goes on, and --only repeats single ones.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,7 +21,8 @@ import numpy as np
 
 from audiokit.io import audio
 from tests import signals
-from tests.bench.measure import PROGRAM, Measurement, measure, publish, table
+from tests.bench.measure import PROGRAM, Rows, measure, publish, table
+from tests.conftest import ROOT
 
 RATE, SECONDS = 44_100, 6.0
 _HEAD = """
@@ -85,45 +90,88 @@ def main() -> None:
     """Measure, print and keep the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=500)
-    parser.add_argument("--only", default=",".join(TASKS))
+    parser.add_argument("--only", nargs="+", choices=TASKS, default=[])
     chosen = parser.parse_args()
+    rows = Rows("folders", anew=chosen.only)
     with tempfile.TemporaryDirectory() as name:
         cwd = Path(name)
         (cwd / "files").mkdir()
         for number in range(chosen.files):
             y = signals.plucks(np.random.default_rng(number), SECONDS, RATE, 2)
             audio.write(cwd / "files" / f"{number:04d}.wav", y, RATE, subtype="PCM_16")
-        texts = [task(cwd, name, chosen.files) for name in chosen.only.split(",")]
+        for task in chosen.only or TASKS:
+            if not rows.of(task):
+                rows.of(task).update(found=measured(cwd, task), files=chosen.files, parts=parts_of(cwd, task))
+                rows.save()
     said = "Start-up is included, which weighs more the fewer files there are, and more on the loops."
+    texts = [text for task in TASKS if rows.of(task) for text in written(task, **rows.of(task))]
     publish("folders", "\n\n".join([*texts, said]))
+    rows.save(finished=True)
 
 
-def task(cwd: Path, name: str, count: int) -> str:
-    """One task: its loops, and audiokit with one job and with two."""
-    options, loops = TASKS[name]
-    found: list[tuple[str, Measurement]] = []
+def measured(cwd: Path, task: str) -> list[list]:
+    """One task: its loops, and audiokit with one job and with two: (what, processor s, wall s, MB)."""
+    options, loops = TASKS[task]
+    lines = {}
     for said, imports, body in loops:
         script = f"import warnings; warnings.simplefilter('ignore')\n{imports}{_HEAD}{body}\n"
-        found.append((f"loop over {said}", measure([sys.executable, "-c", script, f"{name}-{said}"], cwd=cwd)))
+        lines[f"loop over {said}"] = [sys.executable, "-c", script, "made"]
     command, *rest = options
-    for jobs in ("1", "2"):
-        line = [*PROGRAM, command, "files", "-o", f"{name}-{jobs}/", *rest, "--quiet", "--jobs", jobs]
-        said = f"`audiokit {' '.join([command, 'files', '-o', 'out/', *rest])}`" if jobs == "1" else "with `--jobs 2`"
-        found.append((said, measure(line, cwd=cwd)))
-    first = found[0][1]
+    ours = [*PROGRAM, command, "files", "-o", "made/", *rest, "--quiet"]
+    lines[f"`audiokit {' '.join([command, 'files', '-o', 'out/', *rest])}`"] = ours
+    lines["with `--jobs 2`"] = [*ours, "--jobs", "2"]
+    found = []
+    for said, line in lines.items():
+        m = measure(line, cwd=cwd)
+        shutil.rmtree(cwd / "made")
+        print(task, said, f"{m.processor:.1f} s, wall {m.seconds:.1f} s", file=sys.stderr, flush=True)
+        found.append([said, m.processor, m.seconds, m.peak_mb])
+    return found
+
+
+def parts_of(cwd: Path, task: str) -> dict[str, dict[str, float]]:
+    """Where the time of a task goes, for those of `spectro`, and what the FFT takes elsewhere."""
+    if TASKS[task][0][0] != "spectro":
+        return {}
+    mel, parts = task == "log-mel", {}
+    for function in ("measured", "fft_elsewhere"):
+        line = f"from tests.bench.folder_parts import {function} as f; f({str(cwd / 'files')!r}, {mel})"
+        ran = subprocess.run([sys.executable, "-c", line], cwd=ROOT, check=True, capture_output=True, text=True)
+        parts[function] = json.loads(ran.stdout)
+    return parts
+
+
+def written(task: str, found: list[list], files: int, parts: dict[str, dict[str, float]]) -> list[str]:
+    """The tables of a task."""
+    loop, ours = found[0], next(row for row in found if row[0].startswith("`audiokit"))
     rows = [
         (
             said,
-            f"{1000 * m.processor / count:.1f}",
-            f"{first.processor / m.processor:.1f}x",
-            f"{1000 * m.seconds / count:.1f}",
-            f"{first.seconds / m.seconds:.1f}x",
-            f"{m.peak_mb:.0f}",
+            f"{1000 * processor / files:.1f}",
+            f"{loop[1] / processor:.1f}x",
+            f"{1000 * seconds / files:.1f}",
+            f"{loop[2] / seconds:.1f}x",
+            f"{ours[2] / seconds:.2f}x" if said.startswith("with") else "",
+            f"{peak:.0f}",
         )
-        for said, m in found
+        for said, processor, seconds, peak in found
     ]
-    header = (f"{count} files of {SECONDS:g} s, 44.1 kHz stereo: {name}", "processor ms a file", "less")
-    return table((*header, "wall ms a file", "faster", "peak MB"), rows)
+    header = (
+        f"{files} files of {SECONDS:g} s, 44.1 kHz stereo: {task}",
+        "processor ms a file",
+        "less",
+        "wall ms a file",
+    )
+    tables = [table((*header, "faster", "than one job", "peak MB"), rows)]
+    if parts:
+        steps, whole = dict(parts["measured"]), 1000 * ours[1] / files
+        limit = steps.pop("reading its bytes alone")
+        steps["everything else: start, names, manifest, Python"] = whole - sum(steps.values())
+        lines = [(step, f"{ms:.2f}", f"{100 * ms / whole:.0f}%") for step, ms in steps.items()]
+        others = ", ".join(f"{ms:.2f} ms in {name}" for name, ms in parts["fft_elsewhere"].items())
+        tables.append(table((f"{task}: where the time goes", "processor ms a file", "share"), lines))
+        tables.append(f"Limits: the file's bytes are read in {limit:.2f} ms; the same FFT takes {others}.")
+    return tables
 
 
 if __name__ == "__main__":

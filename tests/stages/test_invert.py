@@ -1,6 +1,9 @@
 """invert: exact where the phase was kept, better than Griffin-Lim where it was not, seamless over chunks."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from audiokit.dsp.spectrum.stft import stft
 from audiokit.dsp.spectrum.transform import encode, forward
 from audiokit.dsp.spectrum.windows import join_chunks, windows
 from audiokit.errors import DamagedError, InputError, ParameterError, UsageError
+from audiokit.io import audio
 from audiokit.io.chunkset import Item
 from audiokit.models.vocoders.engines import Inversion, choose_engine
 from audiokit.stages.invert.bare import shape_bare
@@ -274,3 +278,16 @@ def test_the_schema_names_methods(cli):
     assert found["options"]["method"]["enum"] == ["auto", "istft", "pghi", "griffin-lim"]
     assert found["options"]["source"]["format"] == "path" and found["options"]["device"]["default"] == "auto"
     assert "length" not in found["options"]
+
+
+def test_the_number_of_threads_changes_no_bit(tmp_path):
+    """The search for phases would multiply what products of matrices on several threads round in another way."""
+    audio.write(tmp_path / "a.wav", plucks(np.random.default_rng(0), 4.0, 22_050), 22_050)
+    audiokit.spectro(tmp_path / "a.wav", preset="melgan").save(tmp_path / "a.chunks")
+    made = []
+    for threads in ("1", "2"):
+        environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+        line = [sys.executable, "-m", "audiokit", "invert", "a.chunks", "-o", "a.wav", "--force", "-q"]
+        subprocess.run(line, cwd=tmp_path, env={**environment, "OMP_NUM_THREADS": threads}, check=True)
+        made.append((tmp_path / "a.wav").read_bytes())
+    assert made[0] == made[1]

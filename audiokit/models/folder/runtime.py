@@ -207,6 +207,11 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+#: Architectures that run on one thread, which takes a tenth of `invert`: the number of threads changes their last
+#: bits, and the search for phases that starts from them multiplies those.
+ALONE = ("mel2linear",)
+
+
 class OnnxNetwork:
     """A model folder in ONNX Runtime: a graph is loaded when it is first run."""
 
@@ -249,19 +254,25 @@ class OnnxNetwork:
             if graph not in self._graphs:
                 raise ModelError(f"{self.name}: has no part {graph!r}", hint=f"there are: {', '.join(self._graphs)}")
             weights = {name: self._weights[name] for name in self._graphs[graph].get("weights", {})}
-            self._sessions[graph] = open_session(self._folder / f"{graph}.onnx", weights)
+            count = 1 if self.card.get("architecture") in ALONE else threads()
+            self._sessions[graph] = open_session(self._folder / f"{graph}.onnx", weights, count=count)
         return self._sessions[graph]
 
 
 def open_session(
-    path: str | os.PathLike[str], weights: Mapping[str, np.ndarray] | None = None, *, content: bytes | None = None
+    path: str | os.PathLike[str],
+    weights: Mapping[str, np.ndarray] | None = None,
+    *,
+    content: bytes | None = None,
+    count: int | None = None,
 ) -> Any:
-    """Load an ONNX file into ONNX Runtime on the processor, with as many threads as `threads` says.
+    """Load an ONNX file into ONNX Runtime on the processor.
 
     Args:
         path: the file.
         weights: arrays that it names but does not hold.
         content: what the file holds, where it was read already; `path` is its name then.
+        count: how many threads; as `threads` says unless given.
 
     Returns:
         An onnxruntime.InferenceSession; the same inputs give the same numbers.
@@ -273,7 +284,7 @@ def open_session(
 
     onnxruntime.set_default_logger_severity(3)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads(), 1
+    options.intra_op_num_threads, options.inter_op_num_threads = count or threads(), 1
     options.use_deterministic_compute = True
     # Threads that wait in a loop would cost processor time, which other workers need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
