@@ -2,7 +2,8 @@
 
     python -m tests.bench.bench_commands [--seconds 60] [--only mix chunk] [--repeats 1] [--name commands]
 
-`--name commands-long --seconds 600` keeps a table of longer files beside the first.
+`--name commands-long --seconds 600` keeps a table of longer files beside the first. A command is kept as soon as it is
+measured: a run that was stopped goes on, and --only repeats single ones.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench.measure import PROGRAM, apart, have, measure, publish, table
+from tests.bench.bench_networks import PEER
+from tests.bench.measure import PROGRAM, Rows, apart, have, measure, publish, table
 from tests.conftest import ROOT
 
 #: What every command does at least: read the file and write one, by libsndfile alone.
@@ -67,6 +69,10 @@ CASES: dict[str, tuple[list[str], list[tuple[str, list[str]]]]] = {
         [("audiomentations", [])],
     ),
     "denoise": (["denoise", "song.wav", "-o", "d.wav", "--engine", "wiener"], [("noisereduce", [])]),
+    "denoise --engine neural": (
+        ["denoise", "talk.wav", "-o", "t.wav", "--engine", "neural"],
+        [("GTCRN in PyTorch", [sys.executable, "-c", PEER, "talk.wav", "o.wav"])],
+    ),
     "align-beats": (
         ["align-beats", "song.wav", "--bpm", "120", "-o", "b.wav"],
         [("librosa beat_track + time_stretch", [])],
@@ -99,35 +105,22 @@ def main() -> None:
     """Measure, print and keep the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--only", nargs="+", choices=CASES, default=[])
+    parser.add_argument("--but", nargs="+", choices=CASES, default=[], help="leave out, such as what takes hours")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--name", default="commands")
     options = parser.parse_args()
-    rows: list[list[object]] = []
+    rows = Rows(options.name, anew=options.only)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         apart("tests.bench.bench_commands", "make", folder, options.seconds)
-        for command in options.only:
-            line, others = CASES[command]
-            line = [part.replace("SECONDS", str(options.seconds)).replace("SEED", str(SEED)) for part in line]
-            quiet = ["-q"] if line[0] != "info" else []
-            try:
-                ours = measure([*PROGRAM, *line, *quiet], cwd=folder, repeats=options.repeats)
-            except RuntimeError as error:
-                print(error, file=sys.stderr)
-                continue
-            rows.append([f"**`{command}`**", ours.processor, ours.seconds, f"{ours.peak_mb:.0f} MB", ""])
-            for label, other in others:
-                if other and not have(other[0]):
-                    continue
-                theirs = measure(other or _script(label), cwd=folder, repeats=options.repeats)
-                times = theirs.processor / ours.processor
-                verdict = (
-                    f"audiokit takes {1 / times:.1f}x as long"
-                    if label == FLOOR
-                    else f"audiokit is {times:.2f}x as fast"
-                )
-                rows.append([label, theirs.processor, theirs.seconds, f"{theirs.peak_mb:.0f} MB", verdict])
+        for command in options.only or [c for c in CASES if c not in options.but]:
+            if not rows.of(command):
+                try:
+                    rows.of(command)["found"] = measured(command, folder, options.seconds, options.repeats)
+                except RuntimeError as error:
+                    print(error, file=sys.stderr)
+                rows.save()
     header = [
         f"{options.seconds} s of stereo, start included",
         "processor s",
@@ -135,7 +128,37 @@ def main() -> None:
         "peak memory",
         "processor time",
     ]
-    publish(options.name, table(header, rows))
+    lines = [line for command in CASES for line in written(command, rows.of(command).get("found", []))]
+    publish(options.name, table(header, lines))
+    rows.save(finished=True)
+
+
+def measured(command: str, folder: Path, seconds: int, repeats: int) -> list[list]:
+    """A command, then what stands beside it: (what, processor s, wall s, MB)."""
+    line, others = CASES[command]
+    line = [part.replace("SECONDS", str(seconds)).replace("SEED", str(SEED)) for part in line]
+    quiet = ["-q"] if line[0] != "info" else []
+    found = []
+    for label, run in [
+        (command, [*PROGRAM, *line, *quiet]),
+        *((label, run or _script(label)) for label, run in others),
+    ]:
+        if label == command or have(run[0]):
+            m = measure(run, cwd=folder, repeats=repeats)
+            print(command, label, f"{m.processor:.2f} s", file=sys.stderr, flush=True)
+            found.append([label, m.processor, m.seconds, m.peak_mb])
+    return found
+
+
+def written(command: str, found: list[list]) -> list[list[object]]:
+    """The rows of a command."""
+    rows: list[list[object]] = []
+    for label, processor, seconds, peak in found:
+        times = processor / found[0][1]
+        said = f"audiokit takes {1 / times:.1f}x as long" if label == FLOOR else f"audiokit is {times:.2f}x as fast"
+        name, verdict = (f"**`{command}`**", "") if not rows else (label, said)
+        rows.append([name, processor, seconds, f"{peak:.0f} MB", verdict])
+    return rows
 
 
 def make(where: str, seconds: int) -> None:
@@ -143,7 +166,13 @@ def make(where: str, seconds: int) -> None:
     import numpy as np
     import soundfile
 
+    from audiokit.io import audio
+    from tests import signals
+
     folder = Path(where)
+    rng = np.random.default_rng(0)
+    talk = signals.syllables(rng, seconds, 16_000)[:, : seconds * 16_000]
+    audio.write(folder / "talk.wav", talk + signals.noise(rng, seconds, 16_000, 0.02), 16_000)
     maker = ROOT / "examples/songs/make_songs.py"
     subprocess.run([sys.executable, maker, folder / "made", "--seconds", str(min(60, seconds))], check=True)
     for target, source in {"song": "pop/mixture", "other": "trio/mixture", "voice": "pop/vocals"}.items():
