@@ -44,7 +44,7 @@ class Spool:
         import numpy as np
 
         self._file.seek(0, 2)
-        self._file.write(np.ascontiguousarray(block.T, np.float32).tobytes())
+        self._file.write(np.ascontiguousarray(block.T, np.float32).data)
         self.length += block.shape[1]
 
     def blocks(self, size: int = BLOCK) -> Iterator[NDArray[np.float32]]:
