@@ -148,7 +148,6 @@ HEADINGS = {
     "commands": "Each command beside what you would otherwise run",
     "commands-long": "The same with ten minutes",
     "startup": "Start-up",
-    "throughput": "A folder of many files",
     "folders": "Folders of short files",
     "memory": "Memory",
     "networks": "Networks in ONNX Runtime",
@@ -186,7 +185,10 @@ def benchmarks() -> str:
     for name, heading, text in found:
         bench = made.get(name, f"bench_{name.partition('-')[0]}")
         known = (ROOT / f"tests/bench/{bench}.py").exists()
-        again = f"\n\nTo repeat: `python -m tests.bench.{bench}`" if known else ""
+        kept = (ROOT / f"tests/bench/results/rows/{name}.json").exists()
+        row = " --seconds 600" if name == "commands-long" else ""
+        row += "`, or one row of it: `--only ROW" if kept else ""
+        again = f"\n\nTo repeat: `python -m tests.bench.{bench}{row}`" if known else ""
         parts.append(f"## {heading}\n\n{text}{again}")
     return "\n\n".join(part for part in parts if part)
 
@@ -197,19 +199,54 @@ def _published(bench: Path) -> list[str]:
 
 
 def _losses(results: dict[str, str]) -> str:
-    """Rows of comparisons (`N x as fast`, below 1) of whole commands."""
+    """Whole commands that something else beats, that grow faster than their input, or that start slowly."""
     rows, command = [], ""
-    for line in "\n".join(results.get(name, "") for name in ("commands", "commands-long")).splitlines():
-        label, *cells = [cell.strip() for cell in line.strip("|").split("|")]
-        command = label.strip("*") if label.startswith("**") else command
-        said = re.search(r"audiokit is ([0-9.]+)x", cells[-1] if cells else "")
-        if said and float(said[1]) < 1:
-            rows.append(f"| {command} | {label} | {cells[-1]} |")
+    for name, long in (("commands", "a minute"), ("commands-long", "ten minutes")):
+        for label, *cells in _cells(results.get(name, "")):
+            command = label.strip("*") if label.startswith("**") else command
+            said = re.search(r"audiokit is ([0-9.]+)x", cells[-1])
+            if said and float(said[1]) < 1:
+                rows.append(f"| {command} | {long}, beside {label} | {cells[-1]} |")
+    for label, *cells in _cells(results.get("growth", "")):
+        if cells[4] not in ("-", "slope") and float(cells[4]) > _LINEAR:
+            rows.append(f"| {label} | longer and longer input | time grows with the power {cells[4]} of the length |")
+        if (grown := _grown_mb(cells[5:9])) > _FLAT_MB:
+            rows.append(f"| {label} | longer and longer input | {grown:.0f} MB more for each ten minutes |")
+    for label, *cells in _cells(results.get("startup", "")):
+        limit = _STARTS_MS["onnxruntime" in cells[-1]]
+        if (
+            len(cells) == 3
+            and not label.startswith("`")
+            and re.fullmatch(r"[0-9.]+", cells[0])
+            and float(cells[0]) > limit
+        ):
+            rows.append(f"| `{label}` | a second of audio | {cells[0]} ms of processor time, of {limit} wanted |")
     if not rows:
         return ""
-    header = ["| command | beside | |", "|---|---|---|"]
-    told = "Whole commands beside which another program is faster:\n"
+    header = ["| command | where | |", "|---|---|---|"]
+    told = "Whole commands that something else beats, that grow faster than their input, or that start slowly:\n"
     return "\n".join(["## What loses\n", told, *header, *rows])
+
+
+#: From these on, a row is named among those that lose: power of the length, MB for each ten minutes, ms to start
+#: without a network and with one.
+_LINEAR, _FLAT_MB, _STARTS_MS = 1.1, 40, (350, 900)
+
+
+def _cells(text: str) -> Iterator[list[str]]:
+    """Cells of every row of the tables in a text."""
+    for line in text.splitlines():
+        if line.startswith("|") and not line.startswith("|---"):
+            yield [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def _grown_mb(peaks: list[str]) -> float:
+    """MB for each ten minutes between the two longest of 10 s, 1, 10 and 60 minutes that were measured."""
+    known = [(m, float(mb)) for m, mb in zip((1 / 6, 1, 10, 60), peaks, strict=False) if mb.isdigit()]
+    if len(known) < 3:
+        return 0.0
+    (before, less), (last, more) = known[-2:]
+    return 10 * (more - less) / (last - before)
 
 
 def _results() -> Iterator[tuple[str, str, str]]:

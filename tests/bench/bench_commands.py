@@ -1,14 +1,15 @@
 """Each command beside what a user would otherwise run, on the same file in the same run: speed and peak memory.
 
-    python -m tests.bench.bench_commands [--seconds 60] [--only mix chunk] [--repeats 1] [--name commands]
+    python -m tests.bench.bench_commands [--seconds 60 600] [--only mix chunk] [--but sing] [--repeats 1]
 
-`--name commands-long --seconds 600` keeps a table of longer files beside the first. A command is kept as soon as it is
+A command is kept as soon as it is
 measured: a run that was stopped goes on, and --only repeats single ones.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,8 @@ from tests.bench.bench_networks import PEER
 from tests.bench.measure import PROGRAM, Rows, apart, have, measure, publish, table
 from tests.conftest import ROOT
 
+#: Length of the input in seconds -> name of the table.
+NAMES = {60: "commands", 600: "commands-long"}
 #: What every command does at least: read the file and write one, by libsndfile alone.
 FLOOR = "libsndfile alone: read, write"
 SCRIPTS = {
@@ -102,35 +105,30 @@ def _script(name: str) -> list[str]:
 
 
 def main() -> None:
-    """Measure, print and keep the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=int, default=60)
+    """Measure, print and keep the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, nargs="+", choices=NAMES, default=list(NAMES))
     parser.add_argument("--only", nargs="+", choices=CASES, default=[])
-    parser.add_argument("--but", nargs="+", choices=CASES, default=[], help="leave out, such as what takes hours")
+    parser.add_argument("--but", nargs="+", choices=CASES, default=[], help="leave out, such as what takes long")
     parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--name", default="commands")
     options = parser.parse_args()
-    rows = Rows(options.name, anew=options.only)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        apart("tests.bench.bench_commands", "make", folder, options.seconds)
-        for command in options.only or [c for c in CASES if c not in options.but]:
-            if not rows.of(command):
-                try:
-                    rows.of(command)["found"] = measured(command, folder, options.seconds, options.repeats)
-                except RuntimeError as error:
-                    print(error, file=sys.stderr)
-                rows.save()
-    header = [
-        f"{options.seconds} s of stereo, start included",
-        "processor s",
-        "wall s",
-        "peak memory",
-        "processor time",
-    ]
-    lines = [line for command in CASES for line in written(command, rows.of(command).get("found", []))]
-    publish(options.name, table(header, lines))
-    rows.save(finished=True)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    for seconds in options.seconds:
+        rows = Rows(NAMES[seconds], anew=options.only)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            apart("tests.bench.bench_commands", "make", folder, seconds)
+            for command in options.only or [c for c in CASES if c not in options.but]:
+                if not rows.of(command):
+                    try:
+                        rows.of(command)["found"] = measured(command, folder, seconds, options.repeats)
+                    except RuntimeError as error:
+                        print(error, file=sys.stderr)
+                    rows.save()
+        header = [f"{seconds} s of stereo, start included", "processor s", "wall s", "peak memory", "processor time"]
+        lines = [line for command in CASES for line in written(command, rows.of(command).get("found", []))]
+        publish(NAMES[seconds], table(header, lines))
+        rows.save(finished=True)
 
 
 def measured(command: str, folder: Path, seconds: int, repeats: int) -> list[list]:

@@ -47,6 +47,8 @@ LINES = {
 }
 
 
+#: A command whose memory grows is not led beyond this.
+_MOST_MB = 12_000
 #: What commands leave behind, gone before the next one.
 MADE = ("o", "o.wav", "o.chunks", "o.html")
 
@@ -133,6 +135,10 @@ def _one(
         return last
     if shorter and (expected := last[0] * minutes / float(shorter[-1])) > most:
         return f"stopped before {minutes:g} minutes, which would take about {expected:.0f} s"
+    if shorter and (expected := last[1] * minutes / float(shorter[-1])) > _MOST_MB > last[1]:
+        grown = last[1] / before[shorter[-2]][1] if len(shorter) > 1 else 1.0
+        if grown > 2:
+            return f"stopped before {minutes:g} minutes, which might take {expected / 1000:.0f} GB"
     line = [*PROGRAM, *shlex.split(LINES[command].replace("SECONDS", f"{minutes * 60:g}"))]
     try:
         made = measure(line, cwd=folder)
