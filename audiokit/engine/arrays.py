@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from audiokit.errors import ParameterError
+from audiokit.errors import DamagedError, ParameterError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +19,7 @@ def checked(y: Any, rate: int | None) -> NDArray[np.float32]:
 
     Raises:
         ParameterError: it is not floating point, not (C, T) or (T,), or the rate is none.
+        DamagedError: it holds NaN or infinity.
 
     >>> import numpy as np
     >>> checked(np.zeros(4), 8000).shape
@@ -40,6 +41,11 @@ def checked(y: Any, rate: int | None) -> NDArray[np.float32]:
         raise ParameterError(f"audio is (channels, samples), not an array of shape {array.shape}")
     if array.shape[0] > max(_MOST_CHANNELS, 2 * array.shape[1]):
         raise ParameterError(f"audio is (channels, samples), but this array is {array.shape}", hint="transpose it: y.T")
+    if not np.isfinite(array).all():
+        where = int(np.argmin(np.isfinite(array).all(axis=0)))
+        raise DamagedError(
+            f"the audio holds NaN or infinity, first at {where / rate:.3f} s", hint="np.nan_to_num(y) makes it silence"
+        )
     return np.ascontiguousarray(array, np.float32)
 
 

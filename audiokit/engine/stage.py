@@ -215,8 +215,9 @@ class Stage(Generic[P, Made, Plain]):
                 return Chunks.of(source, about)
             return Sound.of(source, about)
         if not isinstance(source, str | os.PathLike):
+            kind, given = self.reads[0].kind, type(source).__name__
             raise UsageError(
-                f"{self.name} reads a path, an array or a {self.reads[0].kind}, not a {type(source).__name__}",
+                f"{self.name} reads a path, an array or {kind}, not an object of type {given}",
                 hint="what comes in pairs goes in as two arguments: f(*pair)" if isinstance(source, tuple) else None,
             )
         if self.hooks.opens is not None:

@@ -13,7 +13,7 @@ from audiokit.engine.option import Option, bind, declared_in, recipe
 from audiokit.engine.parse import seconds
 from audiokit.engine.sound import Sound, Source
 from audiokit.engine.stage import stage
-from audiokit.errors import InputError, ParameterError, UsageError
+from audiokit.errors import DamagedError, InputError, ParameterError, UsageError
 from tests.signals import noise
 
 RATE = 8000
@@ -118,6 +118,17 @@ def _needy(*, name: Annotated[str, Option("Of whom.")]) -> None:
 def test_arrays_are_looked_at_on_the_doorstep(door, y, rate, says):
     with pytest.raises(ParameterError, match=says):
         door(y, rate)
+
+
+@pytest.mark.parametrize(
+    "door", [audiokit.normalize, audiokit.spectro, audiokit.split, audiokit.denoise, audiokit.augment]
+)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_no_number_is_refused_with_its_place(door, value):
+    y = np.zeros((2, RATE), np.float32)
+    y[1, RATE // 2 : RATE // 2 + 9] = value
+    with pytest.raises(DamagedError, match=r"holds NaN or infinity, first at 0\.500 s"):
+        door(y, RATE)
 
 
 def test_one_dimension_and_float64_are_taken():
