@@ -37,7 +37,7 @@ def checked(y: Any, rate: int | None) -> NDArray[np.float32]:
         raise ParameterError(f"audio is float32 between -1 and 1, not {array.dtype}", hint=hint)
     if array.ndim == 1:
         array = array[None]
-    if array.ndim != 2:
+    if array.ndim != 2 or not len(array):
         raise ParameterError(f"audio is (channels, samples), not an array of shape {array.shape}")
     if array.shape[0] > max(_MOST_CHANNELS, 2 * array.shape[1]):
         raise ParameterError(f"audio is (channels, samples), but this array is {array.shape}", hint="transpose it: y.T")

@@ -111,8 +111,9 @@ def _needy(*, name: Annotated[str, Option("Of whom.")]) -> None:
         (np.zeros((2, 100), np.complex64), RATE, "not complex64"),
         (np.zeros((1, 2, 100), np.float32), RATE, r"shape \(1, 2, 100\)"),
         (np.zeros((44_100, 2), np.float32), RATE, r"\(44100, 2\)"),
+        (np.zeros((0, 100), np.float32), RATE, r"\(0, 100\)"),
     ],
-    ids=["no rate", "zero", "float", "object", "int16", "complex", "3-D", "transposed"],
+    ids=["no rate", "zero", "float", "object", "int16", "complex", "3-D", "transposed", "no channel"],
 )
 @pytest.mark.parametrize("door", [fade, audiokit.normalize], ids=["fade", "normalize"])
 def test_arrays_are_looked_at_on_the_doorstep(door, y, rate, says):

@@ -54,7 +54,7 @@ def transport(a: np.ndarray, b: np.ndarray, rate: int, amount: np.ndarray) -> np
     >>> round(float(np.abs(np.fft.rfft(y[0, 4000:-4000] * np.hanning(14_050), 220_500)).argmax()) / 10)
     270
     """
-    size = 1 << round(np.log2(rate * 0.046))
+    size = 1 << max(6, round(np.log2(rate * 0.046)))
     hop = size // 8
     window = np.sqrt(np.hanning(size + 1)[:-1])
     count = -(-a.shape[1] // hop) + 8

@@ -215,3 +215,9 @@ def test_nothing_to_morph():
         morph(np.zeros((1, RATE), np.float32), note(220), RATE, engine="world")
     with pytest.raises(ParameterError, match="channels"):
         morph(sine(220, 0.1, channels=2), sine(330, 0.1), RATE)
+
+
+@pytest.mark.parametrize("rate", [1, 8, 100])
+def test_transport_takes_the_lowest_rates(rng, rate):
+    y = (0.1 * rng.standard_normal((1, 500))).astype(np.float32)
+    np.testing.assert_allclose(transport(y, y, rate, np.full(500, 0.5)), y, atol=0.05)
