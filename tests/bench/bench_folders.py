@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=TASKS, default=[])
     parser.add_argument("--ours", action="store_true", help="measure audiokit's lines again, and leave the loops")
     chosen = parser.parse_args()
-    rows = Rows("folders", anew=[] if chosen.ours else chosen.only)
+    rows = Rows("folders", anew=[] if chosen.ours else chosen.only, keep=chosen.ours)
     with tempfile.TemporaryDirectory() as name:
         cwd = Path(name)
         (cwd / "files").mkdir()

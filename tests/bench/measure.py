@@ -83,15 +83,16 @@ class Rows:
     Args:
         name: of the result; rows are kept in results/rows/NAME.json.
         anew: rows to be measured again, the others staying as they are.
+        keep: all rows stay, even those of a run that came to its end.
 
     >>> Rows("example").of("mix")
     {}
     """
 
-    def __init__(self, name: str, *, anew: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, *, anew: Sequence[str] = (), keep: bool = False) -> None:
         self._file = RESULTS / "rows" / f"{name}.json"
         held = json.loads(self._file.read_text()) if self._file.exists() else {"finished": False, "rows": {}}
-        self._rows: dict[str, dict[str, Any]] = {} if held["finished"] and not anew else held["rows"]
+        self._rows: dict[str, dict[str, Any]] = {} if held["finished"] and not anew and not keep else held["rows"]
         for row in anew:
             self._rows.pop(row, None)
 
