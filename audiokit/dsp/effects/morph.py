@@ -121,7 +121,7 @@ def _is_harmonic(y: np.ndarray, rate: int, tracker: str) -> bool:
     mono, rate = _for_world(y, rate)
     if len(mono) < rate // 8 or not mono.any():
         return False
-    voice = analyse_voice(mono, rate, tracker=tracker, noise_every=4)
+    voice = analyse_voice(mono, rate, tracker=tracker, noise_every=8)
     loud = voice.level_db > voice.level_db.max() - 30
     if not loud.any() or (voice.strong & loud).sum() < 0.6 * loud.sum():
         return False
