@@ -20,8 +20,8 @@ class Song:
     off_beats_s: np.ndarray
 
 
-def song(bpm, *, swing=0.5, bars=8, seed=0, sixteenths=False, rate=44_100, drums=True):
-    """Play bars of four beats; off-beats come `swing` of a beat after the beat."""
+def song(bpm, *, swing=0.5, bars=8, seed=0, sixteenths=False, rate=44_100, drums=True, accents_db=((0, 0),) * 4):
+    """Play bars of four beats; off-beats come `swing` of a beat later, both as loud as `accents_db` has them."""
     rng = np.random.default_rng(seed)
     period, first = 60 / bpm, 0.3
     y = np.zeros(round((first + bars * 4 * period + 1.0) * rate))
@@ -49,17 +49,18 @@ def song(bpm, *, swing=0.5, bars=8, seed=0, sixteenths=False, rate=44_100, drums
     beats = first + np.arange(4 * bars) * period
     for k, beat in enumerate(beats):
         off, chord = beat + swing * period, _CHORDS[k // 4 % 4]
+        on_gain, off_gain = (10 ** (db / 20) for db in accents_db[k % 4])
         if drums:
-            add(hat, beat, 0.8)
-            add(hat, off, 0.7)
-            add(snare if k % 2 else kick, beat, 0.6 if k % 2 else 0.9)
+            add(hat, beat, 0.8 * on_gain)
+            add(hat, off, 0.7 * off_gain)
+            add(snare if k % 2 else kick, beat, (0.6 if k % 2 else 0.9) * on_gain)
             if rng.random() < 0.3:
-                add(kick, off, 0.6)
+                add(kick, off, 0.6 * off_gain)
         if sixteenths:
             add(hat, beat + swing * period / 2, 0.35)
             add(hat, beat + (1 + swing) / 2 * period, 0.35)
-        note(chord[0] - 24, beat, 0.45 * period, 0.25)
-        note(chord[0] - 24, off, 0.9 * (1 - swing) * period, 0.22)
+        note(chord[0] - 24, beat, 0.45 * period, 0.25 * on_gain)
+        note(chord[0] - 24, off, 0.9 * (1 - swing) * period, 0.22 * off_gain)
         for pitch in chord:
-            note(pitch, off if k % 2 else beat, 0.8 * period, 0.07)
+            note(pitch, off if k % 2 else beat, 0.8 * period, 0.07 * (off_gain if k % 2 else on_gain))
     return Song((0.8 * y / np.abs(y).max()).astype(np.float32)[None], rate, beats, beats + swing * period)

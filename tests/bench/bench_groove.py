@@ -4,25 +4,33 @@
 
 Songs are synthesised with known beats and eighths, straight and swung, so that what `stylize --engine groove` makes can
 be compared with the same song played that way; recordings with a known grid are read when the folder is there. Damage
-is compared with that of the same warper when it changes the tempo by as much as a swing changes halves of beats.
+is compared with that of the same warper when it changes the tempo by as much as a swing changes halves of beats: by the
+distance to the song played so, and by STOI and PESQ of what is warped there and back along the same map. Accents are
+taken from one song and compared with another that was played with them.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import soxr
 
 import audiokit
-from audiokit.dsp.rhythm.beats import track_beats
-from audiokit.dsp.rhythm.groove import find_groove
+from audiokit.dsp.rhythm.accents import accents, attack_levels
+from audiokit.dsp.rhythm.beats import Beats, track_beats
+from audiokit.dsp.rhythm.groove import Groove, find_groove, groove_map
 from audiokit.dsp.rhythm.onsets import attack_times
+from audiokit.dsp.rhythm.playing import FADE_S
 from audiokit.dsp.rhythm.warp import TimeMap, warp
 from audiokit.dsp.spectrum.mel import mel_filterbank
 from audiokit.dsp.spectrum.stft import stft
 from audiokit.io import audio
+from audiokit.stages.stylize.groove import _FADE_S, _SHORTEST_S
 from tests.swung import Song, song
 
 SONGS = {
@@ -30,6 +38,12 @@ SONGS = {
     "132, sixteenths": {"bpm": 132, "sixteenths": True}, "150": {"bpm": 150}, "176": {"bpm": 176},
     "96, a little swung (58)": {"bpm": 96, "swing": 0.58}, "112, no drums": {"bpm": 112, "drums": False},
 }  # fmt: skip
+SWING = 0.66
+# What 66 makes of the two halves of a beat.
+FACTORS = (0.757, 1.471)
+JUDGED_S = 20
+# Beats and off-beats of a bar, of the song whose accents are taken.
+ACCENTS_DB = ((0, -6), (4, -2), (-1, -6), (3, 2))
 STEMS = Path("audio/stems/everythingisremixed")
 
 
@@ -78,13 +92,79 @@ def measure(name: str, one: Song, period, truth: Song | None, plain):
     sharp = f"{sharpness(y, rate, one.off_beats_s):.1f} -> {sharpness(swung, rate, wanted):.1f}"
     damage = "" if truth is None else f"{distance(swung, truth.y, rate):.2f}"
     cells = [name, *(f"{np.median(v):.1f} ({np.quantile(v, 0.9):.1f})" for v in (off, beat, again))]
-    return f"| {' | '.join([*cells, damage, plain, sharp, f'{spent:.2f}'])} |"
+    return f"| {' | '.join([*cells, damage, plain, *returned(y, rate), sharp, f'{spent:.2f}'])} |"
+
+
+def alike(y, back, rate):
+    """STOI, and PESQ of 16 kHz, of the first seconds of what came back."""
+    from pesq import pesq
+    from pystoi import stoi
+
+    first, second = (soxr.resample(x[:, : JUDGED_S * rate].mean(axis=0), rate, 16_000) for x in (y, back))
+    return np.array([stoi(first, second, 16_000), pesq(16_000, first, second, "wb")])
+
+
+def returned(y, rate) -> tuple[str, str]:
+    """STOI and PESQ of what was swung and swung back, and of what was stretched by as much and back."""
+    seconds = y.shape[1] / rate
+    groove = find_groove(y, rate, track_beats(y, rate))
+    there = groove_map(groove, SWING, seconds)
+    plain = [TimeMap(np.array([0.0, seconds]), np.array([0.0, seconds * factor])) for factor in FACTORS]
+    cells = []
+    for maps, shortest_s, fade_s in (([there], _SHORTEST_S, _FADE_S), (plain, 0.1, FADE_S)):
+        judged = []
+        for one in maps:
+            length = round(float(one.to_target(seconds)) * rate)
+            away = warp(y, rate, one, length=length, shortest_s=shortest_s, fade_s=fade_s)
+            home = TimeMap(one.target_s, one.source_s)
+            back = warp(away, rate, home, length=y.shape[1], shortest_s=shortest_s, fade_s=fade_s)
+            judged.append(alike(y, back, rate))
+        cells.append("{:.3f}, {:.2f}".format(*np.mean(judged, axis=0)))
+    return cells[0], cells[1]
+
+
+def accented(kind: dict, style: Path, wanted) -> str:
+    """One row: accents beside the style's without and with taking them, and how far the song played so is."""
+    flat, truth = song(**kind, seed=1), song(**{**kind, "swing": 0.6}, seed=1, accents_db=ACCENTS_DB)
+    cells, levels_db, distances = [], [], []
+    for share in (0.0, 1.0):
+        made = audiokit.stylize(flat.y, flat.rate, engine="groove", style=style, accents=share)
+        levels_db.append(10 * np.log10(np.mean(made**2)))
+        played = truth.y * np.sqrt(np.mean(made**2) / np.mean(truth.y**2))
+        distances.append(f"{distance(made, played, flat.rate):.2f}")
+        heard = heard_accents(made, flat.rate, kind["bpm"], flat.beats_s)
+        # A bar of four that is counted from its middle is the same to the ear of this test.
+        cells.append(f"{min(np.abs(np.roll(heard, k, axis=0) - wanted).mean() for k in (0, 2)):.1f}")
+    return " | ".join([" -> ".join(cells), " -> ".join(distances), f"{levels_db[1] - levels_db[0]:+.2f}"])
+
+
+def heard_accents(y, rate, bpm, beats_s):
+    """Accents of the places of the bar in dB (4, 2), of a song whose beats are known."""
+    grid = Beats(beats_s, np.arange(0, len(beats_s), 4), bpm, 1.0)
+    found = Groove(grid, np.full(len(beats_s) - 1, 0.6), 0.6, 1.0)
+    return accents(replace(found, levels_db=attack_levels(y, rate, found)))
+
+
+def accent_table() -> list[str]:
+    """The table of accents taken from another song."""
+    lines = [
+        "| song | accents beside the style's, dB | log-mel dB to the song played so | level of the whole, dB |",
+        "|---|---|---|---|",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path, style = Path(folder) / "style.wav", song(140, swing=0.6, seed=5, accents_db=ACCENTS_DB)
+        audio.write(path, style.y, style.rate, subtype="FLOAT")
+        wanted = heard_accents(style.y, style.rate, 140, style.beats_s)
+        for name, kind in SONGS.items():
+            lines.append(f"| {name} | {accented(kind, path, wanted)} |")
+            print(lines[-1], flush=True)
+    return lines
 
 
 def stretched(kind: dict) -> str:
     """Damage of plain stretching: the same song played slower and faster, brought to its tempo."""
     truth, damage = song(**kind, seed=1), []
-    for factor in (0.757, 1.471):  # what 66 makes of the two halves of a beat
+    for factor in FACTORS:
         other = song(**{**kind, "bpm": kind["bpm"] / factor}, seed=1)
         seconds = truth.y.shape[1] / truth.rate
         line = TimeMap(
@@ -109,8 +189,8 @@ def main() -> None:
     options = parser.parse_args()
     lines = [
         "| song | off-beats miss, ms | beats moved, ms | there and back, ms | log-mel dB to the song played so"
-        " | plain stretching, dB | attacks, dB | s per s |",
-        "|---|---|---|---|---|---|---|---|",
+        " | plain stretching, dB | STOI, PESQ after the way back | plain stretching | attacks, dB | s per s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, kind in SONGS.items():
         truth = song(**{**kind, "swing": 0.66}, seed=1)
@@ -126,7 +206,13 @@ def main() -> None:
     lines += [
         "",
         "`stylize --engine groove --swing 66`: median (nine in ten), against the grid that the song was played on."
-        " There and back is 66 and then the song's own swing again. Attacks: how off-beats rise, before and after.",
+        " There and back is 66 and then the song's own swing again. STOI and PESQ: the same map there and back, beside"
+        " the same warper by 0.757 and 1.471 times the length and back. Attacks: how off-beats rise, before and after.",
+        "",
+        *accent_table(),
+        "",
+        "`stylize --engine groove --style OTHER`: OTHER is played at 140 with a swing of 60 and accents of"
+        f" {ACCENTS_DB} dB (beats and off-beats of the bar). Without accents (`--accents 0`) -> with them.",
     ]
     text = "\n".join(lines) + "\n"
     (Path(__file__).parent / "results/groove.md").write_text(text, encoding="utf-8")

@@ -1,12 +1,14 @@
 """`stylize --engine groove`: off-beats go where they are sent, and nothing else moves."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import audiokit
-from audiokit.dsp.rhythm.beats import Beats
+from audiokit.dsp.rhythm.accents import accents, attack_levels
+from audiokit.dsp.rhythm.beats import Beats, track_beats
 from audiokit.dsp.rhythm.groove import find_groove, groove_map
 from audiokit.dsp.rhythm.onsets import attack_times
 from audiokit.dsp.rhythm.warp import warp
@@ -87,6 +89,50 @@ def test_the_groove_of_a_recording(cli, straight, tmp_path):
     assert not {"model", "phase", "iterations"} & set(recorded)
 
 
+ACCENTS_DB = ((0, -6), (4, -2), (-1, -6), (3, 2))
+
+
+def heard_accents(y, rate):
+    """Accents of eight places, the bar turned so that the loudest off-beat is the last."""
+    found = find_groove(y, rate, track_beats(y, rate))
+    rows = accents(replace(found, levels_db=attack_levels(y, rate, found)))
+    return np.roll(rows, -1 - int(np.argmax(rows[:, 1])), axis=0).ravel()
+
+
+@pytest.fixture(scope="module")
+def accented(tmp_path_factory):
+    path = tmp_path_factory.mktemp("style") / "accented.wav"
+    one = song(140, swing=0.6, seed=5, accents_db=ACCENTS_DB)
+    audio.write(path, one.y, one.rate, subtype="FLOAT")
+    return path, heard_accents(one.y, one.rate)
+
+
+def test_accents_of_a_recording(straight, accented):
+    path, wanted = accented
+    rate = straight.rate
+    plain = audiokit.stylize(straight.y, rate, engine="groove", style=path, accents=0.0)
+    made = audiokit.stylize(straight.y, rate, engine="groove", style=path)
+    half = audiokit.stylize(straight.y, rate, engine="groove", style=path, accents=0.5)
+    before, after, between = (np.abs(heard_accents(y, rate) - wanted).mean() for y in (plain, made, half))
+    assert before > 2.0 and after < 0.5 * before and after < between < before
+    assert abs(10 * np.log10((made**2).mean() / (plain**2).mean())) < 0.1
+    # Nothing but a gain, which never jumps: 12 dB at most over a twentieth of a second.
+    loud = np.abs(plain) > 0.01
+    gain_db = 20 * np.log10(np.maximum(made[loud], -made[loud]) / np.abs(plain[loud]))
+    assert np.abs(gain_db).max() < 8.0
+    near = np.diff(np.flatnonzero(loud[0])) < 4
+    assert np.abs(np.diff(gain_db))[near].max() < 0.1
+    moved_by = moved(made, rate, straight.off_beats_s[1:-1], straight.beats_s[1:-1] + 0.6 * 60 / 116, straight.y)
+    assert np.median(moved_by) < 0.004
+
+
+def test_its_own_accents_change_nothing(accented):
+    path, _ = accented
+    y, info = audio.read(path)
+    made, plain = (audiokit.stylize(y, info.rate, engine="groove", style=path, accents=a) for a in (1.0, 0.0))
+    assert np.abs(made - plain).max() < 1e-6
+
+
 def test_a_long_song_is_heard_in_pieces(monkeypatch):
     one = song(116, seed=3, sixteenths=True)
     whole = audiokit.stylize(one.y, one.rate, engine="groove", swing=66.0)
@@ -105,9 +151,10 @@ def test_it_is_played_as_it_is_read(straight):
     made = audiokit.stylize(sound, engine="groove", swing=66.0)
     parts = list(made.blocks())
     assert len(parts) > 20 and max(part.shape[1] for part in parts) < 0.5 * straight.y.shape[1]
-    held, _ = groove._groove(sound.replay(), None)
+    held = groove._groove(sound.replay(), None)[0]
     time_map = groove_map(held, 0.66, straight.y.shape[1] / straight.rate)
-    expected = warp(straight.y, straight.rate, time_map, length=straight.y.shape[1], shortest_s=groove._SHORTEST_S)
+    joins = {"shortest_s": groove._SHORTEST_S, "fade_s": groove._FADE_S}
+    expected = warp(straight.y, straight.rate, time_map, length=straight.y.shape[1], **joins)
     assert np.array_equal(np.concatenate(parts, axis=1), expected)
 
 

@@ -8,11 +8,12 @@ follows them is stretched, so that drums stay tight.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from audiokit.dsp.rhythm.beats import Beats, refine
+from audiokit.dsp.rhythm.metre import bar_phase
 from audiokit.dsp.rhythm.onsets import OnsetCurves, attack_candidates, onset_curves
 from audiokit.dsp.rhythm.warp import TimeMap, at_level
 from audiokit.errors import ParameterError
@@ -53,12 +54,14 @@ class Groove:
         share: place of the off-beat after each beat but the last, as a share of the beat (B - 1,).
         swing: the place over the whole recording: 0.5 straight, 2/3 triplets.
         marked: share of the beats whose off-beat has an attack of its own.
+        levels_db: how loud each beat and its off-beat are (B - 1, 2), NaN where nothing begins, if that was measured.
     """
 
     beats: Beats
     share: np.ndarray
     swing: float
     marked: float
+    levels_db: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
 
     @property
     def by_position(self) -> np.ndarray:
@@ -102,9 +105,13 @@ def find_groove(y: np.ndarray, rate: int, beats: Beats, *, known: bool = False) 
     if len(beats.times_s) < 2:
         raise ParameterError("a groove needs at least two beats")
     curves = onset_curves(y, rate)
+    tracked = beats
     beats, moved = _counted(curves, beats, known)
     if moved:
         beats = replace(beats, times_s=refine(y, rate, beats.times_s))
+    if beats is not tracked:
+        count, phase = bar_phase(y, rate, beats.times_s, curves)
+        beats = replace(beats, downbeats=np.arange(phase, len(beats.times_s), count), beats_per_bar=count)
     place = _common_place(curves, beats)[0]
     periods = np.diff(beats.times_s)
     reach = float(_REACH * np.median(periods))
@@ -208,6 +215,7 @@ def joined(parts: Sequence[Groove]) -> Groove:
         times = np.concatenate([first[:kept], second[new:]])
         share = np.concatenate([whole.share[:kept], part.share[new:]])[: len(times) - 1]
         share = np.pad(share, (0, len(times) - 1 - len(share)), mode="edge")
+        levels = np.concatenate([whole.levels_db[:kept], part.levels_db[new:]])[: len(times) - 1]
         downbeats = np.concatenate(
             [
                 whole.beats.downbeats[whole.beats.downbeats < kept],
@@ -220,11 +228,27 @@ def joined(parts: Sequence[Groove]) -> Groove:
             downbeats=downbeats,
             confidence=min(whole.beats.confidence, part.beats.confidence),
         )
-        whole = replace(whole, beats=beats, share=share)
+        whole = replace(whole, beats=beats, share=share, levels_db=levels)
     if len(parts) == 1:
         return whole
     marked = float(np.mean([part.marked for part in parts]))
     return replace(whole, swing=float(np.median(whole.share)), marked=marked)
+
+
+def per_bar(values: np.ndarray, beats: int) -> np.ndarray:
+    """Give values of each place in one bar (k, ...) to the places of a bar of another length (beats, ...).
+
+    Shorter bars are repeated, longer ones folded; where neither comes out even, every place takes the mean. NaN counts
+    for nothing.
+
+    >>> [per_bar(np.arange(4.0), beats).tolist() for beats in (8, 2, 3)]
+    [[0.0, 1.0, 2.0, 3.0, 0.0, 1.0, 2.0, 3.0], [1.0, 2.0], [1.5, 1.5, 1.5]]
+    """
+    if beats % len(values) == 0:
+        return np.concatenate([values] * (beats // len(values)))
+    rows = [values[k::beats] if len(values) % beats == 0 else values for k in range(beats)]
+    known = [np.isfinite(row).sum(axis=0) for row in rows]
+    return np.array([np.nansum(row, axis=0) / np.where(n, n, np.nan) for row, n in zip(rows, known, strict=True)])
 
 
 def groove_map(groove: Groove, wanted: np.ndarray | float, seconds: float) -> TimeMap:

@@ -10,7 +10,8 @@ import numpy as np
 #: Gives samples start to stop (C, stop - start) of a source, zeros where there are none.
 Take = Callable[[int, int], np.ndarray]
 _CONTEXT_S = 0.3
-_FADE_S = 0.03
+#: Two stretches fade into each other over this long.
+FADE_S = 0.03
 # A join may move a stretch by this much to make waveforms agree: one period of 440 Hz in all.
 _SHIFT_S = 0.0012
 # More than twice slower, the stretcher draws where it reads: the same draw every time gives the same samples.
@@ -36,7 +37,13 @@ class Stretch:
 
 
 def play(
-    take: Take, rate: int, plan: Sequence[Stretch], semitones: float = 0.0, *, place: bool = True
+    take: Take,
+    rate: int,
+    plan: Sequence[Stretch],
+    semitones: float = 0.0,
+    *,
+    place: bool = True,
+    fade_s: float = FADE_S,
 ) -> Iterator[tuple[np.ndarray, Stretch]]:
     """Play a plan from a source that is read as it goes, holding no more than one stretch.
 
@@ -46,6 +53,7 @@ def play(
         plan: stretches that follow each other.
         semitones: pitch change.
         place: move each stretch by up to a millisecond so that the waveform goes on smoothly.
+        fade_s: how long one fades into the next.
 
     Yields:
         Audio (C, n) in order, and the stretch that completed it, with its shift.
@@ -54,7 +62,7 @@ def play(
     >>> [piece.shape for piece, _ in play(ones, 8000, [Stretch(0, 4000, 0.0, 1.0), Stretch(4000, 8000, 4000.0, 1.0)])]
     [(1, 3760), (1, 4240)]
     """
-    fade, reach = round(_FADE_S * rate), round(_SHIFT_S * rate)
+    fade, reach = round(fade_s * rate), round(_SHIFT_S * rate)
     tail = np.zeros((0, 0), np.float32)  # the last samples, which the next stretch may fade into
     for index, stretch in enumerate(plan):
         lead = min(fade, stretch.start) if index else 0

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
 from audiokit.dsp.rhythm.beats import Beats
-from audiokit.dsp.rhythm.playing import Stretch, play, samples_of
+from audiokit.dsp.rhythm.playing import FADE_S, Stretch, play, samples_of
 from audiokit.errors import ParameterError
 
 #: Stretch factors (input seconds per output second) outside this range are refused.
@@ -284,25 +285,28 @@ def warp(
     length: int,
     semitones: float = 0.0,
     shortest_s: float = 0.1,
+    fade_s: float = FADE_S,
 ) -> np.ndarray:
     """Warp audio (C, T) along a time map to `length` samples, pitch kept (or moved by semitones).
 
-    `shortest_s` is the least distance of two joins in seconds.
+    `shortest_s` is the least distance of two joins in seconds, `fade_s` how long one side fades into the other.
 
     >>> t = np.arange(16000) / 8000
     >>> tone = np.sin(2 * np.pi * 440 * t).astype(np.float32)[None]
     >>> warp(tone, 8000, TimeMap(np.array([0.0, 2.0]), np.array([0.0, 2.5])), length=20000).shape
     (1, 20000)
     """
-    return _play(y, rate, plan_stretches(time_map, rate, length, shortest_s=shortest_s), semitones, place=True)[0]
+    plan = plan_stretches(time_map, rate, length, shortest_s=shortest_s)
+    return _play(y, rate, plan, semitones, place=True, fade_s=fade_s)[0]
 
 
 def _play(
-    y: np.ndarray, rate: int, plan: Sequence[Stretch], semitones: float, *, place: bool
+    y: np.ndarray, rate: int, plan: Sequence[Stretch], semitones: float, *, place: bool, fade_s: float = FADE_S
 ) -> tuple[np.ndarray, list[Stretch]]:
     out = np.zeros((y.shape[0], plan[-1].stop if plan else 0), np.float32)
     placed, at = [], 0
-    for piece, stretch in play(lambda start, stop: samples_of(y, start, stop), rate, plan, semitones, place=place):
+    take = partial(samples_of, y)
+    for piece, stretch in play(take, rate, plan, semitones, place=place, fade_s=fade_s):
         out[:, at : at + piece.shape[1]] = piece
         at += piece.shape[1]
         placed.append(stretch)

@@ -18,6 +18,7 @@ from audiokit.stages.stylize.once import once
 from audiokit.stages.stylize.pieces import Behind, pieces
 
 if TYPE_CHECKING:
+    from audiokit.dsp.rhythm.accents import GainCurve
     from audiokit.dsp.rhythm.groove import Groove
 
 #: Fewer beats than this have no groove.
@@ -28,14 +29,17 @@ _UNCERTAIN = 0.3
 _PIECE_S, _SHARED_S = 90.0, 20.0
 #: Joins may be as close as this: attacks of fast music are short.
 _SHORTEST_S = 0.045
+#: Joins are many, and what lies in them is heard twice: shorter than those of beats that are brought together.
+_FADE_S = 0.015
 
 
 def change_groove(flow: Sound | Chunks, options: Options) -> Sound:
-    """Move the off-beats of a sound; its length, beats, pitch and loudness stay.
+    """Move the off-beats of a sound, and give it accents; its length, beats, pitch and loudness stay.
 
     Raises:
         InputError: no beats are found, or what comes is no audio.
     """
+    from audiokit.dsp.rhythm.accents import accent_gains
     from audiokit.dsp.rhythm.groove import groove_map
     from audiokit.dsp.rhythm.playing import play
     from audiokit.dsp.rhythm.warp import plan_stretches
@@ -46,14 +50,24 @@ def change_groove(flow: Sound | Chunks, options: Options) -> Sound:
             hint="give the audio itself",
         )
     source = flow.replay()
-    found, length = _groove(source, options["track_bpm"])
-    wanted = _wanted(found, options)
+    style = None
+    if options["style"] is not None:
+        style = once(options["style"], lambda sound: _groove(sound.replay(), None, levels=True)[0], "groove")
+    accented = style is not None and options["accents"] > 0 and options["strength"] > 0
+    found, length, powers = _groove(source, options["track_bpm"], levels=accented)
+    wanted = np.full(len(found.share), options["swing"] / 100) if style is None else _like(found, style)
     moved = found.share + options["strength"] * (wanted - found.share)
     time_map = groove_map(found, moved, length / flow.rate)
     plan = plan_stretches(time_map, flow.rate, length, shortest_s=_SHORTEST_S)
 
+    curve, gains = None, np.zeros(0)
+    if style is not None and accented:
+        gains = accent_gains(found, style, options["strength"] * options["accents"])
+        curve = _curve(found, moved, gains, powers)
+
     def blocks() -> Iterator[NDArray[np.float32]]:
-        return (piece for piece, _ in play(Behind(source).take, source.rate, plan))
+        played = (piece for piece, _ in play(Behind(source).take, source.rate, plan, fade_s=_FADE_S))
+        return played if curve is None else _louder(played, curve, source.rate)
 
     notes = Notes(
         report={
@@ -63,6 +77,8 @@ def change_groove(flow: Sound | Chunks, options: Options) -> Sound:
             "swing": {"before": round(100 * found.swing, 1), "after": round(100 * float(np.median(moved)), 1)},
         }
     )
+    if curve is not None:
+        notes.report["accents_db"] = by_place(found, gains)
     if found.beats.confidence < _UNCERTAIN:
         notes.warnings.append(
             f"no steady beat is heard (confidence {found.beats.confidence:.2f}): "
@@ -71,18 +87,27 @@ def change_groove(flow: Sound | Chunks, options: Options) -> Sound:
     return source.derive(blocks, length=length, notes=notes)
 
 
-def _groove(sound: Sound, bpm: float | None) -> tuple[Groove, int]:
-    """Find the groove of a sound piece by piece, and its length in samples."""
+def _groove(sound: Sound, bpm: float | None, levels: bool = False) -> tuple[Groove, int, NDArray[np.float64]]:
+    """Find the groove of a sound piece by piece, its length in samples, and with levels its power every 10 ms."""
+    from audiokit.dsp.rhythm.accents import POWER_S, attack_levels
     from audiokit.dsp.rhythm.beats import track_beats
     from audiokit.dsp.rhythm.groove import find_groove, joined
 
     parts, stop, tempo = [], 0, bpm
+    hop, powers = max(1, round(POWER_S * sound.rate)), [np.zeros(0)]
+    heard = 0
     for y, start in pieces(sound, _PIECE_S, _SHARED_S):
         stop = start + y.shape[1]
+        if levels:
+            new = y[:, heard - start : stop // hop * hop - start]
+            powers.append((new**2).mean(axis=0).reshape(-1, hop).mean(axis=1))
+            heard = stop // hop * hop
         beats = track_beats(y, sound.rate, bpm=tempo)
         if len(beats.times_s) < _FEWEST:
             continue
         part = find_groove(y, sound.rate, beats, known=tempo is not None)
+        if levels:
+            part = replace(part, levels_db=attack_levels(y, sound.rate, part))
         tempo = tempo or part.beats.tempo_bpm  # the pieces count alike
         at = replace(part.beats, times_s=part.beats.times_s + start / sound.rate)
         parts.append(replace(part, beats=at))
@@ -91,12 +116,47 @@ def _groove(sound: Sound, bpm: float | None) -> tuple[Groove, int]:
             f"{sound.name}: no beats are found, so there is nothing to swing",
             hint="give its tempo with --track-bpm, or change its sound with --engine model",
         )
-    return joined(parts), stop
+    return joined(parts), stop, np.concatenate(powers)
 
 
-def _wanted(found: Groove, options: Options) -> NDArray[np.float64]:
-    """Where the off-beats go, as shares of the beat: all alike, or by the place in the bar as in another recording."""
-    if options["style"] is None:
-        return np.full(len(found.share), options["swing"] / 100)
-    places = once(options["style"], lambda sound: _groove(sound.replay(), None)[0].by_position, "groove")
-    return np.asarray(places[(found.beats.positions[:-1] - 1) % len(places)], np.float64)
+def _like(found: Groove, style: Groove) -> NDArray[np.float64]:
+    """Where the off-beats go to lie as in another recording, by their place in the bar."""
+    from audiokit.dsp.rhythm.groove import per_bar
+
+    places = per_bar(style.by_position, found.beats.beats_per_bar)
+    return np.asarray(places[found.beats.positions[:-1] - 1], np.float64)
+
+
+def _curve(
+    found: Groove, moved: NDArray[np.float64], gains: NDArray[np.float64], powers: NDArray[np.float64]
+) -> GainCurve:
+    """The gains of the attacks where they will be heard, at the level of before."""
+    from audiokit.dsp.rhythm.accents import gain_curve, trim_db
+
+    times, periods = found.beats.times_s[:-1], np.diff(found.beats.times_s)
+    here, there = (np.stack([times, times + share * periods], axis=1).ravel() for share in (found.share, moved))
+    trim = trim_db(gain_curve(here, gains.ravel()), powers)
+    return replace(gain_curve(there, gains.ravel()), trim_db=trim)
+
+
+def _louder(played: Iterator[NDArray[np.float32]], curve: GainCurve, rate: int) -> Iterator[NDArray[np.float32]]:
+    at = 0
+    for piece in played:
+        gain = 10 ** (curve.at((at + np.arange(piece.shape[1])) / rate) / 20)
+        at += piece.shape[1]
+        yield piece * gain.astype(np.float32)
+
+
+def by_place(found: Groove, gains: NDArray[np.float64]) -> list[list[float]]:
+    """Gains of beats and off-beats in dB by their place in the bar, for the report: 0 where nothing is played.
+
+    >>> from audiokit.dsp.rhythm.beats import Beats
+    >>> from audiokit.dsp.rhythm.groove import Groove
+    >>> waltz = Groove(Beats(np.arange(4.0), np.array([0, 3]), 60.0, 1.0, 3), np.full(3, 0.5), 0.5, 1.0)
+    >>> by_place(waltz, np.array([[1.0, -1.0], [np.nan, 2.0], [0.0, 0.0]]))
+    [[1.0, -1.0], [0.0, 2.0], [0.0, 0.0]]
+    """
+    places = found.beats.positions[: len(gains)]
+    here = [np.nan_to_num(gains[places == k + 1]) for k in range(found.beats.beats_per_bar)]
+    # All of a place are alike but where there is no attack.
+    return [[round(float(max(column, key=abs, default=0.0)), 1) for column in rows.T] for rows in here]

@@ -71,12 +71,18 @@ def stylize(
     ] = "model",
     style: Annotated[
         Source | None,
-        Option("The recording whose sound (optimize) or off-beats (groove) are taken.", when=(*_OPTIMIZE, "groove")),
+        Option(
+            "The recording whose sound (optimize) or off-beats and accents (groove) it takes.",
+            when=(*_OPTIMIZE, "groove"),
+        ),
     ] = None,
     swing: Annotated[
         float,
         Option("Where off-beats go, in % of the beat: 50 straight, 66 triplets.", min=50, max=75, when=_GROOVE),
     ] = 66.0,
+    accents: Annotated[
+        float, Option("Share of the style's accents that is taken, beside its off-beats.", min=0, max=1, when=_GROOVE)
+    ] = 1.0,
     track_bpm: Annotated[
         float | None, Option("The track's tempo, about, when it is known.", min=20, max=400, when=_GROOVE)
     ] = None,
