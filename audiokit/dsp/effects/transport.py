@@ -61,8 +61,8 @@ def transport(a: np.ndarray, b: np.ndarray, rate: int, amount: np.ndarray) -> np
     middle = np.clip(np.arange(count) * hop - size // 2 + hop, 0, max(0, a.shape[1] - 1))
     amounts = amount[middle] if len(amount) else np.zeros(count)
     frames = _Frames(a, b, size, hop, window, count)
-    out = np.zeros((a.shape[0], count * hop + size))
-    weight = np.zeros(out.shape[1])
+    out = np.zeros((a.shape[0], count * hop + size), np.float32)
+    weight = np.zeros(out.shape[1], np.float32)
     state = _State(size, hop)
     for n in range(count):
         spectrum = state.step(*frames.pair(n), float(amounts[n]))
@@ -73,8 +73,10 @@ def transport(a: np.ndarray, b: np.ndarray, rate: int, amount: np.ndarray) -> np
         weight[n * hop : n * hop + size] += window**2
     first = size - hop
     kept = slice(first, first + a.shape[1])
-    made = out[:, kept] / np.maximum(weight[kept], 1e-9)
-    return (made * _level_gain(a, b, made, amount, hop)).astype(np.float32)
+    made = out[:, kept]
+    made /= np.maximum(weight[kept], 1e-9)
+    made *= _level_gain(a, b, made, amount, hop)
+    return np.ascontiguousarray(made)
 
 
 def _level_gain(a: np.ndarray, b: np.ndarray, made: np.ndarray, amount: np.ndarray, hop: int) -> np.ndarray:
@@ -86,7 +88,9 @@ def _level_gain(a: np.ndarray, b: np.ndarray, made: np.ndarray, amount: np.ndarr
         return np.ones(0)
 
     def level(y: np.ndarray) -> np.ndarray:
-        total = np.concatenate([[0.0], np.cumsum((y.astype(np.float64) ** 2).sum(axis=0))])
+        total = np.zeros(count + 1)
+        np.einsum("ct,ct->t", y, y, dtype=np.float64, out=total[1:])
+        np.cumsum(total, out=total)
         low, high = np.clip(edges - 4 * hop, 0, count), np.clip(edges + 4 * hop, 0, count)
         return np.sqrt(np.maximum(total[high] - total[low], 0) / np.maximum(high - low, 1))
 

@@ -219,39 +219,50 @@ def self_checks(y: np.ndarray, rate: int) -> dict[str, float]:
     """
     if not y.shape[1]:
         return {"clipped": 0.0, "dc": 0.0, "silent": 1.0, "clicks_per_min": 0.0, "bandwidth_hz": 0.0}
-    frame = max(1, rate // 20)
-    padded = np.pad(y, ((0, 0), (0, -y.shape[1] % frame)))
-    levels = np.sqrt((padded.reshape(y.shape[0], -1, frame).astype(np.float64) ** 2).mean(axis=(0, 2)))
     return {
-        "clipped": _clipped(y),
+        "clipped": float(np.mean([_clipped(channel) for channel in y])),
         "dc": float(np.abs(y.mean(axis=1, dtype=np.float64)).max()),
-        "silent": float((levels < 1e-3).mean()),
+        "silent": float((_frame_levels(y, max(1, rate // 20)) < 1e-3).mean()),
         "clicks_per_min": _clicks(y.mean(axis=0), rate) / (y.shape[1] / rate / 60),
         "bandwidth_hz": _bandwidth(y, rate),
     }
 
 
-def _clipped(y: np.ndarray) -> float:
-    level = np.abs(y)
-    top = level.max(axis=1, keepdims=True)
+def _frame_levels(y: np.ndarray, frame: int) -> np.ndarray:
+    """Level of every frame over all channels, the last one filled up with silence; a few thousand frames at a time."""
+    levels = []
+    for start in range(0, y.shape[1], frame * 512):
+        part = y[:, start : start + frame * 512].astype(np.float64)
+        part = np.pad(part, ((0, 0), (0, -part.shape[1] % frame))).reshape(len(y), -1, frame)
+        levels.append(np.sqrt((part**2).mean(axis=(0, 2))))
+    return np.concatenate(levels)
+
+
+def _clipped(channel: np.ndarray) -> float:
+    level = np.abs(channel)
+    top = level.max()
     at_top = (level >= top * 0.9999) & (top > 0.1)
-    inside = at_top[:, :-2] & at_top[:, 1:-1] & at_top[:, 2:]
-    run = np.zeros(y.shape, bool)
+    inside = at_top[:-2] & at_top[1:-1] & at_top[2:]
+    run = np.zeros(channel.shape, bool)
     for k in range(3):
-        run[:, k : k + inside.shape[1]] |= inside
+        run[k : k + len(inside)] |= inside
     return float(run.mean())
 
 
 def _clicks(x: np.ndarray, rate: int) -> int:
     """Count places that bend 4 times as sharply as anything else within 60 ms; pulses of a voice have neighbours."""
-    bend = np.abs(np.diff(x.astype(np.float64), 2))
+    bend = np.empty(max(0, len(x) - 2), np.float32)
+    for start in range(0, len(bend), _BLOCK):
+        bend[start : start + _BLOCK] = np.abs(np.diff(x[start : start + _BLOCK + 2].astype(np.float64), 2))
     near, own = max(8, round(0.06 * rate)), max(4, round(0.002 * rate))
-    blocks = np.pad(bend, (0, -len(bend) % near)).reshape(-1, near)
-    at = np.flatnonzero(blocks.max(axis=1) > np.maximum(8 * np.median(blocks, axis=1), 1e-3))
     count = 0
-    for place in at * near + blocks[at].argmax(axis=1):
-        left, right = bend[max(0, place - near) : max(0, place - own)], bend[place + own : place + near]
-        count += bool(bend[place] > 4 * max(left.max(initial=0.0), right.max(initial=0.0)))
+    for start in range(0, len(bend), near * 512):
+        part = bend[start : start + near * 512]
+        blocks = np.pad(part, (0, -len(part) % near)).reshape(-1, near)
+        at = np.flatnonzero(blocks.max(axis=1) > np.maximum(8 * np.median(blocks, axis=1), 1e-3))
+        for place in start + at * near + blocks[at].argmax(axis=1):
+            left, right = bend[max(0, place - near) : max(0, place - own)], bend[place + own : place + near]
+            count += bool(bend[place] > 4 * max(left.max(initial=0.0), right.max(initial=0.0)))
     return count
 
 
