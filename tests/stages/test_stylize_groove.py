@@ -171,5 +171,5 @@ def test_chunks_are_refused(rng):
     chunks = audiokit.spectro(noise(rng, 1.0), 22_050)
     with pytest.raises(InputError, match="chunks"):
         audiokit.stylize(*chunks, engine="groove")
-    with pytest.raises(UsageError, match="not a tuple"):
+    with pytest.raises(UsageError, match="of type tuple"):
         audiokit.stylize(chunks, engine="groove")
