@@ -15,6 +15,7 @@ import numpy as np
 from audiokit.dsp.spectrum.fft import rfft
 from audiokit.dsp.spectrum.mel import linear_to_mel, mel_filterbank
 from audiokit.dsp.spectrum.stft import window_values
+from audiokit.engine.memory import reuse_freed_memory
 from audiokit.io import audio
 from audiokit.io.npy import npy_parts
 
@@ -23,6 +24,7 @@ N_FFT, HOP = 2048, 512
 
 def measured(folder: str, mel: bool) -> None:
     """Print milliseconds of processor time per file of each step as JSON; `mel`: at 22.05 kHz, mono, 128 bands."""
+    reuse_freed_memory()  # as commands do
     paths = sorted(str(path) for path in Path(folder).glob("*.wav"))
     ways: dict[str, Any] = {"rate": 22_050, "mono": True} if mel else {}
     audio.read(paths[0], **ways)
@@ -56,6 +58,7 @@ def fft_elsewhere(folder: str, mel: bool) -> None:
     """Print milliseconds per file that the FFT alone takes in torch (MKL) on one thread, and in numpy."""
     import torch
 
+    reuse_freed_memory()
     torch.set_num_threads(1)
     ways: dict[str, Any] = {"rate": 22_050, "mono": True} if mel else {}
     frames = [_frames(audio.read(str(path), **ways)[0]) for path in sorted(Path(folder).glob("*.wav"))[:16]]
