@@ -23,7 +23,7 @@ class Expression:
         vibrato_hz: its rate.
         drift_cents: depth of the slow and fine fluctuations.
         formant_db: boost around 3 kHz on voiced frames (the singing formant).
-        breath: factor on the noise in held vowels.
+        breath: factor on the noise in held vowels, where WORLD sings.
         evenness: 0 keeps the levels of speech, 1 gives every vowel the same level.
     """
 
