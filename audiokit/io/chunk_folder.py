@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from audiokit.errors import DamagedError, InputError
 from audiokit.io.files import atomic_file, atomic_folder
 from audiokit.io.heads import MANIFEST, Head, Item, manifest_text
-from audiokit.io.npy import check_npy, encode_npy, load_npy, npy_parts
+from audiokit.io.npy import check_npy, load_npy, npy_parts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -152,18 +152,23 @@ class ArrayWriter:
         import numpy as np
 
         array = np.concatenate(self._parts, axis=-1) if self._parts else np.zeros((self.head.channels, 0), np.float32)
+        self._parts.clear()
         self.head.chunk = self.head.hop = max(1, array.shape[-1])
-        data = encode_npy(array)
+        data = npy_parts(array)
+        checksum = hashlib.sha256()
+        for part in data:
+            checksum.update(part)
         item = {
             "file": self._target.name,
             "start": 0,
             "stop": array.shape[-1],
             "shape": list(array.shape),
-            "sha256": hashlib.sha256(data).hexdigest(),
+            "sha256": checksum.hexdigest(),
         }
         text = manifest_text({**self.head.to_dict(), "items": [item]})
-        with atomic_file(self._target, force=self._force) as temporary:
-            temporary.write_bytes(data)
+        with atomic_file(self._target, force=self._force) as temporary, open(temporary, "wb") as file:
+            for part in data:
+                file.write(part)
         with atomic_file(self._target.with_suffix(".json"), force=True) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
