@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -109,6 +110,8 @@ def main() -> None:
                 rows.of(task).update(found=measured(cwd, task), files=chosen.files, parts=parts_of(cwd, task))
                 rows.save()
     said = "Start-up is included, which weighs more the fewer files there are, and more on the loops."
+    if os.getloadavg()[1] > (os.cpu_count() or 1):
+        said += " Other work filled the cores meanwhile: wall times, and so the gain by two jobs, say little."
     texts = [text for task in TASKS if rows.of(task) for text in written(task, **rows.of(task))]
     publish("folders", "\n\n".join([*texts, said]))
     rows.save(finished=True)
