@@ -120,6 +120,19 @@ def test_only_vowels_are_stretched(spoken):
     assert np.nanmean(pace[vowel]) < 0.6
 
 
+def test_the_end_of_a_phrase_is_sung_whole(spoken):
+    _, voice, syllables, _ = spoken
+    plan = _plan(spoken)
+    last = [n for n, after in itertools.pairwise([*plan.notes, None]) if after is None or after.phrase != n.phrase]
+    assert len(last) > 1
+    for shorter in (0.0, 0.1):  # also where the note is too short for it: it goes on into the rest
+        notes = [replace(n, end_s=n.end_s - shorter) if n in last else n for n in plan.notes]
+        timing = map_time(voice, notes, syllables, 14.0)
+        for note in last:
+            sung = timing.source[(timing.note >= 0) & (timing.note == plan.notes.index(note))] * HOP_S
+            assert sung.max() > syllables[note.syllable].end_s - 0.02
+
+
 def test_rests_are_silent_and_nothing_clicks(spoken, rng):
     speech, voice, _, _ = spoken
     plan = _plan(spoken)
