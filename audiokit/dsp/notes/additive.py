@@ -34,6 +34,7 @@ from audiokit.errors import ParameterError
 _BLOCK_S = 0.004
 _TAPS = 16
 _PHASES = 256
+_BEND = 1 << 18
 #: Share of a partial's power that wanders, by the RMS swing of its level about the geometric mean; half at most,
 #: so that the pitch stays where it is.
 _SWING = np.array([0.0, 0.054, 0.108, 0.164, 0.218, 0.294, 0.4, 0.463, 0.528, 0.563])
@@ -207,7 +208,7 @@ def _wander(count: int, times: np.ndarray, hz: float, rng: np.random.Generator) 
     step = 1 / (4 * hz)
     knots = rng.standard_normal((count, int(times[-1] / step) + 5))
     knots = (knots[:, :-2] + 2 * knots[:, 1:-1] + knots[:, 2:]) / np.sqrt(6)
-    return knots @ _interpolation_matrix(np.arange(knots.shape[1]) * step, times).T * 1.15
+    return _interpolate(knots, np.arange(knots.shape[1]) * step, times) * 1.15
 
 
 def _vibrato(y: np.ndarray, cents: float, hz: float, rate: int, rng: np.random.Generator) -> np.ndarray:
@@ -224,7 +225,11 @@ def _vibrato(y: np.ndarray, cents: float, hz: float, rate: int, rng: np.random.G
     padded = np.pad(y, (_TAPS + 64, _TAPS + 64))
     frames = np.lib.stride_tricks.sliding_window_view(padded, _TAPS)
     first = np.clip(base + _TAPS + 64 + offsets[0], 0, len(frames) - 1)
-    return np.einsum("nt,nt->n", frames[first], table[phase]).astype(np.float32)
+    out = np.empty(len(y), np.float32)
+    for start in range(0, len(y), _BEND):  # sixteen values for each sample: of a long note, too many at once
+        span = slice(start, start + _BEND)
+        out[span] = np.einsum("nt,nt->n", frames[first[span]], table[phase[span]])
+    return out
 
 
 def _without_rumble(y: np.ndarray, rate: int) -> np.ndarray:

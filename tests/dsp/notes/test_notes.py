@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -214,6 +216,16 @@ def test_a_longer_note_goes_on_and_a_release_falls():
     dying.partials_db[0, : len(HELD_S)] = -10 - 12 * HELD_S
     level = level_at(dying.partials_db, np.array([1.0, 5.0]), 6.0)[0]
     assert np.abs(level - [-22, -70]).max() < 1.5
+
+
+def test_memory_follows_the_length():
+    swaying, peaks = shape_of([-10.0] * 4, vibrato_cents=30.0), []
+    for seconds in (20.0, 80.0):
+        tracemalloc.start()
+        render_note(swaying, 60, held_s=seconds, rate=16000, rng=np.random.default_rng(0))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 4.5 * peaks[0]
 
 
 def test_no_click_and_no_direct_current():
