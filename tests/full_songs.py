@@ -215,3 +215,28 @@ def _voice(stage: _Stage) -> np.ndarray:
 
 def _rise(t: np.ndarray, seconds: float) -> np.ndarray:
     return np.minimum(1.0, t / max(seconds, 1e-4))
+
+
+def beatless(seed: int, *, seconds: float = 20.0, rate: int = RATE) -> np.ndarray:
+    """Sound without a beat (1, T): noise, swells, held notes, or notes, clicks and syllables at odd times."""
+    rng = np.random.default_rng([seed, 62])
+    length = round(seconds * rate)
+    t, y = np.arange(length) / rate, 0.002 * rng.standard_normal(length)
+    kind, now = seed % 5, 0.2
+    if kind == 0:
+        level = np.interp(t, np.arange(0, seconds + 4, 2.7), rng.uniform(0.2, 1, int((seconds + 4) / 2.7) + 1))
+        y += level * np.convolve(rng.standard_normal(length), np.ones(int(rng.integers(1, 9))), mode="same")
+    elif kind == 1:
+        for hz in 440 * 2 ** (rng.integers(-24, 12, 5) / 12):
+            y += np.sin(2 * np.pi * hz * t) * (1 + np.sin(2 * np.pi * rng.uniform(0.03, 0.4) * t + rng.uniform(0, 6)))
+    while kind > 1 and now < seconds - 1:
+        gap = float(rng.gamma(3, {2: 0.15, 3: 0.1, 4: 0.08}[kind]))
+        n = np.arange(round(min(seconds - now, {2: 1.0, 3: 0.08, 4: 0.6 * gap + 0.05}[kind]) * rate)) / rate
+        hz = 440 * 2 ** (rng.integers(-24, 12) / 12)
+        sound = rng.standard_normal(len(n)) * np.exp(-n / 0.02) if kind == 3 else np.zeros(len(n))
+        if kind != 3:
+            sound = sum(np.sin(2 * np.pi * hz * h * n) / h for h in range(1, 8)) * np.exp(-n / 0.3) * _rise(n, 0.01)
+        start = round(now * rate)
+        y[start : start + len(n)] += rng.uniform(0.2, 1) * sound[: length - start]
+        now += gap + 0.03
+    return (0.5 * y / np.abs(y).max()).astype(np.float32)[None]

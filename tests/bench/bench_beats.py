@@ -1,9 +1,9 @@
-"""Beats: ours beside librosa's, on synthesised patterns and on annotated clips; then alignment, warp and keys.
+"""Beats: ours beside librosa's, on synthesised patterns, whole songs and annotated clips; then alignment, warp, keys.
 
-    python -m tests.bench.bench_beats [--patterns 40] [--keys 60] [--shared ../shared] [--write]
+    python -m tests.bench.bench_beats [--patterns 40] [--songs 60] [--keys 60] [--shared ../shared] [--write]
 
-Seeds of the patterns are held out: neither the fit of the weights nor any test uses them, and no recording was fitted
-to. Clips are read when the folder is there. Needs mir_eval (extra score); the songs in known keys need fluidsynth.
+Seeds of patterns and songs are held out: neither the fit of the weights nor any test uses them, and no recording was
+fitted to. Clips are read when the folder is there. Needs mir_eval (extra score); songs in known keys need fluidsynth.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from audiokit.dsp.rhythm.beats import Beats, track_beats
 from audiokit.dsp.rhythm.warp import TimeMap, at_level, map_beats, resolve_level, steady_grid, warp
 from audiokit.io import audio
 from tests.drums import STYLES, Pattern, pattern, random_pattern
+from tests.full_songs import beatless, full_song
 
 #: Clips whose beat grid is certain: name, path, beats in the loop (or BPM, for a song).
 LOOPS = {
@@ -28,6 +29,8 @@ LOOPS = {
     "loop_mehackit1": 4, "loop_mika": 16, "loop_tabla": 16, "arovane_beat_c": 16,
 }  # fmt: skip
 SONGS = {"francium": 128, "potassium": 90, "sodium": 140, "rubidium": 132}
+#: First seeds of songs and of sound without a beat that nothing else uses.
+SONG_SEED, BEATLESS_SEED = 91_000, 91_500
 #: The patterns of the table: every style of a drum kit at tempi across the range.
 PLAIN = ("rock", "rock2", "quarter", "funk", "floor", "house", "break", "motown", "swing", "waltz", "clicks")
 
@@ -106,23 +109,39 @@ def row(name: str, theirs: np.ndarray, ours: np.ndarray, more: str = "") -> str:
     return f"| {name} | {cells[0]} | {cells[1]} | {more} |"
 
 
-def compare(title: str, cases: Iterator[tuple[str, np.ndarray, int, np.ndarray]]) -> str:
-    """Print every case and give the line of their means."""
+def compare(
+    title: str, cases: Iterator[tuple[str, np.ndarray, int, np.ndarray]], said: list[tuple[float, bool]]
+) -> str:
+    """Print every case, note how sure we were and whether that was right, and give the line of the means."""
     values, spent = [], [0.0, 0.0]
     for name, y, rate, truth in cases:
         began = time.process_time()
         theirs = measure(truth, librosa_beats(y, rate))
         middle = time.process_time()
-        ours = measure(truth, track_beats(y, rate).times_s)
+        beats = track_beats(y, rate)
+        ours = measure(truth, beats.times_s)
         spent[0] += middle - began
         spent[1] += time.process_time() - middle
         values.append([theirs, ours])
-        print(row(name, theirs, ours), flush=True)
+        said.append((beats.confidence, bool(ours[0] >= 0.9)))
+        print(row(name, theirs, ours), f"confidence {beats.confidence:.2f}", flush=True)
     table = np.array(values)
     mean = np.nanmean(table, axis=0)
+    print(f"{title}: median of |offset| {np.nanmedian(np.abs(table[:, 1, 3])):.1f} ms")
     difference = table[:, 1, 0] - table[:, 0, 0]
     more = f"{(difference < -0.02).sum()} of {len(table)}, worst {difference.min():+.2f} | {spent[1] / spent[0]:.1f}"
     return row(f"{title} ({len(table)})", mean[0], mean[1], more)
+
+
+def reliability(said: list[tuple[float, bool]]) -> list[str]:
+    """How often beats were right (F of 0.9 or more) whose confidence was within a range."""
+    sure, right = np.array([one[0] for one in said]), np.array([one[1] for one in said])
+    lines = ["| confidence | sounds | of those right |", "|---|---|---|"]
+    for low in (0.0, 0.2, 0.4, 0.6, 0.8):
+        inside = (sure >= low) & (sure < (low + 0.2 if low < 0.8 else 1.01))
+        share = f"{right[inside].mean():.0%}" if inside.any() else ""
+        lines.append(f"| {low:.1f} to {low + 0.2:.1f} | {inside.sum()} | {share} |")
+    return lines
 
 
 def alignment(pairs: int) -> str:
@@ -204,6 +223,7 @@ def keys(pairs: int, soundfont: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patterns", type=int, default=40)
+    parser.add_argument("--songs", type=int, default=60)
     parser.add_argument("--keys", type=int, default=60)
     parser.add_argument("--pairs", type=int, default=8)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
@@ -213,14 +233,19 @@ def main() -> None:
     warnings.simplefilter("ignore")
     cases = ((f"{p.name} ({way})", p.y, p.rate, p.beats_s) for way, p in grid_patterns())
     drawn = (random_pattern(seed) for seed in range(500, 500 + given.patterns))
+    songs = (full_song(SONG_SEED + k) for k in range(given.songs))
+    said: list[tuple[float, bool]] = []
     lines = [
         "| | librosa: F / CMLt / AMLt / offset ms | audiokit | worse by more than 0.02 | x librosa's processor time |",
         "|---|---|---|---|---|",
-        compare("drum patterns, 60 to 200 BPM: straight, swing, fills, ramps", cases),
-        compare("harder patterns, drawn at random", ((p.name, p.y, p.rate, p.beats_s) for p in drawn)),
+        compare("drum patterns, 60 to 200 BPM: straight, swing, fills, ramps", cases, said),
+        compare("harder patterns, drawn at random", ((p.name, p.y, p.rate, p.beats_s) for p in drawn), said),
+        compare("songs, 60 to 200 BPM", ((p.name, p.y, p.rate, p.beats_s) for p in songs), said),
     ]
     if given.shared.is_dir():
-        lines.append(compare("annotated recordings", clips(given.shared)))
+        lines.append(compare("annotated recordings", clips(given.shared), said))
+    said += [(track_beats(beatless(BEATLESS_SEED + k), 22_050).confidence, False) for k in range(20)]
+    lines += ["", *reliability(said)]
     lines += ["", alignment(given.pairs), warping()]
     if given.keys and Path(given.soundfont).is_file():
         lines.append(keys(given.keys, given.soundfont))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from audiokit.dsp.rhythm.metre import Evidence, alike, bar_phase, level_score
+from audiokit.dsp.rhythm.confidence import confidence_measures, confidence_of
+from audiokit.dsp.rhythm.metre import Evidence, bar_phase, level_score
 from audiokit.dsp.rhythm.onsets import OnsetCurves, attack_candidates, attack_times, onset_curves
 from audiokit.dsp.rhythm.tempo import (
     HIGHEST_BPM,
@@ -27,6 +28,8 @@ _TEMPI = 4
 _PARTS = 24
 # How much a steady period counts against following every attack.
 _STIFFNESS = 3.0
+# Beats that leave a steady grid by more than this, on average of five, follow another tempo; how much they then stay.
+_WANDERS_S, _HELD = 0.015, 0.02
 # An earlier group of attacks marks the beat if it is this strong beside the strongest.
 _NEARLY = 0.6
 
@@ -39,7 +42,7 @@ class Beats:
         times_s: beats in seconds, rising (B,), float64.
         downbeats: indices into `times_s` of the first beat of each bar.
         tempo_bpm: beats per minute (median over the recording).
-        confidence: 0 (nothing periodic) to 1 (every beat is marked by an onset).
+        confidence: how likely these beats are right, 0 to 1.
         beats_per_bar: 3 or 4.
     """
 
@@ -100,17 +103,20 @@ def track_beats(
     curve = normalised_curve(smooth(curves.total), curves.frames_per_s)
     if len(curve) < 10 or float(curves.strength.max(initial=0.0)) <= 1e-6:
         return Beats(np.zeros(0), np.zeros(0, np.int64), bpm or 0.0, 0.0)
-    frames = _best_level(curves, curve, bpm, range_bpm)
-    times = refine(y, rate, curves.time(frames))
+    evidence = Evidence.of(curves, curve)
+    paths = _paths(curves, curve, bpm, range_bpm)
+    scores = np.array([level_score(evidence, path, even=even) for path, even in paths])
+    best = int(scores.argmax())
+    times = refine(y, rate, curves.time(paths[best][0]))
     times = times[(times >= 0) & (times < y.shape[1] / rate)]
     if len(times) < 2:
         return Beats(times, np.arange(min(1, len(times))), bpm or 0.0, 0.0)
-    beats = Beats(
-        times,
-        np.zeros(0, np.int64),
-        60 / float(np.median(np.diff(times))) if len(times) < 8 else _slope_bpm(times),
-        _confidence(curve, curves.frame(times)),
-    )
+    sure = 0.0
+    if len(times) > 2:
+        others = [path for path, _ in paths]
+        sure = confidence_of(confidence_measures(evidence, curves.frame(times), scores[best], others, scores))
+    tempo_bpm = 60 / float(np.median(np.diff(times))) if len(times) < 8 else _slope_bpm(times)
+    beats = Beats(times, np.zeros(0, np.int64), tempo_bpm, sure)
     per_bar, phase = bar_phase(y, rate, times, curves)
     return replace(beats, downbeats=np.arange(phase, len(times), per_bar), beats_per_bar=per_bar)
 
@@ -126,21 +132,19 @@ def smooth(strength: np.ndarray) -> np.ndarray:
     return np.convolve(strength, kernel, mode="same") if len(strength) >= 5 else strength
 
 
-def _best_level(
+def _paths(
     curves: OnsetCurves, curve: np.ndarray, bpm: float | None, range_bpm: tuple[float, float]
-) -> np.ndarray:
-    """Track every plausible tempo level and keep the one whose beats look most like beats."""
+) -> list[tuple[np.ndarray, bool]]:
+    """Track every plausible tempo level, or those near a tempo that is known: see `level_paths`."""
     fps = curves.frames_per_s
     if bpm is not None:
         period = 60 * fps / bpm
         bent = beat_path(curve, max(2, round(period * 0.85)), round(period * 1.18))[0]
-        paths = _both_ways(curve, bent, period)
-    else:
-        paths = level_paths(curve, fps, range_bpm)
+        return _both_ways(curve, bent, period)
+    paths = level_paths(curve, fps, range_bpm)
     if not paths:
         raise ParameterError(f"no tempo lies within {range_bpm[0]:g} to {range_bpm[1]:g} BPM")
-    evidence = Evidence.of(curves, curve)
-    return max(paths, key=lambda one: level_score(evidence, one[0], even=one[1]))[0]
+    return paths
 
 
 def level_paths(
@@ -210,7 +214,10 @@ def refine(y: np.ndarray, rate: int, times: np.ndarray) -> np.ndarray:
     if not (strength > 0).any():
         return times
     strength = np.minimum(strength / np.median(strength[strength[:, 0] > 0, 0]), 1.5)
-    grid = _steadied(times, np.median(strength, axis=1) + 1e-3)
+    trust = np.median(strength, axis=1) + 1e-3
+    firm = _wandering(times - _steadied(times, trust))
+    held = _HELD * (firm > 2)
+    grid = _steadied(times, trust * firm)
     shifts = np.arange(-reach_s, reach_s, 0.001)
     grid = grid + _first_shift(shifts, np.array([_agreement(found, strength, grid + shift) for shift in shifts]))
     # Attacks far from the grid lose their say, so that one early cymbal does not bend it.
@@ -218,8 +225,20 @@ def refine(y: np.ndarray, rate: int, times: np.ndarray) -> np.ndarray:
         near = strength / (1 + ((found - grid[:, None]) / loose_s) ** 2) ** 2
         best = near.argmax(axis=1)[:, None]
         attacks, trust = (np.take_along_axis(a, best, axis=1)[:, 0] for a in (found, near))
-        grid = whittaker(attacks, trust, _STIFFNESS)
+        # Where the tempo wanders no grid leads on to the next attack: there beats stay near where they were.
+        attacks = (trust * attacks + held * times) / (trust + held + 1e-9)
+        trust = trust + held
+        grid = whittaker(attacks, trust * firm, _STIFFNESS)
     return grid
+
+
+def _wandering(distance: np.ndarray) -> np.ndarray:
+    """How much beats are to be trusted, 1 or more, that a steady grid leaves by `distance` (B,) for some time."""
+    size = min(5, len(distance))
+    mean = np.convolve(np.abs(distance), np.ones(size) / size, mode="same")[: len(distance)]
+    beyond = np.convolve(np.maximum(0.0, mean / _WANDERS_S - 1), np.ones(11), mode="same")
+    beyond = beyond[(len(beyond) - len(distance)) // 2 :][: len(distance)]
+    return 1 + 100 * np.minimum(1.0, beyond)
 
 
 def _steadied(times: np.ndarray, trust: np.ndarray) -> np.ndarray:
@@ -296,26 +315,26 @@ def _solved(bands: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def beat_confidence(y: np.ndarray, rate: int, times_s: np.ndarray) -> float:
-    """Say how surely given times (B,) are the beats of audio (C, T): 0 (nothing periodic) to 1.
+    """Say how likely given times (B,) are the beats of audio (C, T): 0 (nothing periodic) to 1.
 
     >>> beat_confidence(np.zeros((1, 22050), np.float32), 22050, np.arange(4) / 4)
     0.0
     """
+    measures = beat_measures(y, rate, times_s)
+    return 0.0 if measures is None else confidence_of(measures)
+
+
+def beat_measures(y: np.ndarray, rate: int, times_s: np.ndarray) -> np.ndarray | None:
+    """Measure how far given times (B,) can be trusted to be the beats of audio (C, T): see `confidence_measures`.
+
+    Returns:
+        Measures, or nothing where there are less than three times, or no onsets.
+    """
     curves = onset_curves(y, rate)
     curve = normalised_curve(smooth(curves.total), curves.frames_per_s)
     if len(times_s) < 3 or len(curve) < 10 or float(curves.strength.max(initial=0.0)) <= 1e-6:
-        return 0.0
-    return _confidence(curve, curves.frame(times_s))
-
-
-def _confidence(curve: np.ndarray, frames: np.ndarray) -> float:
-    """Part of the beats with an onset on them, and how much one beat resembles the next ones."""
-    at = np.clip(np.round(frames).astype(int), 0, len(curve) - 1)
-    near = np.maximum(curve[at], np.maximum(curve[np.maximum(at - 1, 0)], curve[np.minimum(at + 1, len(curve) - 1)]))
-    everywhere = np.maximum(curve[1:-1], np.maximum(curve[:-2], curve[2:]))
-    hit, chance = float((near > 0.8).mean()), float((everywhere > 0.8).mean())
-    struck = float(np.clip((hit - chance) / max(1e-6, 1 - chance), 0.0, 1.0))
-    places = (frames[:-1, None] + np.diff(frames)[:, None] * np.arange(16) / 16).ravel()
-    cycles = np.interp(places, np.arange(len(curve)), curve).reshape(-1, 16).T
-    steady = max(alike(cycles, lag) for lag in (1, 2, 3, 4))
-    return float(np.sqrt(struck * np.clip(steady / 0.4, 0.0, 1.0)))
+        return None
+    evidence, frames = Evidence.of(curves, curve), curves.frame(times_s)
+    paths = level_paths(curve, curves.frames_per_s, (LOWEST_BPM, HIGHEST_BPM))
+    scores = np.array([level_score(evidence, path, even=even) for path, even in paths])
+    return confidence_measures(evidence, frames, level_score(evidence, frames), [path for path, _ in paths], scores)

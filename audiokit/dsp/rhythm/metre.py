@@ -10,9 +10,13 @@ from audiokit.dsp.rhythm.onsets import OnsetCurves
 from audiokit.dsp.rhythm.tempo import autocorrelation, tempo_prior
 
 # Longest lag of the autocorrelations, in frames.
-_LONGEST = 600
+_LONGEST, _LONGEST_NOTES = 600, 1000
 #: Multiples of the period at which the autocorrelations are read.
 MULTIPLES = (1 / 3, 1 / 2, 2 / 3, 1, 3 / 2, 2, 3, 4)
+#: Beats after which notes and drums may come again: bars and parts of them.
+BARS = (2, 3, 4, 6, 8)
+#: Tempi from which the dislike of slower and faster ones may bend.
+STEPS_BPM = (65, 100, 125, 145, 180)
 #: Names of the measures of a tempo level, in the order of `level_features`.
 FEATURES = (
     "prior", "fast", "strength", "half_low", "half_mid", "half_high", "third", "quarter", "low", "mid", "steady",
@@ -21,16 +25,31 @@ FEATURES = (
     "very_fast", "very_slow", "shuffle", "triplet", "sixth", "last_sixth", "even",
     *(f"{band}_again_{multiple:.2f}" for band in ("all", "low", "mid") for multiple in MULTIPLES),
     "on_share", "half_share", "quarter_share", "third_share",
+    "notes_on", "notes_half", *(f"notes_every_{size}" for size in BARS), *(f"low_every_{size}" for size in BARS),
+    *(f"mid_every_{size}" for size in BARS), *(f"notes_again_{size}" for size in BARS),
+    *(f"above_{bpm}" for bpm in STEPS_BPM),
+    "apart_half", *(f"apart_{beats}" for beats in range(4)), "dense", "far_from_dense",
 )  # fmt: skip
-#: Weight of each measure, fitted on patterns and arrangements drawn at random (tests/bench/fit_beats.py).
+#: Measures whose products count too: what a tempo makes of a pattern, and a pattern of a tempo.
+PAIRED = (
+    "prior", "fast", "backbeat", "half_low", "half_mid", "half_high", "notes_every_4", "notes_every_8", "notes_every_2",
+    "notes_on", "notes_half", "dense",
+)  # fmt: skip
+_PAIRED_AT = [FEATURES.index(name) for name in PAIRED]
+_FIRST, _SECOND = np.triu_indices(len(PAIRED))
+#: Weight of each measure and product, fitted on music drawn at random (tests/bench/fit_beats.py).
 WEIGHTS = np.array([
-    1.46, 0.745, 2.1, 0.271, 0.713, -0.158, -0.517, 0.268, 0.711, 2.06,
-    1.21, -0.391, -0.553, 0.468, 1.57, 0.205, -0.436, -0.397, -0.36, -0.423,
-    1.03, 1.59, 2.29, 1.79, 1.16, -0.525, -2.27, -1.61, 1.4, -2.03,
-    -1.4, 0.854, 0.116, -0.0892, 1.78, -0.872, 3.4, -0.823, 0.374, 0.986,
-    0.0694, -2.31, -2.22, -1.03, 1.56, -0.0729, -0.93, -0.818, 1.31, -0.772,
-    0.652, -1.1, -0.0659, -2.61, 0.433, -0.452, 0.241, 3.73, 7.35, -0.0428,
-    2.35,
+    0.306, 0.0332, 1.18, 0.0831, 0.369, 0.208, -0.534, -0.127, 0.426, 1.49, 1.44, -0.847, 0.007, 0.501, 1.53, 0.298,
+    -0.0783, -0.0399, 0.295, -0.784, 0.415, -0.0622, 1.03, 0.628, 0.825, -0.38, -1.36, -0.633, 1.01, -2, -1.17, 0.255,
+    -0.605, -0.495, 0.586, -1.43, 1.81, -0.664, -0.0474, 0.125, 0.648, -0.93, -1.64, -1.21, 0.155, 1.02, -0.477,
+    -0.661, 0.243, -0.311, 0.482, -1.21, -0.371, -1.14, -0.0046, -0.285, -0.218, 3.66, 2.07, -0.235, 0.88, 0.741,
+    -0.403, -1.16, 2.44, 0.947, -1.6, -0.497, 1.31, 1.29, 1.5, -0.0299, -0.458, 2, 0.0962, -0.896, -0.144, 0.473, 1.9,
+    -0.341, 1.75, -0.239, -1.18, -0.197, 0.172, 0.968, 0.394, -4.81, -3.72, 0.048, -0.26, -0.095, 0.314, 0.0209,
+    -0.655, -1.14, -0.369, -0.597, -0.108, 0.33, 0.427, 0.847, 2.64, -1.09, -0.212, -0.0853, 0.0802, -0.227, -0.92,
+    0.202, 0.44, -0.996, 1.78, 1.98, 1.11, 0.407, -0.0951, 0.412, -0.192, 0.721, 0.687, 1.91, -0.163, -3.71, 1.63,
+    -0.922, -0.736, 1.14, 0.0543, -0.368, 0.0802, -0.75, -2.43, 0.928, 0.17, 1.31, 0.353, 0.395, -0.115, 1.88, -0.546,
+    1.24, -0.502, -0.441, 0.129, -0.228, 0.617, 1.65, -1.91, -0.465, -0.377, 0.406, 2.97, 5.1, -3.5, 1.3, -1.87,
+    0.916, -1.99, -8.22, 0.527, 0.843, 0.25, 6.81, 0.222, 1.07, 0.857, 0.119, -0.126, -0.0633, 0.064, 0.192, -0.186,
 ])  # fmt: skip
 
 
@@ -44,6 +63,7 @@ class Evidence:
         scaled: the three bands, each by its own spread (3, N).
         total: all bands, not flattened (N,).
         repeats: autocorrelation of everything, of the low and of the middle band (3, lags).
+        notes: autocorrelation of how notes change (lags,).
     """
 
     curves: OnsetCurves
@@ -51,6 +71,7 @@ class Evidence:
     scaled: np.ndarray
     total: np.ndarray
     repeats: np.ndarray
+    notes: np.ndarray
 
     @staticmethod
     def of(curves: OnsetCurves, curve: np.ndarray) -> Evidence:
@@ -59,7 +80,14 @@ class Evidence:
         bands = [np.convolve(band, kernel, mode="same") if len(band) >= 5 else band for band in curves.strength[:2]]
         repeats = np.stack([autocorrelation(values, _LONGEST) for values in (curve, *bands)])
         spread = np.sqrt((curves.strength**2).mean(axis=1, keepdims=True)) + 1e-9
-        return Evidence(curves, curve, curves.strength / spread, curves.total, repeats)
+        return Evidence(
+            curves,
+            curve,
+            curves.strength / spread,
+            curves.total,
+            repeats,
+            autocorrelation(curves.change, _LONGEST_NOTES),
+        )
 
 
 def level_features(evidence: Evidence, path: np.ndarray, *, even: bool = False) -> np.ndarray:
@@ -71,10 +99,10 @@ def level_features(evidence: Evidence, path: np.ndarray, *, even: bool = False) 
         even: the path is an even grid, not one that follows the onsets.
 
     Returns:
-        Measures (len(FEATURES),), zeros for fewer than four beats.
+        Measures and products of the paired ones (len(WEIGHTS),), zeros for fewer than four beats.
     """
     if len(path) < 4:
-        return np.zeros(len(FEATURES))
+        return np.zeros(len(FEATURES) + len(_FIRST))
     frames, curve, scaled = np.round(path).astype(int), evidence.curve, evidence.scaled
     period = np.diff(frames).astype(float)
     bpm = 60 * evidence.curves.frames_per_s / float(np.median(period))
@@ -97,7 +125,7 @@ def level_features(evidence: Evidence, path: np.ndarray, *, even: bool = False) 
     reach = np.clip(frames[:-1, None] + np.arange(-2, 3), 0, len(curve) - 1)
     shapes = np.concatenate([on, half, first, last])
     turns = [_turns(on[0]), _turns(on[1])]
-    return np.array([
+    measures = np.array([
         tempo_prior(bpm), np.log2(bpm / 120), float(curve[reach].max(axis=1).mean()) / 3, *contrast,
         share(third), share(np.maximum(first, last)),
         float(on[0].mean()) / 3, float(on[1].mean()) / 3, -10 * float(np.median(np.abs(np.diff(np.log(period))))),
@@ -108,7 +136,56 @@ def level_features(evidence: Evidence, path: np.ndarray, *, even: bool = False) 
         max(0.0, float(np.log2(bpm / 160))), max(0.0, float(np.log2(80 / bpm))),
         *(share(at(part)) for part in (2 / 3, 1 / 3, 1 / 6, 5 / 6)), float(even),
         *_repeats(evidence.repeats, float(np.median(np.diff(path)))), *_shares(evidence.total, path),
+        *_bars(evidence, path, on), *(max(0.0, float(np.log2(bpm / step))) for step in STEPS_BPM),
+        max(0.0, -float(contrast[0] * contrast[1])), *_apart(on), *_density(evidence.curve, path),
     ])  # fmt: skip
+    paired = measures[_PAIRED_AT]
+    return np.concatenate([measures, paired[_FIRST] * paired[_SECOND]])
+
+
+def _apart(on: np.ndarray) -> list[float]:
+    """How much of the middle band (snare) comes 0 to 3 beats after the low one (bass drum), in bars of four (3, B)."""
+    if on.shape[1] < 8:
+        return [0.0] * 4
+    low, mid = (np.array([row[k::4].mean() for k in range(4)]) for row in on[:2])
+    low, mid = (v / (v.mean() + 1e-6) - 1 for v in (low, mid))
+    return [float((low * np.roll(mid, -beats)).mean()) for beats in range(4)]
+
+
+def _density(curve: np.ndarray, path: np.ndarray) -> list[float]:
+    """Octaves by which onsets are more than beats, and how far that is from two onsets for each beat."""
+    middle = curve[1:-1]
+    peaks = int(((middle > curve[:-2]) & (middle >= curve[2:]) & (middle > 0.5)).sum())
+    dense = float(np.clip(np.log2((peaks + 1) / len(path)), -2, 4))
+    return [dense, abs(dense - 1)]
+
+
+def _bars(evidence: Evidence, path: np.ndarray, on: np.ndarray) -> list[float]:
+    """How much more notes change on beats, and on one beat of so many, and drums (3, B) play on one of so many."""
+    # What differs half of the time (vibrato, drums) is no new chord.
+    change = np.maximum(0.0, evidence.curves.change - np.median(evidence.curves.change))
+    lags = float(np.median(np.diff(path))) * np.array(BARS, float)
+    inside = lags < len(evidence.notes) - 2
+
+    def at(part: float) -> np.ndarray:
+        return np.interp(path[:-1] + part * np.diff(path), np.arange(len(change)), change)
+
+    notes, mean = at(0.0), float(change.mean()) + 1e-6
+    return [
+        float(notes.mean()) / mean - 1, float(at(0.5).mean()) / mean - 1,
+        *(_stands_out(row, size) for row in (notes, on[0], on[1]) for size in BARS),
+        *(float(v) for v in np.where(inside, _interpolated(evidence.notes, lags), 0.0)),
+    ]  # fmt: skip
+
+
+def _stands_out(row: np.ndarray, size: int) -> float:
+    """How far the strongest of `size` places is above the mean of all, 0 to 1; chance (few beats) is taken off."""
+    if len(row) < 2 * size:
+        return 0.0
+    means = np.array([row[k::size].mean() for k in range(size)])
+    whole = float(row.mean()) + 1e-6
+    chance = float(row.std()) / np.sqrt(len(row) / size)
+    return float(np.clip((means.max() - whole - chance) / (size * whole), -1.0, 1.0))
 
 
 def _repeats(repeats: np.ndarray, period: float) -> list[float]:

@@ -21,6 +21,8 @@ _LAG = 2
 _BLOCK_FRAMES = 2000
 # Drums reach over this many bands at once, notes over this many frames; notes count this much less.
 _WIDE_BANDS, _LONG_FRAMES, _TONAL_LESS = 9, 19, 0.7
+# Notes of this many frames are compared with those of as many before.
+_CHANGE_FRAMES = 24
 # An attack begins where the level has risen by this part of its whole rise.
 _ATTACK_PART = 0.25
 _FINE_S = 0.001
@@ -39,11 +41,13 @@ class OnsetCurves:
         strength: (3, N), float32, non-negative: low, middle and high band.
         frames_per_s: exact frame rate.
         offset_s: time of frame 0, such that a sound that begins at time t peaks at frame (t - offset_s) * rate.
+        change: (N,), float32: how much the notes that last differ from those before, whatever the drums do.
     """
 
     strength: np.ndarray
     frames_per_s: float
     offset_s: float
+    change: np.ndarray
 
     @property
     def total(self) -> np.ndarray:
@@ -91,23 +95,36 @@ def onset_curves(y: np.ndarray, rate: int) -> OnsetCurves:
     widest[:-1] = np.maximum(widest[:-1], level_db[1:])
     flux = np.zeros_like(level_db)
     flux[:, _LAG:] = np.maximum(0.0, level_db[:, _LAG:] - widest[:, :-_LAG])
-    flux *= 1 - _TONAL_LESS * (1 - _struck(magnitude))
+    wide, long = running_median(magnitude, _WIDE_BANDS, axis=0), running_median(magnitude, _LONG_FRAMES, axis=1)
+    flux *= 1 - _TONAL_LESS * (1 - _struck(wide, long))
     group = np.digitize(centres_hz, GROUP_EDGES_HZ)
     strength = np.stack([flux[group == g].mean(axis=0) if (group == g).any() else flux[0] * 0 for g in range(3)])
     # The curve peaks when an onset has entered the window but the lagged frame has not seen it: on average half the
     # lag plus a quarter of the window before the frame's centre.
-    return OnsetCurves(np.ascontiguousarray(strength, np.float32), rate / hop, _bias_s(rate, hop))
+    change = _change(np.log1p(100 * long / level[:, None]))
+    return OnsetCurves(np.ascontiguousarray(strength, np.float32), rate / hop, _bias_s(rate, hop), change)
 
 
-def _struck(magnitude: np.ndarray) -> np.ndarray:
+def _change(notes: np.ndarray) -> np.ndarray:
+    """How much levels of bands (M, N) differ, before and after each frame (N,)."""
+    size, n = _CHANGE_FRAMES, notes.shape[1]
+    change = np.zeros(n, np.float32)
+    if n > 2 * size:
+        total = np.cumsum(np.pad(notes, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
+        means = (total[:, size:] - total[:, :-size]) / size
+        change[size : n - size + 1] = np.abs(means[:, size:] - means[:, :-size]).mean(axis=0)
+    return change
+
+
+def _struck(wide: np.ndarray, long: np.ndarray) -> np.ndarray:
     """How much each band of each frame (M, N) sounds like a drum, wide and short, not like a note, narrow and long.
+
+    Of magnitudes (M, N), the medians over bands and over frames are compared.
 
     References:
         FitzGerald (2010), Harmonic/percussive separation using median filtering.
     """
-    wide = running_median(magnitude, _WIDE_BANDS, axis=0) ** 2
-    long = running_median(magnitude, _LONG_FRAMES, axis=1) ** 2
-    return wide / (wide + long + 1e-12)
+    return wide**2 / (wide**2 + long**2 + 1e-12)
 
 
 def _bias_s(rate: int, hop: int) -> float:

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiokit.dsp.rhythm.beats import Beats, refine, track_beats, whittaker, with_shifts
+from audiokit.dsp.rhythm.beats import Beats, beat_confidence, refine, track_beats, whittaker, with_shifts
 from audiokit.dsp.rhythm.onsets import _struck, attack_candidates, attack_times, onset_curves
 from audiokit.dsp.rhythm.tempo import beat_path, beat_paths, steady_path
+from audiokit.dsp.spectrum.medians import running_median
 from audiokit.errors import InputError, ParameterError
 from tests import signals
 from tests.drums import pattern
-from tests.full_songs import full_song
+from tests.full_songs import beatless, full_song
 
 
 def f_measure(truth, found, within=0.07):
@@ -122,6 +123,30 @@ def test_silence_and_short(samples):
     assert len(beats.times_s) == 0 and beats.confidence == 0
 
 
+@pytest.mark.parametrize(("seed", "bpm"), [(38, 165.1), (48, 163.7), (20, 193.9)])
+def test_fast_songs_are_not_heard_in_half_time(seed, bpm):
+    made = full_song(70_000 + seed)
+    beats = track_beats(made.y, made.rate)
+    assert abs(beats.tempo_bpm / bpm - 1) < 0.005
+    assert f_measure(made.beats_s, beats.times_s) >= 0.95
+    assert beats.confidence > 0.5
+
+
+def test_confidence_tells_wrong_beats_and_beatless_sound():
+    made = full_song(70_018)
+    good = beat_confidence(made.y, made.rate, made.beats_s)
+    off_beat = beat_confidence(made.y, made.rate, made.beats_s[:-1] + np.diff(made.beats_s) / 2)
+    assert good > 0.7 and off_beat < 0.3
+    assert all(track_beats(beatless(seed), 22_050).confidence < 0.35 for seed in (0, 1, 6))
+
+
+def test_beats_that_wander_are_not_moved_onto_a_grid():
+    made = full_song(80_015, seconds=12)
+    found = refine(made.y, made.rate, made.beats_s + 0.004)
+    assert np.median(np.abs(found - made.beats_s)) < 0.01
+    assert np.abs(found - made.beats_s).max() < 0.06
+
+
 def test_noise_is_uncertain(rng):
     assert track_beats(signals.noise(rng, 8.0), 22_050).confidence < 0.35
 
@@ -181,7 +206,7 @@ def test_drums_are_wide_and_notes_are_long():
     magnitude = np.full((48, 100), 0.01)
     magnitude[20] = 1.0
     magnitude[:, 60] = 1.0
-    struck = _struck(magnitude)
+    struck = _struck(running_median(magnitude, 9, axis=0), running_median(magnitude, 19, axis=1))
     assert struck[20, 20] < 0.1 and struck[5, 60] > 0.9
 
 
