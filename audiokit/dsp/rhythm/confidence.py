@@ -11,7 +11,7 @@ from audiokit.dsp.rhythm.metre import Evidence, alike
 #: Names of the measures of `confidence_measures`.
 MEASURES = ("against_others", "struck", "steady", "beats", "none")
 #: Weight of each measure in the log-odds of being right (tests/bench/fit_beats.py).
-SURE = np.array([1.32, 2.23, 2.17, -0.203, -3.72])
+SURE = np.array([0.786, 2.78, 2.83, -0.337, -4.2])
 # Beats that agree this much are the same beats, at another frame or two; log-odds beyond this are no better known.
 _SAME, _CLOSE_S, _MOST = 0.9, 0.05, 6.0
 
