@@ -30,7 +30,7 @@ LOOPS = {
 }  # fmt: skip
 SONGS = {"francium": 128, "potassium": 90, "sodium": 140, "rubidium": 132}
 #: First seeds of songs and of sound without a beat that nothing else uses.
-SONG_SEED, BEATLESS_SEED = 91_000, 91_500
+SONG_SEED, BEATLESS_SEED = 97_000, 97_500
 #: The patterns of the table: every style of a drum kit at tempi across the range.
 PLAIN = ("rock", "rock2", "quarter", "funk", "floor", "house", "break", "motown", "swing", "waltz", "clicks")
 

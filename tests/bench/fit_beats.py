@@ -7,8 +7,9 @@ alone would choose, because other material than that of the fit is tracked. Seed
 (arrangements) and 40000 (songs) belong to the fit; the bench uses others, and no annotated recording is fitted to.
 Prints WEIGHTS and PHASE_WEIGHTS, or with --sure, when those are in place, SURE: fitted on other seeds again and on
 sound without a beat, because weights look surer of what they were fitted on. The WEIGHTS in place are those of this
-fit plus half of those of an earlier one, of patterns and arrangements alone, for the first 61 measures: the sum is
-right more often on seeds of neither. Arrangements need fluidsynth.
+fit plus those of an earlier one, of patterns and arrangements alone, for the first 61 measures, scaled to the length
+that the fit had: how much of the earlier ones was chosen by songs of other seeds and by the annotated recordings, on
+which the new ones alone are worse. Arrangements need fluidsynth.
 """
 
 from __future__ import annotations
