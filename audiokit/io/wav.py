@@ -137,7 +137,8 @@ def encode(y: np.ndarray, subtype: str) -> bytes:
             frames[:, channel] = row
             continue
         # float32 holds every integer of 24 bits, and full scale is a power of two: nothing is rounded but by rint.
-        scaled = row * full if subtype != "PCM_32" else row.astype(np.float64) * full
+        with np.errstate(over="ignore"):  # what becomes infinite is far over full scale
+            scaled = row * full if subtype != "PCM_32" else row.astype(np.float64) * full
         np.rint(scaled, out=scaled)
         np.clip(scaled, -full, full - 1, out=scaled)
         frames[:, channel] = scaled + 128 if subtype == "PCM_U8" else scaled

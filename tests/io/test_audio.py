@@ -232,3 +232,10 @@ def test_media_containers_through_pyav(tmp_path):
     assert info.rate == 48_000 and back.shape[0] == 2 and abs(back.shape[1] - 48_000) < 4096
     spectrum = np.abs(np.fft.rfft(back[0, 4800:43_200]))
     assert abs(np.argmax(spectrum) * 48_000 / 38_400 - 440) < 2
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32"])
+def test_the_loudest_floats_are_cut_without_a_word(subtype):
+    loudest = np.array([[3e38, -3e38, 1.0, -1.0]], np.float32)
+    with np.errstate(all="raise"):
+        assert encode(loudest, subtype) == encode(np.sign(loudest), subtype)

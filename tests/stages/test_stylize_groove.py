@@ -46,6 +46,20 @@ def test_off_beats_arrive_and_beats_stay(bpm, swing, sixteenths):
     assert abs(10 * np.log10(power[0] / power[1])) < 0.5
 
 
+@pytest.mark.parametrize("bpm", [60, 116, 176])
+def test_the_widest_swing_is_played(bpm):
+    """What is copied of attacks leaves so little of the short half that the rest must not be copied as usual."""
+    one = song(bpm, seed=bpm)
+    y = audiokit.stylize(one.y, one.rate, engine="groove", swing=75.0, track_bpm=float(bpm))
+    wanted = one.beats_s + 0.75 * 60 / bpm
+    inner = slice(1, -1)
+    assert np.median(moved(y, one.rate, one.off_beats_s[inner], wanted[inner], one.y)) < 0.006
+    back = Sound.of(song(bpm, swing=0.76, seed=bpm).y, one.rate)
+    made = audiokit.stylize(back, engine="groove", swing=50.0, track_bpm=float(bpm))
+    swing = made.notes.report["swing"]
+    assert 50 <= swing["after"] < swing["before"]
+
+
 def test_there_and_back(straight):
     swung = audiokit.stylize(straight.y, straight.rate, engine="groove", swing=66.0)
     back = audiokit.stylize(swung, straight.rate, engine="groove", swing=50.0)

@@ -281,8 +281,9 @@ def _in_step(a: np.ndarray, b: np.ndarray, rate: int, points: Curve) -> tuple[np
     """Warp both sounds to one time between theirs, alike moments together."""
     from audiokit.dsp.rhythm.warp import TimeMap, warp
 
-    step = 0.01
-    rows, columns = warping_path(_timbre(a, rate, step), _timbre(b, rate, step))
+    hop = max(1, round(0.01 * rate))
+    step = hop / rate
+    rows, columns = warping_path(_timbre(a, rate, hop), _timbre(b, rate, hop))
     x = curve_values(points, len(rows))
     time = np.maximum.accumulate((1 - x) * rows + x * columns)
     end = points[-1][1]
@@ -312,13 +313,13 @@ def _rising(
     return pairs[:, 0], pairs[:, 1]
 
 
-def _timbre(y: np.ndarray, rate: int, step_s: float) -> np.ndarray:
-    """Mel power every 10 ms (N, 40), for finding alike moments."""
+def _timbre(y: np.ndarray, rate: int, hop: int) -> np.ndarray:
+    """Mel power every `hop` samples (N, 40), for finding alike moments."""
     from audiokit.dsp.spectrum.mel import mel_filterbank
     from audiokit.dsp.spectrum.stft import stft
 
-    n_fft = 1 << round(math.log2(rate * 0.046))
-    spectrum = np.abs(stft(y.mean(axis=0, keepdims=True), n_fft=n_fft, hop=max(1, round(step_s * rate))))[0]
+    n_fft = 1 << max(6, round(math.log2(rate * 0.046)))
+    spectrum = np.abs(stft(y.mean(axis=0, keepdims=True), n_fft=n_fft, hop=hop))[0]
     return (mel_filterbank(rate, n_fft, n_mels=40) @ spectrum**2).T
 
 

@@ -211,7 +211,9 @@ def cut_lobes(magnitude: np.ndarray, power: np.ndarray) -> Lobes:
     if not len(peak):
         return Lobes(peak, peak * 1.0, peak, peak, peak * 1.0)
     dips = np.flatnonzero((inner < magnitude[:-2]) & (inner <= magnitude[2:])) + 1
-    valley = dips[np.searchsorted(dips, peak[:-1])] if len(peak) > 1 else peak[:0]
+    after = np.searchsorted(dips, peak)
+    kept = np.append(after[1:] > after[:-1], True)  # with no dip between two, the first is a step on the way up
+    peak, valley = peak[kept], dips[after[kept][:-1]]
     start, stop = np.concatenate([[0], valley]), np.concatenate([valley, [len(magnitude)]])
     total = np.concatenate([[0.0], np.cumsum(power)])
     share = np.maximum(total[stop] - total[start], total[-1] * 1e-12 + 1e-30)

@@ -41,8 +41,10 @@ _ALONE, _SLOW_BPM = 0.5, 75.0
 #: So much of an attack is copied, not stretched, and so much before it, where a stretcher would let it be heard early;
 #: less where a half-beat is short.
 ATTACK_S, LEAD_S = 0.07, 0.012
-# Of the shorter half of a beat, at most this share is copied.
-_COPIED = 0.45
+# Of the shorter half of a beat, at most this share is copied; halves become at most so many times longer or shorter.
+_COPIED, _MOST = 0.45, 2.2
+#: Where attacks are copied, what follows them changes its speed more than the halves of beats do: up to so many times.
+MOST_SPEED = (_MOST - _COPIED) / (1 - _COPIED) + 0.2
 
 
 @dataclass(frozen=True)
@@ -249,6 +251,20 @@ def per_bar(values: np.ndarray, beats: int) -> np.ndarray:
     rows = [values[k::beats] if len(values) % beats == 0 else values for k in range(beats)]
     known = [np.isfinite(row).sum(axis=0) for row in rows]
     return np.array([np.nansum(row, axis=0) / np.where(n, n, np.nan) for row, n in zip(rows, known, strict=True)])
+
+
+def within_reach(share: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Bring the places where off-beats are wanted as near as time can be stretched.
+
+    Args:
+        share: where they are, as a share of the beat (B,).
+        wanted: where they would go (B,).
+
+    >>> within_reach(np.array([0.5, 0.4, 0.83]), np.array([0.75, 0.75, 0.5])).round(3).tolist()
+    [0.75, 0.727, 0.626]
+    """
+    low = np.maximum(share / _MOST, 1 - _MOST * (1 - share))
+    return np.clip(wanted, low, np.minimum(_MOST * share, 1 - (1 - share) / _MOST))
 
 
 def groove_map(groove: Groove, wanted: np.ndarray | float, seconds: float) -> TimeMap:

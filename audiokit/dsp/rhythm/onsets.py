@@ -9,12 +9,15 @@ import numpy as np
 from audiokit.dsp.spectrum.medians import running_median
 from audiokit.dsp.spectrum.mel import mel_filterbank
 from audiokit.dsp.spectrum.stft import frame_count, window_values
+from audiokit.errors import ParameterError
 
 #: Frames per second of the onset curves, nearly: the hop is a whole number of samples.
 FRAMES_PER_S = 100
 #: Upper edges in Hz of the low, middle and high band groups: kick and bass, snare and voice, hats and cymbals.
 GROUP_EDGES_HZ = (180.0, 2600.0)
-_N_MELS = 48
+_N_MELS, _LOWEST_HZ = 48, 30.0
+# At lower rates next to nothing is left of the bands, and attacks are not measured to a millisecond.
+_LOWEST_RATE = 1000
 _WINDOW_S = 0.046
 # Flux compares with the loudest of the neighbouring bands this many frames ago, so that vibrato makes no onsets.
 _LAG = 2
@@ -78,6 +81,9 @@ def onset_curves(y: np.ndarray, rate: int) -> OnsetCurves:
     Returns:
         Onset curves, about 100 frames per second.
 
+    Raises:
+        ParameterError: the rate is below 1000 Hz.
+
     References:
         Boeck and Widmer (2013), Maximum filter vibrato suppression for onset detection.
 
@@ -85,6 +91,7 @@ def onset_curves(y: np.ndarray, rate: int) -> OnsetCurves:
     >>> curves.strength.shape, float(curves.strength.max())
     ((3, 101), 0.0)
     """
+    _check_rate(rate)
     hop = max(1, round(rate / FRAMES_PER_S))
     bands, centres_hz = _mel_power(y, rate, hop)
     magnitude = np.sqrt(bands)
@@ -116,6 +123,11 @@ def _change(notes: np.ndarray) -> np.ndarray:
     return change
 
 
+def _check_rate(rate: int) -> None:
+    if rate < _LOWEST_RATE:
+        raise ParameterError(f"beats and attacks cannot be heard at {rate} Hz", hint="give audio of 8000 Hz or more")
+
+
 def _struck(wide: np.ndarray, long: np.ndarray) -> np.ndarray:
     """How much each band of each frame (M, N) sounds like a drum, wide and short, not like a note, narrow and long.
 
@@ -141,7 +153,7 @@ def _mel_power(y: np.ndarray, rate: int, hop: int) -> tuple[np.ndarray, np.ndarr
     """Power in mel bands (M, N) and their centres in Hz, block by block."""
     n_fft = 1 << max(5, round(np.log2(rate * _WINDOW_S)))
     fmax = min(11_000.0, rate / 2)
-    filters = mel_filterbank(rate, n_fft, _N_MELS, 30.0, fmax)
+    filters = mel_filterbank(rate, n_fft, _N_MELS, _LOWEST_HZ, fmax)
     filters = filters[filters.max(axis=1) > 0]
     bins = np.arange(n_fft // 2 + 1) * (rate / n_fft)
     centres_hz = (filters @ bins) / filters.sum(axis=1)
@@ -215,6 +227,7 @@ def attack_candidates(
     Returns:
         Times in seconds and strengths (B, 4), strongest first; where there are fewer, the given time and 0.
     """
+    _check_rate(rate)
     times_s = np.asarray(times_s, np.float64)
     found = np.repeat(times_s[:, None], _CANDIDATES, axis=1)
     strength = np.zeros(found.shape)

@@ -18,8 +18,8 @@ from audiokit.dsp.rhythm.beats import Beats
 from audiokit.dsp.rhythm.playing import FADE_S, Stretch, play, samples_of
 from audiokit.errors import ParameterError
 
-#: Stretch factors (input seconds per output second) outside this range are refused.
-SLOWEST, FASTEST = 0.4, 2.5
+#: Stretch factors (input seconds per output second) above this, or below its inverse, are refused.
+FASTEST = 2.5
 # The simplified map may miss a beat by this much.
 _TOLERANCE_S = 0.0015
 # Joins end this long before the beat they belong to.
@@ -154,7 +154,9 @@ def _beat_time(beats: Beats, index: np.ndarray) -> np.ndarray:
     return _interpolate(index.astype(np.float64), known, beats.times_s)
 
 
-def plan_stretches(time_map: TimeMap, rate: int, length: int, *, shortest_s: float = 0.1) -> list[Stretch]:
+def plan_stretches(
+    time_map: TimeMap, rate: int, length: int, *, shortest_s: float = 0.1, most: float = FASTEST
+) -> list[Stretch]:
     """Simplify a time map to stretches of constant speed, with joins just before beats.
 
     Args:
@@ -162,19 +164,20 @@ def plan_stretches(time_map: TimeMap, rate: int, length: int, *, shortest_s: flo
         rate: sample rate in Hz.
         length: samples of output wanted.
         shortest_s: joins that would be closer to the one before are left out.
+        most: how many times faster or slower it may become.
 
     Returns:
         Stretches that cover 0..length.
 
     Raises:
-        ParameterError: the map asks for more than 2.5 times faster or slower.
+        ParameterError: the map asks for more.
     """
     knots = _simplify(_reaching(time_map, length / rate))
     speeds = knots.speeds
-    if len(speeds) and not (speeds.min() >= SLOWEST and speeds.max() <= FASTEST):
+    if len(speeds) and not (speeds.min() >= 1 / most and speeds.max() <= most):
         worst = float(speeds[np.argmax(np.abs(np.log(speeds)))])
         raise ParameterError(
-            f"the tempo would change {worst:.2f} times, outside {SLOWEST:g} to {FASTEST:g}",
+            f"the tempo would change {worst:.2f} times, outside {1 / most:g} to {most:g}",
             hint="check the beats (--beats-out, --picture), or give the tempo of the track with --track-bpm",
         )
     joins = knots.target_s[1:-1] - _BEFORE_BEAT_S

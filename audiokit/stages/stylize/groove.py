@@ -40,7 +40,7 @@ def change_groove(flow: Sound | Chunks, options: Options) -> Sound:
         InputError: no beats are found, or what comes is no audio.
     """
     from audiokit.dsp.rhythm.accents import accent_gains
-    from audiokit.dsp.rhythm.groove import groove_map
+    from audiokit.dsp.rhythm.groove import MOST_SPEED, groove_map, within_reach
     from audiokit.dsp.rhythm.playing import play
     from audiokit.dsp.rhythm.warp import plan_stretches
 
@@ -56,9 +56,9 @@ def change_groove(flow: Sound | Chunks, options: Options) -> Sound:
     accented = style is not None and options["accents"] > 0 and options["strength"] > 0
     found, length, powers = _groove(source, options["track_bpm"], levels=accented)
     wanted = np.full(len(found.share), options["swing"] / 100) if style is None else _like(found, style)
-    moved = found.share + options["strength"] * (wanted - found.share)
+    moved = within_reach(found.share, found.share + options["strength"] * (wanted - found.share))
     time_map = groove_map(found, moved, length / flow.rate)
-    plan = plan_stretches(time_map, flow.rate, length, shortest_s=_SHORTEST_S)
+    plan = plan_stretches(time_map, flow.rate, length, shortest_s=_SHORTEST_S, most=MOST_SPEED)
 
     curve, gains = None, np.zeros(0)
     if style is not None and accented:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from audiokit.dsp.effects.morph import choose_engine, morph, warping_path
-from audiokit.dsp.effects.transport import transport
+from audiokit.dsp.effects.transport import cut_lobes, transport
 from audiokit.dsp.voice.world import analyse_voice
 from audiokit.errors import InputError, ParameterError
 from tests.signals import noise, sine, talk
@@ -221,3 +221,17 @@ def test_nothing_to_morph():
 def test_transport_takes_the_lowest_rates(rng, rate):
     y = (0.1 * rng.standard_normal((1, 500))).astype(np.float32)
     np.testing.assert_allclose(transport(y, y, rate, np.full(500, 0.5)), y, atol=0.05)
+
+
+def test_a_step_on_the_way_up_is_no_lobe():
+    """Equal neighbours are found in the spectra of sounds of a few samples."""
+    lobes = cut_lobes(np.array([0.0, 1, 1, 2, 1, 0.5, 1, 0]), np.ones(8))
+    assert lobes.peak.tolist() == [3, 6] and lobes.start.tolist() == [0, 5] and lobes.stop.tolist() == [5, 8]
+    assert cut_lobes(np.array([0.0, 1, 1, 2, 1]), np.ones(5)).peak.tolist() == [3]
+
+
+@pytest.mark.parametrize("rate", [8, 150, 22_150])
+def test_alike_moments_meet_at_any_rate(rng, rate):
+    """Frames are whole samples apart, and times are counted in what that is in seconds."""
+    y = (0.1 * rng.standard_normal((1, 2 * rate))).astype(np.float32)
+    np.testing.assert_allclose(morph(y, y, rate, align=True, engine="fade"), y, atol=1e-6)

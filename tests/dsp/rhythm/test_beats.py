@@ -236,3 +236,11 @@ def test_whittaker_ignores_what_has_no_weight():
 
 def test_positions_count_from_the_downbeat():
     assert Beats(np.arange(6.0), np.array([1, 5]), 60.0, 1.0).positions.tolist() == [4, 1, 2, 3, 4, 1]
+
+
+@pytest.mark.parametrize("rate", [8, 100, 200, 999])
+def test_rates_without_attacks_are_refused(rng, rate):
+    y = signals.noise(rng, 1, 2000)
+    for heard in (lambda: track_beats(y, rate, bpm=100.0), lambda: attack_times(y, rate, np.ones(1))):
+        with pytest.raises(ParameterError, match=f"cannot be heard at {rate} Hz"):
+            heard()
