@@ -68,8 +68,8 @@ class Writer:
         force: replace an existing file.
 
     Raises:
-        UsageError: the suffix names no format that can be written, a bit rate for one that has none, or the target is
-            a terminal.
+        UsageError: the suffix names no format that can be written, a bit rate for one that has none, no samples for one
+            that needs some, or the target is a terminal.
         InputError: the target exists, or cannot be written.
     """
 
@@ -220,6 +220,9 @@ class Writer:
         if self._format == "STREAM":
             sys.stdout.buffer.flush()
             return
+        if not self.length and (self._format in ("FLAC", "MP3", "M4A") or self.subtype == "OPUS"):
+            # What their encoders leave then is a file that no one can read.
+            raise UsageError(f"{self.target}: {self._format} cannot hold a sound without samples", hint="write .wav")
         if hasattr(self, "_spool"):
             self._sink = self._open_sink()
             for block in self._unspool():

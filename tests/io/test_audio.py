@@ -239,3 +239,15 @@ def test_the_loudest_floats_are_cut_without_a_word(subtype):
     loudest = np.array([[3e38, -3e38, 1.0, -1.0]], np.float32)
     with np.errstate(all="raise"):
         assert encode(loudest, subtype) == encode(np.sign(loudest), subtype)
+
+
+@pytest.mark.parametrize("suffix", ["flac", "mp3", "m4a", "opus", "wav", "aiff", "ogg"])
+def test_no_samples_are_written_to_be_read_or_refused(tmp_path, suffix):
+    path = tmp_path / f"empty.{suffix}"
+    if suffix in ("flac", "mp3", "m4a", "opus"):
+        with pytest.raises(UsageError, match="without samples"):
+            audio.write(path, np.zeros((2, 0), np.float32), 44_100)
+        assert not list(tmp_path.iterdir())
+    else:
+        audio.write(path, np.zeros((2, 0), np.float32), 44_100)
+        assert audio.read(path)[0].shape == (2, 0)

@@ -178,6 +178,9 @@ def test_what_has_no_beats_is_refused(cli, tmp_path):
     done = cli("stylize", "hum.wav", "--engine", "groove", "-o", "out.wav", status=3)
     assert b"hum.wav: no beats are found" in done.stderr and b"--track-bpm" in done.stderr
     assert not (tmp_path / "out.wav").exists()
+    audio.write(tmp_path / "song.wav", song(116, seed=3).y, 44_100)
+    done = cli("stylize", "song.wav", "--engine", "groove", "--style", "hum.wav", "-o", "out.wav", status=3)
+    assert b"hum.wav: no beats are found, so it has no groove" in done.stderr and b"--track-bpm" not in done.stderr
     done = cli("stylize", "hum.wav", "--engine", "groove", "--swing", "80", "-o", "out.wav", status=2)
     assert b"50" in done.stderr and b"75" in done.stderr
 

@@ -52,7 +52,7 @@ def change_groove(flow: Sound | Chunks, options: Options) -> Sound:
     source = flow.replay()
     style = None
     if options["style"] is not None:
-        style = once(options["style"], lambda sound: _groove(sound.replay(), None, levels=True)[0], "groove")
+        style = once(options["style"], _style, "groove")
     accented = style is not None and options["accents"] > 0 and options["strength"] > 0
     found, length, powers = _groove(source, options["track_bpm"], levels=accented)
     wanted = np.full(len(found.share), options["swing"] / 100) if style is None else _like(found, style)
@@ -87,7 +87,13 @@ def change_groove(flow: Sound | Chunks, options: Options) -> Sound:
     return source.derive(blocks, length=length, notes=notes)
 
 
-def _groove(sound: Sound, bpm: float | None, levels: bool = False) -> tuple[Groove, int, NDArray[np.float64]]:
+def _style(sound: Sound) -> Groove:
+    return _groove(sound.replay(), None, levels=True, style=True)[0]
+
+
+def _groove(
+    sound: Sound, bpm: float | None, levels: bool = False, style: bool = False
+) -> tuple[Groove, int, NDArray[np.float64]]:
     """Find the groove of a sound piece by piece, its length in samples, and with levels its power every 10 ms."""
     from audiokit.dsp.rhythm.accents import POWER_S, attack_levels
     from audiokit.dsp.rhythm.beats import track_beats
@@ -111,6 +117,8 @@ def _groove(sound: Sound, bpm: float | None, levels: bool = False) -> tuple[Groo
         tempo = tempo or part.beats.tempo_bpm  # the pieces count alike
         at = replace(part.beats, times_s=part.beats.times_s + start / sound.rate)
         parts.append(replace(part, beats=at))
+    if not parts and style:
+        raise InputError(f"{sound.name}: no beats are found, so it has no groove to take", hint="give another --style")
     if not parts:
         raise InputError(
             f"{sound.name}: no beats are found, so there is nothing to swing",
@@ -159,4 +167,4 @@ def by_place(found: Groove, gains: NDArray[np.float64]) -> list[list[float]]:
     places = found.beats.positions[: len(gains)]
     here = [np.nan_to_num(gains[places == k + 1]) for k in range(found.beats.beats_per_bar)]
     # All of a place are alike but where there is no attack.
-    return [[round(float(max(column, key=abs, default=0.0)), 1) for column in rows.T] for rows in here]
+    return [[round(float(max(column, key=abs, default=0.0)), 1) + 0.0 for column in rows.T] for rows in here]
