@@ -124,7 +124,10 @@ def test_refusals(cli, songs, tmp_path, arguments, status, words):
 
 def test_silence_has_no_beats(cli, tmp_path):
     audio.write(tmp_path / "silence.wav", np.zeros((1, 3 * RATE), np.float32), RATE)
-    assert "no beats found" in cli("align-beats", "silence.wav", "--bpm", 100, "-o", "y.wav", status=3).stderr.decode()
+    assert (
+        "silence.wav: no beats found"
+        in cli("align-beats", "silence.wav", "--bpm", 100, "-o", "y.wav", status=3).stderr.decode()
+    )
     assert cli("align-beats", "silence.wav").stdout == b""
 
 

@@ -77,3 +77,13 @@ def test_stems_are_evaluated_together(cli, tmp_path, rng):
 )
 def test_wrong_use(cli, pair, arguments, status):
     cli("score", *arguments, status=status)
+
+
+def test_what_is_empty_is_named(cli, tmp_path, rng):
+    """In a folder nobody would know which it was; by itself it has its checks."""
+    write(tmp_path / "full.wav", noise(rng, 0.5), 22_050)
+    write(tmp_path / "empty.wav", noise(rng, 0.5)[:, :0], 22_050)
+    for one, other in (("empty.wav", "full.wav"), ("full.wav", "empty.wav")):
+        done = cli("score", one, "--ref", other, status=3)
+        assert b"empty.wav: holds no audio" in done.stderr
+    assert json.loads(cli("score", "empty.wav", "--json").stdout)["scores"]["silent"] == 1

@@ -102,7 +102,9 @@ def read_reference(how: Alignment, to: Sound | None, beats: str | None) -> Refer
     return Reference(found, to.rate, y.shape[1] / to.rate, key)
 
 
-def make_plan(guide: Array, rate: int, length_s: float, how: Alignment, reference: Reference) -> Plan:
+def make_plan(
+    guide: Array, rate: int, length_s: float, how: Alignment, reference: Reference, name: str = "audio"
+) -> Plan:
     """Decide where everything goes, from the audio that has the beats.
 
     Args:
@@ -111,12 +113,11 @@ def make_plan(guide: Array, rate: int, length_s: float, how: Alignment, referenc
         length_s: length of the track in seconds.
         how: in which way.
         reference: to what.
+        name: what has the beats is called in errors.
     """
     beats = find_beats(guide, rate, tracker=how.tracker, device=how.device, bpm=how.track_bpm)
     if len(beats.times_s) < 2:
-        raise InputError(
-            "no beats found in the track", hint="find them in the mix with --beats-from, or give --track-bpm"
-        )
+        raise InputError(f"{name}: no beats found", hint="find them in the mix with --beats-from, or give --track-bpm")
     wanted_bpm = how.bpm or (reference.beats.tempo_bpm if reference.beats else beats.tempo_bpm)
     level = resolve_level(beats.tempo_bpm, wanted_bpm)
     track = beats
@@ -212,7 +213,9 @@ def plan_together(paths: Sequence[str], how: Alignment, reference: Reference, gu
     guide, guide_rate = total, rate
     if guide_from is not None:
         guide, guide_rate = guide_from.samples, guide_from.rate
-    plan = make_plan(guide, guide_rate, total.shape[1] / rate, how, reference)
+    plan = make_plan(
+        guide, guide_rate, total.shape[1] / rate, how, reference, guide_from.name if guide_from else "the stems"
+    )
     if reference.rate is None and plan.rate != rate:
         plan = at_rate(plan, rate)
     total = resampled(total, rate, plan.rate)

@@ -170,7 +170,7 @@ def align_beats(
     if decided is None:
         guide = _opened(beats_from) or sound
         samples = y if guide is sound else guide.samples
-        decided = make_plan(samples, guide.rate, y.shape[1] / sound.rate, how, heard)
+        decided = make_plan(samples, guide.rate, y.shape[1] / sound.rate, how, heard, guide.name)
         if heard.rate is None and decided.rate != sound.rate:
             decided = at_rate(decided, sound.rate)
     moved = resampled(y, sound.rate, decided.rate)

@@ -44,6 +44,9 @@ def score_file(
     reference, warnings = None, []
     if path:
         reference, _ = read(path, rate=target)
+        for y, name in ((estimate, job.source), (reference, path)):
+            if not y.shape[1]:
+                raise InputError(f"{name}: holds no audio to compare")
         difference = estimate.shape[1] - reference.shape[1]
         if difference:
             warnings.append(f"{abs(difference)} samples {'longer' if difference > 0 else 'shorter'} than the reference")
