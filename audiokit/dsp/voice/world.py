@@ -7,6 +7,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
@@ -24,6 +25,8 @@ from audiokit.errors import InputError, MissingExtraError, ParameterError
 HOP_S = 0.005
 #: Lowest pitch the spectral analysis is made for; it fixes the FFT length.
 FLOOR_HZ = 71.0
+#: Pitch is found in pieces of so many seconds, with as many of their neighbours as a contour needs to begin and end.
+_PIECE_S, _AROUND_S = 20, 2
 #: Rates the analysis accepts as they are.
 MIN_RATE, MAX_RATE = 16_000, 48_000
 
@@ -163,22 +166,36 @@ def analyse_voice(
 
 def _pitch(x: np.ndarray, rate: int, quality: str) -> tuple[np.ndarray, np.ndarray]:
     pyworld = world_library()
+    times = np.arange(1 + int(len(x) / (rate * HOP_S))) * (HOP_S * 1000) / 1000  # to the bit as WORLD counts them
 
-    def track(low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-        if quality == "best":
-            return pyworld.harvest(x, rate, f0_floor=low, f0_ceil=high, frame_period=HOP_S * 1000)
-        f0, times = pyworld.dio(x, rate, f0_floor=low, f0_ceil=high, frame_period=HOP_S * 1000)
-        return pyworld.stonemask(x, f0, times, rate), times
+    def coarse(y: np.ndarray) -> np.ndarray:
+        return pyworld.dio(y, rate, f0_floor=60, f0_ceil=800, frame_period=HOP_S * 1000)[0]
 
-    f0, times = pyworld.dio(x, rate, f0_floor=60, f0_ceil=800, frame_period=HOP_S * 1000)
+    def fine(y: np.ndarray) -> np.ndarray:
+        find = pyworld.harvest if quality == "best" else pyworld.dio
+        f0, at = find(y, rate, f0_floor=max(50.0, middle / 2.1), f0_ceil=middle * 2.3, frame_period=HOP_S * 1000)
+        return pyworld.stonemask(y, f0, at, rate)
+
+    f0 = _in_pieces(coarse, x, rate)
     heard = f0[f0 > 0]
     if len(heard) < 5:
         return np.zeros_like(f0), times
     middle = np.median(heard)
-    f0, times = track(max(50.0, middle / 2.1), middle * 2.3)
-    if quality == "best":
-        f0 = pyworld.stonemask(x, f0, times, rate)
-    return np.ascontiguousarray(f0), times
+    return np.ascontiguousarray(_in_pieces(fine, x, rate)), times
+
+
+def _in_pieces(measure: Callable[[np.ndarray], np.ndarray], x: np.ndarray, rate: int) -> np.ndarray:
+    """Measure audio (T,) frame by frame, a long one piece by piece: WORLD holds dozens of copies of what it gets."""
+    frames = round(1 / HOP_S)
+    found = []
+    # Whole seconds, on which samples and frames meet; the last piece is never short.
+    for start in range(0, max(1, len(x) // rate - _PIECE_S + 1), _PIECE_S):
+        before = min(start, _AROUND_S)
+        last = len(x) // rate < start + 2 * _PIECE_S
+        stop = len(x) if last else (start + _PIECE_S + _AROUND_S) * rate
+        values = measure(x[(start - before) * rate : stop])
+        found.append(values[before * frames : None if last else (before + _PIECE_S) * frames])
+    return np.concatenate(found)
 
 
 def _drop_short(mask: np.ndarray, frames: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audiokit.dsp.voice.world import HOP_S, analyse_voice, runs, synthesise_voice
+from audiokit.dsp.voice.world import HOP_S, _in_pieces, analyse_voice, runs, synthesise_voice
 from audiokit.errors import InputError, ParameterError
 from tests.signals import noise, talk
 
@@ -67,3 +67,20 @@ def test_what_cannot_be_analysed_is_refused(rng):
 
 def test_runs_covers_edges():
     assert runs(np.ones(3, bool)) == [(0, 3)] and runs(np.zeros(3, bool)) == []
+
+
+@pytest.mark.parametrize("seconds", [0.5, 19.0, 39.9, 40.0, 41.3, 60.0, 100.07])
+def test_long_voices_are_measured_in_pieces_as_if_at_once(rng, seconds):
+    rate, lengths = 1000, []
+    x = rng.standard_normal(round(seconds * rate))
+
+    def measure(y):
+        lengths.append(len(y) / rate)
+        heard = np.convolve(np.pad(y, (0, 5)), np.ones(1500), "same")  # from 0.75 s around each frame
+        return heard[: 5 * (len(y) // 5) + 1 : 5]
+
+    whole = measure(x)
+    found = _in_pieces(measure, x, rate)
+    assert found.shape == whole.shape == (1 + len(x) // 5,)
+    np.testing.assert_allclose(found, whole, atol=1e-9)
+    assert max(lengths[1:]) < 44
