@@ -247,13 +247,23 @@ def _level_gain(
     return timing.gain * 10 ** (smooth / 20)
 
 
+def _frames(
+    voice: Voice, timing: Timing, contour: np.ndarray, start: int, stop: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each frame of a phrase: its place in the speech, the frame nearest to it, and the pitch sung in Hz or 0."""
+    place = np.clip(timing.source[start:stop], 0, voice.frames - 1)
+    nearest = np.round(place).astype(int)
+    f0 = np.where(_bridge(voice.voiced[nearest]), 440 * 2 ** ((contour[start:stop] - 69) / 12), 0.0)
+    return place, nearest, f0
+
+
 def _is_near(voice: Voice, timing: Timing, contour: np.ndarray, start: int, stop: int) -> bool:
     """Tell whether a phrase is sung near enough to its spoken pitch for its own periods to carry it."""
-    place = np.clip(np.round(timing.source[start:stop]).astype(int), 0, voice.frames - 1)
-    heard = voice.strong[place]
+    nearest = _frames(voice, timing, contour, start, stop)[1]
+    heard = voice.strong[nearest]
     if not heard.any():
         return True
-    spoken = 69 + 12 * np.log2(np.maximum(voice.f0_hz[place], 1.0) / 440)
+    spoken = 69 + 12 * np.log2(np.maximum(voice.f0_hz[nearest], 1.0) / 440)
     low, high = OWN_PERIODS
     return bool(low <= np.median((contour[start:stop] - spoken)[heard]) <= high)
 
@@ -269,9 +279,7 @@ def _resing(
     stop: int,
 ) -> np.ndarray:
     """Sing one phrase with the periods of the recording."""
-    place = np.clip(timing.source[start:stop], 0, voice.frames - 1)
-    nearest = np.round(place).astype(int)
-    f0 = np.where(_bridge(voice.voiced[nearest]), 440 * 2 ** ((contour[start:stop] - 69) / 12), 0.0)
+    place, nearest, f0 = _frames(voice, timing, contour, start, stop)
     piece = respace(recording, voice, place=place, f0_hz=f0)
     frames = np.arange(len(piece)) / (HOP_S * voice.rate)
     if how.formant_db:
@@ -289,24 +297,15 @@ def _hump(hz: np.ndarray, formant_db: float) -> np.ndarray:
 
 
 def _render(
-    voice: Voice,
-    timing: Timing,
-    contour: np.ndarray,
-    levels: np.ndarray,
-    how: Expression,
-    start: int,
-    stop: int,
+    voice: Voice, timing: Timing, contour: np.ndarray, levels: np.ndarray, how: Expression, start: int, stop: int
 ) -> np.ndarray:
     """Synthesise one phrase with WORLD."""
-    place = np.clip(timing.source[start:stop], 0, voice.frames - 1)
+    place, nearest, f0 = _frames(voice, timing, contour, start, stop)
     i = np.floor(place).astype(int)
     j = np.minimum(i + 1, voice.frames - 1)
     w = _within_kind(place - i, voice.voiced[i] == voice.voiced[j])[:, None].astype(np.float32)
     envelope = np.exp((1 - w) * np.log(voice.envelope[i] + 1e-16) + w * np.log(voice.envelope[j] + 1e-16))
-    nearest = np.round(place).astype(int)
-    bands = voice.bands[nearest]
-    voiced, strong = _bridge(voice.voiced[nearest]), voice.strong[nearest]
-    f0 = np.where(voiced, 440 * 2 ** ((contour[start:stop] - 69) / 12), 0.0)
+    bands, strong = voice.bands[nearest], voice.strong[nearest]
     if how.formant_db:
         hz = np.linspace(0, voice.rate / 2, envelope.shape[1])
         envelope[strong] *= 10 ** (_hump(hz, how.formant_db) / 10).astype(np.float32)
