@@ -166,6 +166,21 @@ def test_kill_9_at_random_moments_leaves_no_half_output(tmp_path, rng):
     assert not list(tmp_path.glob(".audiokit-*"))
 
 
+def test_an_interruption_leaves_no_empty_folders(tmp_path):
+    """What the run made is gone, what was there before is not; the sound comes so slowly that it never ends."""
+    audio.write(tmp_path / "a.wav", signals.noise(np.random.default_rng(0), 20.0, 44_100), 44_100)
+    (tmp_path / "old").mkdir()
+    process = _audiokit("mix", "-", "-o", "old/new/deep/b.wav", cwd=tmp_path, stdin=subprocess.PIPE)
+    process.stdin.write((tmp_path / "a.wav").read_bytes()[:-1000])
+    process.stdin.flush()
+    while not (tmp_path / "old/new/deep").exists() and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate()[1].decode()
+    assert process.returncode == 130, said
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.wav", "old"]
+
+
 def test_disk_full_and_file_size_limit(tmp_path):
     audio.write(tmp_path / "a.wav", signals.noise(np.random.default_rng(0), 10.0, 44_100), 44_100)
     program = f"{sys.executable} -m audiokit"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -36,7 +35,7 @@ class Sound(Flow):
         length: samples per channel; None while a stream does not know.
         info: what its source said about itself: encoding, tags, history (an AudioInfo).
         within_full_scale: no sample lies outside -1..1, as far as is known before it is read.
-        if_over: what to say when a floating point file holds more than full scale; {db} is how much.
+        if_over: what to say when a floating point file holds more than full scale; {excess} is by how much.
 
     >>> import numpy as np
     >>> sound = Sound.of(np.ones((2, 8), np.float32), 8000)
@@ -307,7 +306,9 @@ class Sound(Flow):
                 writer.write(block)
         self.length = writer.length
         if self.if_over and writer.peak > 1 and not writer.warnings:
-            writer.warnings.append(self.if_over.format(db=20 * math.log10(writer.peak)))
+            from audiokit.dsp.loudness.levels import excess
+
+            writer.warnings.append(self.if_over.format(excess=excess(writer.peak)))
         return writer.warnings
 
 

@@ -11,7 +11,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from audiokit.errors import InputError
@@ -51,15 +51,16 @@ def atomic_file(target: str | os.PathLike[str], *, force: bool = False) -> Itera
     """
     target = Path(target)
     check_free(target, force=force)
-    temporary = _temporary(target)
-    try:
-        yield temporary
-        if force:
-            os.replace(temporary, target)
-        else:
-            _rename_without_replacing(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _parents(target):
+        temporary = _temporary(target)
+        try:
+            yield temporary
+            if force:
+                os.replace(temporary, target)
+            else:
+                _rename_without_replacing(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -75,37 +76,54 @@ def atomic_folder(target: str | os.PathLike[str], *, force: bool = False) -> Ite
     """
     target = Path(target)
     check_free(target, force=force)
-    temporary = _temporary(target)
-    try:
-        temporary.mkdir()
-        yield temporary
-        if force and target.is_dir() and not target.is_symlink():
-            old = _temporary(target)
-            os.rename(target, old)
-            os.rename(temporary, target)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            if force:
-                target.unlink(missing_ok=True)
-            check_free(target)
-            try:
+    with _parents(target):
+        temporary = _temporary(target)
+        try:
+            temporary.mkdir()
+            yield temporary
+            if force and target.is_dir() and not target.is_symlink():
+                old = _temporary(target)
+                os.rename(target, old)
                 os.rename(temporary, target)
-            except OSError as error:
-                if error.errno not in _IN_THE_WAY:
-                    raise
-                raise _lost_race(target) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                if force:
+                    target.unlink(missing_ok=True)
+                check_free(target)
+                try:
+                    os.rename(temporary, target)
+                except OSError as error:
+                    if error.errno not in _IN_THE_WAY:
+                        raise
+                    raise _lost_race(target) from None
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _temporary(target: Path) -> Path:
-    """Name a hidden neighbour of `target`; short, so that a 255-byte target name still works."""
+@contextmanager
+def _parents(target: Path) -> Iterator[None]:
+    """Make the folders above `target`; an interruption takes back those made here that are still empty.
+
+    After an ordinary failure they stay: another job of the same batch may be about to write there.
+    """
+    made = [folder for folder in target.parents if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise InputError(
             f"{target.parent}: is a file, so nothing can be written inside it", hint="choose another -o"
         ) from None
+    try:
+        yield
+    except KeyboardInterrupt:
+        with suppress(OSError):  # not empty, or taken away already
+            for folder in made:
+                folder.rmdir()
+        raise
+
+
+def _temporary(target: Path) -> Path:
+    """Name a hidden neighbour of `target`; short, so that a 255-byte target name still works."""
     _sweep(target.parent)
     suffix = target.suffix if len(target.suffix) <= 8 else ""
     return target.parent / f"{PREFIX}{_host()}-{os.getpid()}-{os.urandom(4).hex()}{suffix}"

@@ -228,7 +228,9 @@ class Writer:
             for block in self._unspool():
                 self._sink.write(block)
         elif self._integer and self.peak > 1.0:
-            self.warnings.append(f"{_decibels(self.peak):.1f} dB over full scale: clipped, as asked")
+            from audiokit.dsp.loudness.levels import excess
+
+            self.warnings.append(f"{excess(self.peak)} over full scale: clipped, as asked")
         self._sink.close()
 
     def _unspool(self) -> Iterator[np.ndarray]:
@@ -237,15 +239,17 @@ class Writer:
         gain, transform = 1.0, None
         # The largest positive integer lies just under 1.0: exactly 1.0 needs no gain, only rounding.
         if self.peak > 1.0:
-            over = _decibels(self.peak)
+            from audiokit.dsp.loudness.levels import excess
+
+            over = excess(self.peak)
             if self._clip == "limit":
                 from audiokit.dsp.loudness.limiter import Limiter
 
                 transform = Limiter(self.rate, self.channels, ceiling_dbtp=-0.1)
-                self.warnings.append(f"{over:.1f} dB over full scale: limited")
+                self.warnings.append(f"{over} over full scale: limited")
             else:
                 gain = 1.0 / self.peak
-                self.warnings.append(f"{over:.1f} dB over full scale: the whole file was turned down by as much")
+                self.warnings.append(f"{over} over full scale: the whole file was turned down by as much")
         self._spool.seek(0)
         for count in self._spooled:
             block = np.frombuffer(self._spool.read(4 * count * self.channels), np.float32).reshape(self.channels, count)
@@ -253,12 +257,6 @@ class Writer:
             yield transform.process(block) if transform else block
         if transform:
             yield transform.flush()
-
-
-def _decibels(amplitude: float) -> float:
-    import math
-
-    return 20 * math.log10(amplitude)
 
 
 class _WavSink:

@@ -94,7 +94,7 @@ def mix(
         notes.report["peak_dbfs"] = round(_db(peak), 2) if peak else None
 
     made = first.derive(blocks, channels=width, length=None, notes=notes)
-    made.if_over = "the sum reaches {db:+.1f} dB over full scale; floating point keeps it whole"
+    made.if_over = "the sum reaches {excess} over full scale; floating point keeps it whole"
     return made
 
 

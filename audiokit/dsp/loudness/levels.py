@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 #: Power is summed in steps of 10 ms; windows of 400 ms and 3 s begin every 100 ms.
@@ -132,3 +134,13 @@ def sliding_mean(x: np.ndarray, window: int) -> np.ndarray:
     out = (total[window:] - total[:-window]) / window
     out[out < total[-1] * 1e-15] = 0.0
     return out
+
+
+def excess(peak: float) -> str:
+    """Say by how much a peak above 1 is over full scale.
+
+    >>> excess(2.0), excess(1.0001)
+    ('6.0 dB', 'less than 0.1 dB')
+    """
+    db = 20 * math.log10(peak)
+    return f"{db:.1f} dB" if db >= 0.05 else "less than 0.1 dB"
