@@ -76,12 +76,12 @@ class Declared:
     def __init__(self, name: str, annotation: Any, default: Any, about: Option | Argument) -> None:
         self.name, self.annotation, self.default, self.about = name, annotation, default, about
 
-    @property
+    @cached_property
     def plain(self) -> str:
         """The name as recipes and schemas write it."""
         return self.name.rstrip("_")
 
-    @property
+    @cached_property
     def flag(self) -> str:
         """What is typed in the shell."""
         flag = self.about.flag if isinstance(self.about, Option) else None
@@ -100,12 +100,12 @@ class Declared:
         kinds = [item for kind in self.kinds for item in (get_args(kind) if get_origin(kind) is list else (kind,))]
         return tuple(str(word) for kind in kinds if get_origin(kind) is Literal for word in get_args(kind))
 
-    @property
+    @cached_property
     def is_source(self) -> bool:
         """Whether the value is a sound or a set of chunks, in the shell the name of its file."""
         return any(getattr(kind, "is_flow", False) for kind in self.kinds)
 
-    @property
+    @cached_property
     def is_written(self) -> bool:
         """Whether the value names a file that is written beside the result."""
         about = self.about
@@ -113,12 +113,12 @@ class Declared:
             return False
         return (about.metavar or "").startswith("FILE")
 
-    @property
+    @cached_property
     def is_flag(self) -> bool:
         """Whether it is said by being there."""
         return self.kinds == (bool,)
 
-    @property
+    @cached_property
     def repeats(self) -> bool:
         """Whether it may be given several times."""
         return any(get_origin(kind) in (list,) for kind in self.kinds)

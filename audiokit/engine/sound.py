@@ -243,24 +243,22 @@ class Sound(Flow):
 
     def at(self, rate: int | None = None, *, mono: bool = False) -> Sound:
         """The same sound at another rate (soxr HQ), or with its channels averaged."""
-        import numpy as np
-
-        from audiokit.io.reader import resampled, resampled_length
+        from audiokit.io.reader import averaged, resampled, resampled_length
 
         rate = rate or self.rate
         if rate < 1:
             raise ParameterError(f"--rate {rate}: must be positive")
-        averaged = mono and self.channels > 1
-        if rate == self.rate and not averaged:
+        several = mono and self.channels > 1
+        if rate == self.rate and not several:
             return self
 
         def blocks() -> Iterator[Array]:
             source = self.blocks()
-            mean = (block.mean(axis=0, keepdims=True, dtype=np.float32) for block in source)
-            yield from resampled(mean if averaged else source, self.rate, rate, made.channels, name=self.name)
+            mean = (averaged(block) for block in source)
+            yield from resampled(mean if several else source, self.rate, rate, made.channels, name=self.name)
 
         length = None if self.length is None else resampled_length(self.length, self.rate, rate)
-        made = self.derive(blocks, rate=rate, channels=1 if averaged else None, length=length, notes=self.notes)
+        made = self.derive(blocks, rate=rate, channels=1 if several else None, length=length, notes=self.notes)
         made._replays = self._replays
         return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -41,7 +42,7 @@ class FolderWriter:
         """Append one chunk that covers samples (or frames) start to stop."""
         name = f"{len(self._items):06d}.npy"
         checksum = hashlib.sha256()
-        with open(self._folder / name, "wb") as file:
+        with open(os.path.join(self._folder, name), "wb") as file:
             for part in npy_parts(array):
                 file.write(part)
                 checksum.update(part)
@@ -53,7 +54,8 @@ class FolderWriter:
             manifest = {**self.head.to_dict(), "items": self._items}
             try:
                 # The folder appears whole, so nothing in it needs to.
-                (self._folder / MANIFEST).write_text(manifest_text(manifest), encoding="utf-8")
+                with open(os.path.join(self._folder, MANIFEST), "wb") as file:
+                    file.write(manifest_text(manifest).encode())
             except BaseException as failure:
                 self._stack.__exit__(type(failure), failure, failure.__traceback__)
                 raise

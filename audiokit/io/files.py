@@ -12,6 +12,7 @@ import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from audiokit.errors import InputError
@@ -59,8 +60,9 @@ def atomic_file(target: str | os.PathLike[str], *, force: bool = False) -> Itera
                 os.replace(temporary, target)
             else:
                 _rename_without_replacing(temporary, target)
-        finally:
+        except BaseException:
             temporary.unlink(missing_ok=True)
+            raise
 
 
 @contextmanager
@@ -79,7 +81,7 @@ def atomic_folder(target: str | os.PathLike[str], *, force: bool = False) -> Ite
     with _parents(target):
         temporary = _temporary(target)
         try:
-            temporary.mkdir()
+            os.mkdir(temporary)
             yield temporary
             if force and target.is_dir() and not target.is_symlink():
                 old = _temporary(target)
@@ -96,8 +98,9 @@ def atomic_folder(target: str | os.PathLike[str], *, force: bool = False) -> Ite
                     if error.errno not in _IN_THE_WAY:
                         raise
                     raise _lost_race(target) from None
-        finally:
+        except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
+            raise
 
 
 @contextmanager
@@ -106,6 +109,9 @@ def _parents(target: Path) -> Iterator[None]:
 
     After an ordinary failure they stay: another job of the same batch may be about to write there.
     """
+    if os.path.isdir(target.parent):
+        yield
+        return
     made = [folder for folder in target.parents if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -129,6 +135,7 @@ def _temporary(target: Path) -> Path:
     return target.parent / f"{PREFIX}{_host()}-{os.getpid()}-{os.urandom(4).hex()}{suffix}"
 
 
+@cache
 def _host() -> str:
     import socket
 
@@ -172,3 +179,5 @@ def _rename_without_replacing(temporary: Path, target: Path) -> None:
     except OSError:  # file systems without hard links
         check_free(target)
         os.replace(temporary, target)
+    else:
+        os.unlink(temporary)

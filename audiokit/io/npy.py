@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -30,16 +31,23 @@ def npy_parts(array: np.ndarray) -> tuple[bytes, memoryview]:
     >>> len(header) % 64, len(values)
     (0, 24)
     """
-    import io
-
     import numpy as np
 
     array = np.ascontiguousarray(array)
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("<"))
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
-    return header.getvalue(), array.reshape(-1).view(np.uint8).data
+    return _head_of(array.shape, array.dtype), array.reshape(-1).view(np.uint8).data
+
+
+@lru_cache(maxsize=64)
+def _head_of(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
+    import io
+
+    import numpy as np
+
+    header, kind = io.BytesIO(), np.lib.format.dtype_to_descr(dtype)
+    np.lib.format.write_array_header_1_0(header, {"descr": kind, "fortran_order": False, "shape": shape})
+    return header.getvalue()
 
 
 def decode_npy(data: bytes, name: str) -> np.ndarray:

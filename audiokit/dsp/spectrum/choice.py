@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from audiokit.dsp.spectrum.transform import Transform
 from audiokit.errors import ParameterError
 
 #: What `--kind mel` makes unless told otherwise is librosa's mel spectrogram, and what the shipped inverters know.
+_NAMES = ("kind", "n_fft", "hop", "window", "n_mels", "fmin", "fmax", "scale", "rate")
 _MEL = {"n_mels": 128, "power": 2.0}
 
 
@@ -28,9 +30,14 @@ def make_transform(options: Mapping[str, Any], rate: int) -> Transform:
     Raises:
         ParameterError: an option is unknown or out of range, or the result could not be turned back.
     """
-    names = ("kind", "n_fft", "hop", "window", "n_mels", "fmin", "fmax", "scale", "rate")
-    given: dict[str, Any] = {name: options[name] for name in names if options.get(name) is not None}
-    preset = options.get("preset")
+    given = tuple((name, options[name]) for name in _NAMES if options.get(name) is not None)
+    return _transform_of(given, options.get("preset"), rate)
+
+
+@lru_cache(maxsize=64)
+def _transform_of(numbers: tuple[tuple[str, Any], ...], preset: str | None, rate: int) -> Transform:
+    """A folder asks for the same one again and again."""
+    given = dict(numbers)
     if preset is not None:
         base = find_preset(preset).transform(preset)
         if not given:

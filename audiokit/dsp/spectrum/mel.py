@@ -5,6 +5,7 @@ Two scales are in use: Slaney's (linear below 1 kHz, logarithmic above) and HTK'
 
 from __future__ import annotations
 
+import weakref
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +19,8 @@ _LOG_STEP = np.log(6.4) / 27
 _BANDS_AT_ONCE = 8
 #: Matrix products treat columns beyond a multiple of this in another way, which differs in the last bit.
 _FRAMES_AT_ONCE = 32
+#: Products of more columns than about this may be summed in another order.
+_MOST_FRAMES_AT_ONCE = 256
 
 
 def hz_to_mel(hz: np.ndarray | float, *, htk: bool = False) -> np.ndarray:
@@ -122,22 +125,43 @@ def linear_to_mel(values: np.ndarray, filters: np.ndarray) -> np.ndarray:
     >>> bool(np.allclose(linear_to_mel(values, W), W @ values, rtol=1e-5))
     True
     """
+    mel = np.zeros((len(values), len(filters), values.shape[2]), np.float32)
+    for start in range(0, values.shape[2], _MOST_FRAMES_AT_ONCE):
+        place = slice(start, start + _MOST_FRAMES_AT_ONCE)
+        _sum_bands(values[:, :, place], filters, mel[:, :, place])
+    return mel
+
+
+def _sum_bands(values: np.ndarray, filters: np.ndarray, mel: np.ndarray) -> None:
     channels, bins, count = values.shape
-    mel = np.zeros((channels, len(filters), count), np.float32)
     rest = count % _FRAMES_AT_ONCE
     end = np.zeros((channels, bins, _FRAMES_AT_ONCE if rest else 0), np.float32)
     end[:, :, :rest] = values[:, :, count - rest :]
-    for first in range(0, len(filters), _BANDS_AT_ONCE):
-        group = filters[first : first + _BANDS_AT_ONCE]
-        covered = np.flatnonzero(group.any(axis=0))
-        if not covered.size:
-            continue
-        bands, seen = slice(first, first + len(group)), slice(covered[0], covered[-1] + 1)
+    for bands, seen in _groups(filters):
+        group = filters[bands, seen]
         if count > rest:
-            mel[:, bands, : count - rest] = np.matmul(group[:, seen], values[:, seen, : count - rest])
+            np.matmul(group, values[:, seen, : count - rest], out=mel[:, bands, : count - rest])
         if rest:
-            mel[:, bands, count - rest :] = np.matmul(group[:, seen], end[:, seen])[:, :, :rest]
-    return mel
+            mel[:, bands, count - rest :] = np.matmul(group, end[:, seen])[:, :, :rest]
+
+
+_known_groups: dict[int, tuple[weakref.ref[np.ndarray], list[tuple[slice, slice]]]] = {}
+
+
+def _groups(filters: np.ndarray) -> list[tuple[slice, slice]]:
+    """Neighbouring bands and the bins that one of them covers; kept for filters that nobody can change."""
+    known = _known_groups.get(id(filters))
+    if known is not None and known[0]() is filters:
+        return known[1]
+    found = []
+    for first in range(0, len(filters), _BANDS_AT_ONCE):
+        covered = np.flatnonzero(filters[first : first + _BANDS_AT_ONCE].any(axis=0))
+        if covered.size:
+            found.append((slice(first, first + _BANDS_AT_ONCE), slice(covered[0], covered[-1] + 1)))
+    if not filters.flags.writeable:
+        key = id(filters)
+        _known_groups[key] = (weakref.ref(filters, lambda _: _known_groups.pop(key, None)), found)
+    return found
 
 
 def mel_to_linear(

@@ -9,11 +9,12 @@ Phases refer to the first sample of each frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
-from audiokit.dsp.spectrum.fft import irfft, rfft
+from audiokit.dsp.spectrum.fft import irfft
+from audiokit.dsp.spectrum.frames import squared, transformed
 from audiokit.errors import ParameterError
 
 PAD_MODES = ("constant", "reflect")
@@ -27,8 +28,6 @@ Pad = int | tuple[int, int]
 WINDOWS = (*_COSINES, "sqrt-hann")
 # Frames turned back at once: enough to amortise the call, few enough to stay in a few MB.
 _BATCH = 512
-# Samples windowed and transformed at once: they are turned from frames into bins while they are in the nearest cache.
-_BATCH_SAMPLES = 1 << 16
 # Summed squared window below which a sample was never seen by any frame.
 _NO_WINDOW = 1e-10
 
@@ -41,7 +40,7 @@ def window_values(window: str, n: int) -> np.ndarray:
         n: length in samples.
 
     Returns:
-        Window (n,), float32.
+        Window (n,), float32, read-only.
 
     Raises:
         ParameterError: the window is unknown or n < 1.
@@ -51,11 +50,17 @@ def window_values(window: str, n: int) -> np.ndarray:
     """
     if n < 1:
         raise ParameterError(f"a window needs at least 1 sample, not {n}")
-    if window == "sqrt-hann":
-        return np.sqrt(_cosine_sum(_COSINES["hann"], n)).astype(np.float32)
-    if window not in _COSINES:
+    if window not in WINDOWS:
         raise ParameterError(f"unknown window {window!r}", hint=f"windows: {', '.join(WINDOWS)}")
-    return _cosine_sum(_COSINES[window], n).astype(np.float32)
+    return _window(window, n)
+
+
+@lru_cache(maxsize=16)
+def _window(window: str, n: int) -> np.ndarray:
+    values = _cosine_sum(_COSINES[window.removeprefix("sqrt-")], n)
+    made: np.ndarray = (np.sqrt(values) if window.startswith("sqrt-") else values).astype(np.float32)
+    made.flags.writeable = False
+    return made
 
 
 def _cosine_sum(weights: tuple[float, ...], n: int) -> np.ndarray:
@@ -116,7 +121,7 @@ def stft(
     count = frame_count(y.shape[1], n_fft=n_fft, hop=hop, pad=sides, tail=tail)
     right = max(0, (count - 1) * hop + n_fft - sides[0] - y.shape[1])
     padded = _extend(np.asarray(y, np.float32), sides[0], right, pad_mode)
-    return _transform(padded, count, hop, window_values(window, n_fft))
+    return transformed(padded, count, hop, window_values(window, n_fft))
 
 
 def istft(
@@ -196,50 +201,72 @@ class StftStream:
         self.window = window_values(window, n_fft)
         self.length = self.frames = 0
         # The samples that wait for their frame, and the newest ones, which a reflection at the end repeats.
-        self._held = np.zeros((channels, 0), np.float32)
+        self._waiting: list[np.ndarray] = []
         self._recent = np.zeros((channels, 0), np.float32)
         self._reach = max(self.pad) + hop
         self._started = False
+        self._left: int | None = None
 
     def push(self, block: np.ndarray) -> np.ndarray:
         """Take audio (C, n); return the spectra (C, F, k) that it completes, k may be 0."""
-        block = block.astype(np.float32, copy=False)
-        self.length += block.shape[1]
-        self._held = np.concatenate([self._held, block], axis=1)
-        if self.pad_mode == "reflect":
-            self._recent = np.concatenate([self._recent, block], axis=1)[:, -self._reach - 1 :]
-        if not self._started:
-            # Until then the signal may be shorter than what is reflected of it.
-            if self.pad_mode == "reflect" and self.length <= self._reach:
-                return self._nothing()
-            self._held = _extend(self._held, self.pad[0], 0, self.pad_mode)
-            self._started = True
-        return self._take(1 + (self._held.shape[1] - self.n_fft) // self.hop)
+        self.hold(block)
+        return self.take(self.ready)
 
     def finish(self) -> np.ndarray:
         """Return the last spectra (C, F, k)."""
+        self.end()
+        return self.take(self.ready)
+
+    def hold(self, block: np.ndarray) -> None:
+        """Take audio (C, n) whose spectra are asked for later (`ready`, `take`)."""
+        block = block.astype(np.float32, copy=False)
+        self.length += block.shape[1]
+        self._waiting.append(block)
+        if self.pad_mode == "reflect":
+            self._recent = np.concatenate([self._recent, block], axis=1)[:, -self._reach - 1 :]
+        # Until then the signal may be shorter than what is reflected of it.
+        if not self._started and (self.pad_mode != "reflect" or self.length > self._reach):
+            self._waiting = [_extend(self._held, self.pad[0], 0, self.pad_mode)]
+            self._started = True
+
+    def end(self) -> None:
+        """Take it that no more audio comes."""
         total = frame_count(self.length, n_fft=self.n_fft, hop=self.hop, pad=self.pad, tail=self.tail)
-        left = total - self.frames
-        missing = (left - 1) * self.hop + self.n_fft - self._held.shape[1]
+        self._left = total - self.frames
+        missing = (self._left - 1) * self.hop + self.n_fft - self._held.shape[1]
         if not self._started:
-            self._held = _extend(self._held, self.pad[0], max(0, missing - self.pad[0]), self.pad_mode)
+            self._waiting = [_extend(self._held, self.pad[0], max(0, missing - self.pad[0]), self.pad_mode)]
         elif missing > 0:
             recent = self._recent if self.pad_mode == "reflect" else self._held[:, :0]
-            end = _extend(recent, 0, missing, self.pad_mode)[:, recent.shape[1] :]
-            self._held = np.concatenate([self._held, end], axis=1)
-        return self._take(left)
+            self._waiting.append(_extend(recent, 0, missing, self.pad_mode)[:, recent.shape[1] :])
 
-    def _take(self, count: int) -> np.ndarray:
+    @property
+    def ready(self) -> int:
+        """How many frames there are that no audio to come can change."""
+        if self._left is not None:
+            return self._left
+        held = sum(block.shape[1] for block in self._waiting)
+        return max(0, 1 + (held - self.n_fft) // self.hop) if self._started else 0
+
+    def take(self, count: int, out: np.ndarray | None = None) -> np.ndarray:
+        """Transform the next frames, `ready` at most, to new spectra (C, F, count) or into `out`."""
         if count <= 0:
-            return self._nothing()
-        made = _squared if self.squared else _transform
-        spectra = made(self._held, count, self.hop, self.window)
-        self._held = self._held[:, count * self.hop :].copy()
+            return np.zeros((self.channels, self.n_fft // 2 + 1, 0), np.float32 if self.squared else np.complex64)
+        spectra = (squared if self.squared else transformed)(self._held, count, self.hop, self.window, out)
+        # A view, unless little is left of much.
+        rest = self._held[:, count * self.hop :]
+        self._waiting = [rest if 2 * rest.shape[1] > self._held.shape[1] else rest.copy()]
         self.frames += count
+        if self._left is not None:
+            self._left -= count
         return spectra
 
-    def _nothing(self) -> np.ndarray:
-        return np.zeros((self.channels, self.n_fft // 2 + 1, 0), np.float32 if self.squared else np.complex64)
+    @property
+    def _held(self) -> np.ndarray:
+        """The samples that wait for their frame."""
+        if len(self._waiting) != 1:
+            self._waiting = [np.concatenate([np.zeros((self.channels, 0), np.float32), *self._waiting], axis=1)]
+        return self._waiting[0]
 
 
 class IstftStream:
@@ -331,33 +358,6 @@ def overlap_add(frames: np.ndarray, hop: int) -> np.ndarray:
         piece = frames[:, :, k * hop : (k + 1) * hop]
         total[:, k : k + count, : piece.shape[2]] += piece
     return total.reshape(channels, -1)
-
-
-def _transform(padded: np.ndarray, count: int, hop: int, window: np.ndarray) -> np.ndarray:
-    """Window and transform the first `count` frames of (C, n) to (C, F, count)."""
-    spectra = np.empty((padded.shape[0], len(window) // 2 + 1, max(0, count)), np.complex64)
-    for start, found in _batches(padded, count, hop, window):
-        spectra[:, :, start : start + found.shape[1]] = np.moveaxis(found, 2, 1)
-    return spectra
-
-
-def _squared(padded: np.ndarray, count: int, hop: int, window: np.ndarray) -> np.ndarray:
-    """The squared magnitudes of the first `count` frames of (C, n): (C, F, count)."""
-    values = np.empty((padded.shape[0], len(window) // 2 + 1, max(0, count)), np.float32)
-    for start, found in _batches(padded, count, hop, window):
-        values[:, :, start : start + found.shape[1]] = np.moveaxis(found.real**2 + found.imag**2, 2, 1)
-    return values
-
-
-def _batches(padded: np.ndarray, count: int, hop: int, window: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Spectra (C, n, F) of a few frames at a time, from frame `start` on."""
-    n_fft = len(window)
-    batch = max(1, _BATCH_SAMPLES // n_fft)
-    for start in range(0, count, batch):
-        stop = min(count, start + batch)
-        piece = padded[:, start * hop : (stop - 1) * hop + n_fft]
-        frames = np.lib.stride_tricks.sliding_window_view(piece, n_fft, axis=1)[:, ::hop]
-        yield start, rfft(frames * window)
 
 
 def _extend(y: np.ndarray, left: int, right: int, mode: str) -> np.ndarray:

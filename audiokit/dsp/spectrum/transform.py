@@ -17,7 +17,7 @@ Kinds:
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from numbers import Real
 from typing import Any
 
@@ -214,8 +214,8 @@ class Transform:
 
     def to_dict(self) -> dict[str, Any]:
         """Give the record as JSON fields."""
-        record = asdict(self)
-        record["pad"] = list(record["pad"])
+        record = dict(vars(self))
+        record["pad"] = list(self.sides)
         return record
 
     @classmethod

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from itertools import chain
+from typing import Any, Protocol
 
 import numpy as np
 
-from audiokit.dsp.spectrum.transform import Transform, decode
+from audiokit.dsp.spectrum.stft import StftStream, frame_count
+from audiokit.dsp.spectrum.transform import Transform, decode, encode, energies_of, scale_values
 from audiokit.errors import DamagedError
 
 #: Frames that go through an engine at once, so that one long array needs no more memory than many chunks.
 _FRAMES = 1024
+#: Frames made at once: their squared magnitudes stay in the second cache.
+_FRAMES_AT_ONCE = 256
+_ENDLESS = 1 << 62
 
 
 class Span(Protocol):
@@ -59,6 +64,94 @@ def windows(spectra: Iterator[np.ndarray], chunk: int | None, overlap: int) -> I
             size = held[0].shape[2]
     if start + size > done:
         yield np.concatenate(held, axis=2), start, start + size
+
+
+def windows_of_audio(
+    blocks: Iterable[np.ndarray],
+    stream: StftStream,
+    transform: Transform,
+    *,
+    chunk: int | None,
+    overlap: int,
+    length: int | None = None,
+) -> Iterator[tuple[np.ndarray, int, int]]:
+    """Make windows of what a transform stores, straight from audio: every value goes where it stays at once.
+
+    Args:
+        blocks: audio (C, n).
+        stream: frames it as the transform says; its spectra are squared where every frame stands for itself.
+        transform: what is stored.
+        chunk, overlap: as for `windows`.
+        length: samples of audio, if that is known.
+
+    Yields:
+        Stored values (planes * C, bins, n) and the frames start, stop that they cover.
+
+    >>> transform = Transform(rate=8000, n_fft=256, hop=64)
+    >>> stream = StftStream(channels=1, **transform.framing)
+    >>> audio = [np.zeros((1, 500), np.float32)] * 2
+    >>> [X.shape[2] for X, start, stop in windows_of_audio(audio, stream, transform, chunk=10, overlap=4)]
+    [10, 10]
+    """
+    sides: dict[str, Any] = {"pad": stream.pad, "tail": stream.tail}
+    total = None if length is None else frame_count(length, n_fft=stream.n_fft, hop=stream.hop, **sides)
+    chunk = (total or _ENDLESS) if chunk is None else chunk
+    window = _Window(stream, transform, _room(chunk, 0, total))
+    start = done = 0
+    for block in chain(blocks, [None]):
+        if block is None:
+            stream.end()
+        else:
+            stream.hold(block)
+        while stream.ready >= min(_FRAMES_AT_ONCE, chunk - window.count) or (block is None and stream.ready > 0):
+            window.fill(min(stream.ready, chunk - window.count, _FRAMES_AT_ONCE))
+            if window.count == chunk:
+                done = start + chunk
+                yield window.values, start, done
+                start = done - overlap
+                window = window.next(overlap, _room(chunk, start, total))
+    if start + window.count > done:
+        yield window.values, start, start + window.count
+
+
+def _room(chunk: int, start: int, total: int | None) -> int:
+    """How many frames a window will hold as far as anybody knows."""
+    return min(chunk, _FRAMES if total is None else max(1, total - start))
+
+
+class _Window:
+    """The stored values of one window, filled from the left."""
+
+    def __init__(self, stream: StftStream, transform: Transform, room: int) -> None:
+        self._stream, self._transform, self.count = stream, transform, 0
+        bins = transform.bins if stream.squared else stream.n_fft // 2 + 1
+        self._values = np.empty((stream.channels, bins, room), np.float32 if stream.squared else np.complex64)
+
+    def fill(self, count: int) -> None:
+        """Take the next frames of the stream."""
+        stop, room = self.count + count, self._values.shape[2]
+        if stop > room:
+            more = np.empty((*self._values.shape[:2], max(room, stop - room)), self._values.dtype)
+            self._values = np.concatenate([self._values, more], axis=2)
+        place = self._values[:, :, self.count : stop]
+        if self._stream.squared:
+            place[...] = scale_values(energies_of(self._stream.take(count), self._transform), self._transform)
+        else:
+            self._stream.take(count, out=place)
+        self.count = stop
+
+    @property
+    def values(self) -> np.ndarray:
+        """What is stored of it."""
+        found = np.ascontiguousarray(self._values[:, :, : self.count])
+        return found if self._stream.squared else encode(found, self._transform)
+
+    def next(self, overlap: int, room: int) -> _Window:
+        """The window after this one, which shares some frames with it."""
+        made = _Window(self._stream, self._transform, max(overlap, room))
+        made._values[:, :, :overlap] = self._values[:, :, self.count - overlap : self.count]
+        made.count = overlap
+        return made
 
 
 def decoded(X: np.ndarray, transform: Transform, name: str) -> np.ndarray:

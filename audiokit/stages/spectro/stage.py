@@ -132,8 +132,8 @@ def spectro(
     ((2, 80, 87), 'log10')
     """
     from audiokit.dsp.spectrum.choice import make_transform
-    from audiokit.dsp.spectrum.transform import encode
-    from audiokit.dsp.spectrum.windows import windows
+    from audiokit.dsp.spectrum.stft import StftStream
+    from audiokit.dsp.spectrum.windows import windows_of_audio
     from audiokit.io.chunkset import Head
 
     options = dict(locals())
@@ -163,14 +163,13 @@ def spectro(
 
     def pieces() -> Iterator[Piece]:
         counted = Counted(source.blocks())
-        # What depends on its own frame alone is made once, also where windows overlap.
-        early = transform.is_local
-        frames = (_stored if early else _spectra)(counted, source.channels, transform)
-        for number, (values, start, stop) in enumerate(windows(frames, size, shared)):
+        stream = StftStream(channels=source.channels, **transform.framing, squared=transform.is_local)
+        cut = windows_of_audio(counted, stream, transform, chunk=size, overlap=shared, length=source.length)
+        for number, (values, start, stop) in enumerate(cut):
             if size is None:
                 made.head.chunk = made.head.hop = max(1, stop)
             notes.report["frames"] = stop
-            yield piece(values if early else encode(values, transform), start, stop, number=number)
+            yield piece(values, start, stop, number=number)
         made.head.length = counted.length
 
     def draw(path: str | os.PathLike[str], force: bool) -> None:
@@ -208,16 +207,6 @@ def _spectra(
     for block in blocks:
         yield frames.push(block)
     yield frames.finish()
-
-
-def _stored(
-    blocks: Iterable[NDArray[np.float32]], channels: int, transform: Transform
-) -> Iterator[NDArray[np.float32]]:
-    """Magnitudes or mel bands as they are stored, of each block."""
-    from audiokit.dsp.spectrum.transform import scale_values
-
-    for values in _energies(blocks, channels, transform):
-        yield scale_values(values, transform)
 
 
 def _energies(

@@ -1,0 +1,68 @@
+"""Frames of a signal, windowed and transformed a few at a time, straight into the array that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from audiokit.dsp.spectrum.fft import rfft
+
+# Samples of a channel windowed and transformed at once: they are turned from frames into bins in the nearest cache.
+_BATCH_SAMPLES = 1 << 16
+
+
+def transformed(
+    padded: np.ndarray, count: int, hop: int, window: np.ndarray, out: np.ndarray | None = None
+) -> np.ndarray:
+    """Window and transform the first frames of a signal.
+
+    Args:
+        padded: audio (C, n), float32, which holds (count - 1) * hop + len(window) samples.
+        count: number of frames.
+        hop: step between frames in samples.
+        window: window (n_fft,), float32.
+        out: where the spectra go (C, F, count), instead of into a new array.
+
+    Returns:
+        Spectra (C, F, count), complex64.
+
+    >>> transformed(np.ones((1, 6), np.float32), 2, 2, np.ones(4, np.float32))[0].real.tolist()
+    [[4.0, 4.0], [0.0, 0.0], [0.0, 0.0]]
+    """
+    spectra = _made(padded, count, window, np.complex64) if out is None else out
+    turned = spectra.transpose(0, 2, 1)
+    for start, stop, frames in _batches(padded, count, hop, window):
+        rfft(frames, out=turned[:, start:stop])
+    return spectra
+
+
+def squared(padded: np.ndarray, count: int, hop: int, window: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Give the squared magnitudes (C, F, count), float32, of what `transformed` gives.
+
+    >>> squared(np.ones((1, 6), np.float32), 2, 2, np.ones(4, np.float32))[0].tolist()
+    [[16.0, 16.0], [0.0, 0.0], [0.0, 0.0]]
+    """
+    values = _made(padded, count, window, np.float32) if out is None else out
+    turned = values.transpose(0, 2, 1)
+    for start, stop, frames in _batches(padded, count, hop, window):
+        found = rfft(frames)
+        real, imaginary = found.real * found.real, found.imag * found.imag
+        np.add(real, imaginary, out=turned[:, start:stop])
+    return values
+
+
+def _made(padded: np.ndarray, count: int, window: np.ndarray, kind: type) -> np.ndarray:
+    return np.empty((padded.shape[0], len(window) // 2 + 1, max(0, count)), kind)
+
+
+def _batches(padded: np.ndarray, count: int, hop: int, window: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Frames start to stop, windowed: (C, n, n_fft), in memory that the next ones take over."""
+    n_fft = len(window)
+    batch = max(1, _BATCH_SAMPLES // n_fft)
+    padded = padded[:, : max(0, count - 1) * hop + n_fft]
+    cut = np.lib.stride_tricks.sliding_window_view(padded, n_fft, axis=1)[:, ::hop] if count > 0 else padded
+    held = np.empty((padded.shape[0], min(batch, max(0, count)), n_fft), np.float32)
+    for start in range(0, count, batch):
+        stop = min(count, start + batch)
+        yield start, stop, np.multiply(cut[:, start:stop], window, out=held[:, : stop - start])
