@@ -10,11 +10,11 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 # Of the polynomial that pushes singular values towards 1, and how often it is applied.
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -38,6 +38,24 @@ def orthogonal(matrix: Tensor) -> Tensor:
         squared = x @ x.T
         x = a * x + (b * squared + c * squared @ squared) @ x
     return x.T if tall else x
+
+
+def parted(network: nn.Module, *, plain: Collection[str]) -> tuple[list[Tensor], list[Tensor]]:
+    """Part the weights of a network into the matrices that Muon turns, and all others.
+
+    Args:
+        network: whose weights; several dimensions after the first count as one.
+        plain: beginnings of the names of matrices that are left to AdamW.
+
+    >>> network = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 1))
+    >>> [[tuple(weight.shape) for weight in part] for part in parted(network, plain=["1."])]
+    [[(8, 4)], [(8,), (1, 8), (1,)]]
+    """
+    matrices: list[Tensor] = []
+    others: list[Tensor] = []
+    for key, weight in network.named_parameters():
+        (matrices if weight.ndim > 1 and not key.startswith(tuple(plain)) else others).append(weight)
+    return matrices, others
 
 
 class Muon(torch.optim.AdamW):

@@ -225,13 +225,9 @@ def _optimizer(name: str, network: nn.Module, learning_rate: float) -> torch.opt
         return torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=1e-3)
     if name != "muon":
         raise ParameterError(f"--optimizer {name!r}: must be adamw or muon")
-    from audiokit.training.engine.muon import Muon
+    from audiokit.training.engine.muon import Muon, parted
 
-    matrices: list[Tensor] = []
-    others: list[Tensor] = []
-    for key, weight in network.named_parameters():
-        (matrices if weight.ndim > 1 and not key.startswith(("head", "last")) else others).append(weight)
-    return Muon(matrices, others, lr=learning_rate)
+    return Muon(*parted(network, plain=("head", "last")), lr=learning_rate)
 
 
 def _network(name: str, stems: list[str], settings: dict[str, Any]) -> tuple[nn.Module, str]:

@@ -72,15 +72,16 @@ class Pix2Pix(StyleRecipe):
         init_weights(self.D)
         for network in (self.G, self.D):
             network.to(self.device)
-        self.adam_G, self.adam_D = self.adam(self.G), self.adam(self.D)
+        self.step_G = self.muon(self.G) if settings.optimizer == "muon" else self.adam(self.G)
+        self.step_D = self.adam(self.D)
 
     def modules(self) -> dict[str, nn.Module]:
         """The generator and, if it takes part, the discriminator."""
         return {"G": self.G, "D": self.D} if self.s.adversarial else {"G": self.G}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """One Adam each."""
-        return {"G": self.adam_G, "D": self.adam_D} if self.s.adversarial else {"G": self.adam_G}
+        """One each; the discriminator has Adam."""
+        return {"G": self.step_G, "D": self.step_D} if self.s.adversarial else {"G": self.step_G}
 
     def step(self, rng: np.random.Generator, step: int) -> dict[str, float | Tensor]:
         """Update the discriminator on a batch, then the generator on the same."""
@@ -89,14 +90,14 @@ class Pix2Pix(StyleRecipe):
         fake = self.G(view)
         distance = functional.l1_loss(fake, y)
         if not self.s.adversarial:
-            update(self.adam_G, distance)
+            update(self.step_G, distance)
             return {"l1": distance.detach()}
         freeze([self.D], False)
         pair, pair_fake = torch.cat([view, y], 1), torch.cat([view, fake], 1)
-        loss_D = update(self.adam_D, discriminator_loss(self.D, pair, pair_fake, kind=self.s.gan))
+        loss_D = update(self.step_D, discriminator_loss(self.D, pair, pair_fake, kind=self.s.gan))
         freeze([self.D], True)
         judged = gan_loss(self.D(pair_fake), True, kind=self.s.gan)
-        update(self.adam_G, self.s.adversarial * judged + self.s.l1 * distance)
+        update(self.step_G, self.s.adversarial * judged + self.s.l1 * distance)
         return {"l1": distance.detach(), "adversarial": judged.detach(), "discriminator": loss_D}
 
     def _draw(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

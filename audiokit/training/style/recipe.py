@@ -51,6 +51,13 @@ class StyleRecipe(Recipe):
         parameters = [p for network in networks for p in network.parameters()]
         return torch.optim.Adam(parameters, lr=self._options.rate, betas=(0.5, 0.999))
 
+    def muon(self, network: nn.Module) -> torch.optim.Optimizer:
+        """Make one Muon for a generator; its first and its last layer go with AdamW."""
+        from audiokit.training.engine.muon import Muon, parted
+
+        layers = [name for name, weight in network.named_parameters() if weight.ndim > 1]
+        return Muon(*parted(network, plain=(layers[0], layers[-1])), lr=self._options.rate)
+
     def averaged(self) -> tuple[str, ...]:
         """Only the generators are used afterwards."""
         return tuple(name for name in self.modules() if name.startswith("G"))

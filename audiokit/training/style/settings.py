@@ -105,6 +105,9 @@ class Pix2PixSettings(StyleSettings):
 
     generator: Generator = "unet"
     norm: Norm = "batch"
+    optimizer: Annotated[
+        Literal["adam", "muon"], Option("How the generator steps; muon gets further in a short training.")
+    ] = "adam"
     l1: Annotated[float, Option("Weight of the distance to the true output.", min=0)] = 100.0
     adversarial: Annotated[float, Option("Weight of the discriminator's verdict; 0 trains without one.", min=0)] = 1.0
     eq_db: Annotated[
