@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ import pytest
 import audiokit
 from audiokit.dsp.rhythm.accents import accents, attack_levels
 from audiokit.dsp.rhythm.beats import Beats, track_beats
-from audiokit.dsp.rhythm.groove import find_groove, groove_map
+from audiokit.dsp.rhythm.bending import bend
+from audiokit.dsp.rhythm.groove import attack_starts, find_groove, groove_map
 from audiokit.dsp.rhythm.onsets import attack_times
-from audiokit.dsp.rhythm.warp import warp
+from audiokit.dsp.rhythm.playing import samples_of
 from audiokit.engine.sound import Sound
 from audiokit.errors import InputError, UsageError
 from audiokit.io import audio
@@ -168,8 +170,8 @@ def test_it_is_played_as_it_is_read(straight):
     assert len(parts) > 20 and max(part.shape[1] for part in parts) < 0.5 * straight.y.shape[1]
     held = groove._groove(sound.replay(), None)[0]
     time_map = groove_map(held, 0.66, straight.y.shape[1] / straight.rate)
-    joins = {"shortest_s": groove._SHORTEST_S, "fade_s": groove._FADE_S}
-    expected = warp(straight.y, straight.rate, time_map, length=straight.y.shape[1], **joins)
+    take, joins = partial(samples_of, straight.y), attack_starts(held, 0.66)
+    expected = np.hstack(list(bend(take, straight.rate, time_map, joins, straight.y.shape[1])))
     assert np.array_equal(np.concatenate(parts, axis=1), expected)
 
 
@@ -183,6 +185,38 @@ def test_what_has_no_beats_is_refused(cli, tmp_path):
     assert b"hum.wav: no beats are found, so it has no groove" in done.stderr and b"--track-bpm" not in done.stderr
     done = cli("stylize", "hum.wav", "--engine", "groove", "--swing", "80", "-o", "out.wav", status=2)
     assert b"50" in done.stderr and b"75" in done.stderr
+
+
+def test_accents_need_a_style(cli, straight, tmp_path):
+    audio.write(tmp_path / "song.wav", straight.y, straight.rate)
+    done = cli("stylize", "song.wav", "--engine", "groove", "--accents", "0.5", "-o", "out.wav", status=2)
+    assert b"--accents is a share of the accents of --style" in done.stderr and b"--style OTHER" in done.stderr
+    assert not (tmp_path / "out.wav").exists()
+
+
+@pytest.mark.parametrize("gain", [1e19, 1e30])
+def test_a_song_of_huge_numbers(straight, gain):
+    made, plain = (
+        audiokit.stylize(straight.y * np.float32(g), straight.rate, engine="groove", swing=66.0) for g in (gain, 1)
+    )
+    assert np.abs(made / np.float32(gain) - plain).max() < 1e-4
+
+
+def test_tones_that_sound_through_attacks_do_not_break(straight):
+    """Pauses in a steady tone would be heard as a change of its level: the phases of what does not begin go on."""
+    rate, length = straight.rate, straight.y.shape[1]
+    tone = 0.3 * np.sin(2 * np.pi * 437.0 * np.arange(length) / rate).astype(np.float32)[None]
+    held = groove._groove(Sound.of(straight.y, rate), None)[0]
+    time_map = groove_map(held, 0.66, length / rate)
+    take = partial(samples_of, tone)
+    y = np.hstack(list(bend(take, rate, time_map, attack_starts(held, 0.66), length)))[0]
+    level = np.sqrt(np.convolve(y**2, np.ones(882) / 882, "valid"))[rate:-rate]
+    assert 20 * np.log10(level.max() / level.min()) < 1.0
+
+
+def test_no_swing_changes_no_sample(straight):
+    y = audiokit.stylize(straight.y, straight.rate, engine="groove", strength=0.0)
+    assert np.array_equal(y, straight.y)
 
 
 def test_chunks_are_refused(rng):

@@ -43,8 +43,6 @@ _ALONE, _SLOW_BPM = 0.5, 75.0
 ATTACK_S, LEAD_S = 0.07, 0.012
 # Of the shorter half of a beat, at most this share is copied; halves become at most so many times longer or shorter.
 _COPIED, _MOST = 0.45, 2.2
-#: Where attacks are copied, what follows them changes its speed more than the halves of beats do: up to so many times.
-MOST_SPEED = (_MOST - _COPIED) / (1 - _COPIED) + 0.2
 
 
 @dataclass(frozen=True)
@@ -283,19 +281,29 @@ def groove_map(groove: Groove, wanted: np.ndarray | float, seconds: float) -> Ti
     >>> groove_map(straight, 2 / 3, 2.5).to_target(np.array([0.5, 0.75, 1.0])).round(3).tolist()
     [0.5, 0.833, 1.0]
     """
-    times, periods = groove.beats.times_s, np.diff(groove.beats.times_s)
-    wanted = np.broadcast_to(np.asarray(wanted, np.float64), periods.shape)
-    source: list[float] = [0.0] if times[0] > 2 * LEAD_S else []
-    target = list(source)
-    for time, period, here, there in zip(times, periods, groove.share, wanted, strict=False):
-        halves = (here, 1 - here, there, 1 - there)
-        part = min(1.0, _COPIED * min(halves) * period / (ATTACK_S + LEAD_S))
-        for a, b in ((time, time), (time + here * period, time + there * period)):
-            source += [a - part * LEAD_S, a + part * ATTACK_S]
-            target += [b - part * LEAD_S, b + part * ATTACK_S]
-    source.append(float(times[-1]))
-    target.append(float(times[-1]))
-    if seconds > times[-1] + 0.01:
-        source.append(seconds)
-        target.append(seconds)
-    return TimeMap(np.array(source), np.array(target))
+    times = groove.beats.times_s
+    starts, moved, copied = _attacks(groove, wanted)
+    source, target = np.stack([starts, starts + copied], axis=1).ravel(), np.stack([moved, moved + copied], axis=1)
+    before = [0.0] if times[0] > 2 * LEAD_S else []
+    after = [times[-1], seconds] if seconds > times[-1] + 0.01 else [times[-1]]
+    return TimeMap(*(np.concatenate([before, inner, after]) for inner in (source, target.ravel())))
+
+
+def attack_starts(groove: Groove, wanted: np.ndarray | float) -> np.ndarray:
+    """Times in seconds just before the attacks of beats and off-beats, from which on the map of the groove copies.
+
+    >>> grid = Beats(np.arange(3) * 0.5, np.array([0]), 120.0, 1.0)
+    >>> attack_starts(Groove(grid, np.full(2, 0.5), 0.5, 1.0), 2 / 3).round(3).tolist()
+    [-0.011, 0.239, 0.489, 0.739]
+    """
+    return _attacks(groove, wanted)[0]
+
+
+def _attacks(groove: Groove, wanted: np.ndarray | float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """From when on attacks are copied, where that goes, and for how long, in seconds, each (2 (B - 1),)."""
+    times, periods = groove.beats.times_s[:-1], np.diff(groove.beats.times_s)
+    there = np.broadcast_to(np.asarray(wanted, np.float64), periods.shape)
+    shorter = np.min([groove.share, 1 - groove.share, there, 1 - there], axis=0)
+    part = np.repeat(np.minimum(1.0, _COPIED * shorter * periods / (ATTACK_S + LEAD_S)), 2)
+    source, target = (np.stack([times, times + x * periods], axis=1).ravel() for x in (groove.share, there))
+    return source - part * LEAD_S, target - part * LEAD_S, part * (ATTACK_S + LEAD_S)

@@ -10,8 +10,8 @@ import numpy as np
 #: Gives samples start to stop (C, stop - start) of a source, zeros where there are none.
 Take = Callable[[int, int], np.ndarray]
 _CONTEXT_S = 0.3
-#: Two stretches fade into each other over this long.
-FADE_S = 0.03
+# Two stretches fade into each other over this long.
+_FADE_S = 0.03
 # A join may move a stretch by this much to make waveforms agree: one period of 440 Hz in all.
 _SHIFT_S = 0.0012
 # More than twice slower, the stretcher draws where it reads: the same draw every time gives the same samples.
@@ -43,7 +43,6 @@ def play(
     semitones: float = 0.0,
     *,
     place: bool = True,
-    fade_s: float = FADE_S,
 ) -> Iterator[tuple[np.ndarray, Stretch]]:
     """Play a plan from a source that is read as it goes, holding no more than one stretch.
 
@@ -53,7 +52,6 @@ def play(
         plan: stretches that follow each other.
         semitones: pitch change.
         place: move each stretch by up to a millisecond so that the waveform goes on smoothly.
-        fade_s: how long one fades into the next.
 
     Yields:
         Audio (C, n) in order, and the stretch that completed it, with its shift.
@@ -62,7 +60,7 @@ def play(
     >>> [piece.shape for piece, _ in play(ones, 8000, [Stretch(0, 4000, 0.0, 1.0), Stretch(4000, 8000, 4000.0, 1.0)])]
     [(1, 3760), (1, 4240)]
     """
-    fade, reach = round(fade_s * rate), round(_SHIFT_S * rate)
+    fade, reach = round(_FADE_S * rate), round(_SHIFT_S * rate)
     tail = np.zeros((0, 0), np.float32)  # the last samples, which the next stretch may fade into
     for index, stretch in enumerate(plan):
         lead = min(fade, stretch.start) if index else 0
@@ -74,7 +72,7 @@ def play(
         piece = span[:, at : at + lead + stretch.stop - stretch.start]
         if lead:
             rise = ((np.arange(lead) + 0.5) / lead).astype(np.float32)
-            piece[:, :lead] = _crossfade(tail, piece[:, :lead], rise)
+            piece[:, :lead] = crossfade(tail, piece[:, :lead], rise)
         ready = piece.shape[1] if index == len(plan) - 1 else max(0, piece.shape[1] - fade)
         tail = piece[:, ready:]
         yield piece[:, :ready], stretch
@@ -90,8 +88,12 @@ def _best_shift(old: np.ndarray, new: np.ndarray, reach: int) -> int:
     return int(scores.argmax()) - reach
 
 
-def _crossfade(old: np.ndarray, new: np.ndarray, rise: np.ndarray) -> np.ndarray:
-    """Fade from one to the other at constant power, whatever their correlation."""
+def crossfade(old: np.ndarray, new: np.ndarray, rise: np.ndarray) -> np.ndarray:
+    """Fade from one sound (C, n) to another at constant power, whatever their correlation, as `rise` (n,) goes to 1.
+
+    >>> crossfade(np.ones((1, 3)), np.ones((1, 3)), np.array([0.0, 0.5, 1.0])).tolist()
+    [[1.0, 1.0, 1.0]]
+    """
     if np.array_equal(old, new):
         return new
     energy = float(np.sqrt((old**2).sum() * (new**2).sum()))

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from audiokit.dsp.rhythm.beats import Beats
-from audiokit.dsp.rhythm.playing import FADE_S, Stretch, play, samples_of
+from audiokit.dsp.rhythm.playing import Stretch, play, samples_of
 from audiokit.errors import ParameterError
 
 #: Stretch factors (input seconds per output second) above this, or below its inverse, are refused.
@@ -24,7 +24,8 @@ FASTEST = 2.5
 _TOLERANCE_S = 0.0015
 # Joins end this long before the beat they belong to.
 _BEFORE_BEAT_S = 0.006
-_LONGEST_S = 60.0
+# A stretch is at least, and at most, so long.
+_SHORTEST_S, _LONGEST_S = 0.1, 60.0
 # Steadier than this is the same speed, and samples are copied.
 _SAME = 2e-6
 
@@ -154,17 +155,13 @@ def _beat_time(beats: Beats, index: np.ndarray) -> np.ndarray:
     return _interpolate(index.astype(np.float64), known, beats.times_s)
 
 
-def plan_stretches(
-    time_map: TimeMap, rate: int, length: int, *, shortest_s: float = 0.1, most: float = FASTEST
-) -> list[Stretch]:
+def plan_stretches(time_map: TimeMap, rate: int, length: int) -> list[Stretch]:
     """Simplify a time map to stretches of constant speed, with joins just before beats.
 
     Args:
         time_map: the map.
         rate: sample rate in Hz.
         length: samples of output wanted.
-        shortest_s: joins that would be closer to the one before are left out.
-        most: how many times faster or slower it may become.
 
     Returns:
         Stretches that cover 0..length.
@@ -174,14 +171,14 @@ def plan_stretches(
     """
     knots = _simplify(_reaching(time_map, length / rate))
     speeds = knots.speeds
-    if len(speeds) and not (speeds.min() >= 1 / most and speeds.max() <= most):
+    if len(speeds) and not (speeds.min() >= 1 / FASTEST and speeds.max() <= FASTEST):
         worst = float(speeds[np.argmax(np.abs(np.log(speeds)))])
         raise ParameterError(
-            f"the tempo would change {worst:.2f} times, outside {1 / most:g} to {most:g}",
+            f"the tempo would change {worst:.2f} times, outside {1 / FASTEST:g} to {FASTEST:g}",
             hint="check the beats (--beats-out, --picture), or give the tempo of the track with --track-bpm",
         )
     joins = knots.target_s[1:-1] - _BEFORE_BEAT_S
-    edges, shortest = [0], int(rate * shortest_s)
+    edges, shortest = [0], int(rate * _SHORTEST_S)
     for join in np.round(joins * rate).astype(int):
         if edges[-1] + shortest < join < length - shortest:
             edges.append(int(join))
@@ -287,29 +284,25 @@ def warp(
     *,
     length: int,
     semitones: float = 0.0,
-    shortest_s: float = 0.1,
-    fade_s: float = FADE_S,
 ) -> np.ndarray:
     """Warp audio (C, T) along a time map to `length` samples, pitch kept (or moved by semitones).
-
-    `shortest_s` is the least distance of two joins in seconds, `fade_s` how long one side fades into the other.
 
     >>> t = np.arange(16000) / 8000
     >>> tone = np.sin(2 * np.pi * 440 * t).astype(np.float32)[None]
     >>> warp(tone, 8000, TimeMap(np.array([0.0, 2.0]), np.array([0.0, 2.5])), length=20000).shape
     (1, 20000)
     """
-    plan = plan_stretches(time_map, rate, length, shortest_s=shortest_s)
-    return _play(y, rate, plan, semitones, place=True, fade_s=fade_s)[0]
+    plan = plan_stretches(time_map, rate, length)
+    return _play(y, rate, plan, semitones, place=True)[0]
 
 
 def _play(
-    y: np.ndarray, rate: int, plan: Sequence[Stretch], semitones: float, *, place: bool, fade_s: float = FADE_S
+    y: np.ndarray, rate: int, plan: Sequence[Stretch], semitones: float, *, place: bool
 ) -> tuple[np.ndarray, list[Stretch]]:
     out = np.zeros((y.shape[0], plan[-1].stop if plan else 0), np.float32)
     placed, at = [], 0
     take = partial(samples_of, y)
-    for piece, stretch in play(take, rate, plan, semitones, place=place, fade_s=fade_s):
+    for piece, stretch in play(take, rate, plan, semitones, place=place):
         out[:, at : at + piece.shape[1]] = piece
         at += piece.shape[1]
         placed.append(stretch)

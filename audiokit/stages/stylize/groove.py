@@ -27,10 +27,8 @@ _FEWEST = 4
 _UNCERTAIN = 0.3
 #: Beats are found in pieces of this length, or nearly twice that at the end, which share so much with the next.
 _PIECE_S, _SHARED_S = 90.0, 20.0
-#: Joins may be as close as this: attacks of fast music are short.
-_SHORTEST_S = 0.045
-#: Joins are many, and what lies in them is heard twice: shorter than those of beats that are brought together.
-_FADE_S = 0.015
+# Louder than this by far, squares of spectra are more than a float32 holds: beats are found in a quieter copy.
+_HUGE = 1e6
 
 
 def change_groove(flow: Sound | Chunks, options: Options) -> Sound:
@@ -40,9 +38,8 @@ def change_groove(flow: Sound | Chunks, options: Options) -> Sound:
         InputError: no beats are found, or what comes is no audio.
     """
     from audiokit.dsp.rhythm.accents import accent_gains
-    from audiokit.dsp.rhythm.groove import MOST_SPEED, groove_map, within_reach
-    from audiokit.dsp.rhythm.playing import play
-    from audiokit.dsp.rhythm.warp import plan_stretches
+    from audiokit.dsp.rhythm.bending import bend
+    from audiokit.dsp.rhythm.groove import attack_starts, groove_map, within_reach
 
     if isinstance(flow, Chunks):
         raise InputError(
@@ -53,20 +50,20 @@ def change_groove(flow: Sound | Chunks, options: Options) -> Sound:
     style = None
     if options["style"] is not None:
         style = once(options["style"], _style, "groove")
-    accented = style is not None and options["accents"] > 0 and options["strength"] > 0
+    share = 1.0 if options["accents"] is None else options["accents"]
+    accented = style is not None and share > 0 and options["strength"] > 0
     found, length, powers = _groove(source, options["track_bpm"], levels=accented)
     wanted = np.full(len(found.share), options["swing"] / 100) if style is None else _like(found, style)
     moved = within_reach(found.share, found.share + options["strength"] * (wanted - found.share))
-    time_map = groove_map(found, moved, length / flow.rate)
-    plan = plan_stretches(time_map, flow.rate, length, shortest_s=_SHORTEST_S, most=MOST_SPEED)
+    time_map, joins = groove_map(found, moved, length / flow.rate), attack_starts(found, moved)
 
     curve, gains = None, np.zeros(0)
     if style is not None and accented:
-        gains = accent_gains(found, style, options["strength"] * options["accents"])
+        gains = accent_gains(found, style, options["strength"] * share)
         curve = _curve(found, moved, gains, powers)
 
     def blocks() -> Iterator[NDArray[np.float32]]:
-        played = (piece for piece, _ in play(Behind(source).take, source.rate, plan, fade_s=_FADE_S))
+        played = bend(Behind(source).take, source.rate, time_map, joins, length)
         return played if curve is None else _louder(played, curve, source.rate)
 
     notes = Notes(
@@ -104,16 +101,20 @@ def _groove(
     heard = 0
     for y, start in pieces(sound, _PIECE_S, _SHARED_S):
         stop = start + y.shape[1]
+        peak = float(max(y.max(initial=0.0), -y.min(initial=0.0)))
+        gain = 1 / peak if peak > _HUGE else 1.0
+        if gain != 1:
+            y = y * np.float32(gain)
         if levels:
             new = y[:, heard - start : stop // hop * hop - start]
-            powers.append((new**2).mean(axis=0).reshape(-1, hop).mean(axis=1))
+            powers.append((new**2).mean(axis=0).reshape(-1, hop).mean(axis=1) / gain**2)
             heard = stop // hop * hop
         beats = track_beats(y, sound.rate, bpm=tempo)
         if len(beats.times_s) < _FEWEST:
             continue
         part = find_groove(y, sound.rate, beats, known=tempo is not None)
         if levels:
-            part = replace(part, levels_db=attack_levels(y, sound.rate, part))
+            part = replace(part, levels_db=attack_levels(y, sound.rate, part) - 20 * np.log10(gain))
         tempo = tempo or part.beats.tempo_bpm  # the pieces count alike
         at = replace(part.beats, times_s=part.beats.times_s + start / sound.rate)
         parts.append(replace(part, beats=at))

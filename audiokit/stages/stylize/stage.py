@@ -27,6 +27,11 @@ _OVERLAP = 0.5
 def _check(options: Options) -> None:
     """Refuse options that do not go together, and a model that is not there, before anything is read."""
     if options["engine"] == "groove":
+        if options["accents"] is not None and options["style"] is None:
+            raise UsageError(
+                "--accents is a share of the accents of --style, and there is none",
+                hint="audiokit stylize SONG --engine groove --style OTHER --accents 0.5 -o OUT",
+            )
         return
     if (options["engine"] == "optimize") != (options["style"] is not None):
         given = options["style"] is not None
@@ -81,8 +86,9 @@ def stylize(
         Option("Where off-beats go, in % of the beat: 50 straight, 66 triplets.", min=50, max=75, when=_GROOVE),
     ] = 66.0,
     accents: Annotated[
-        float, Option("Share of the style's accents that is taken, beside its off-beats.", min=0, max=1, when=_GROOVE)
-    ] = 1.0,
+        float | None,
+        Option("Share of the accents of --style that is taken (default: 1).", min=0, max=1, when=_GROOVE),
+    ] = None,
     track_bpm: Annotated[
         float | None, Option("The track's tempo, about, when it is known.", min=20, max=400, when=_GROOVE)
     ] = None,
