@@ -30,12 +30,18 @@ class Song:
     name: str
 
 
-def full_song(seed: int, *, seconds: float = 26.0, rate: int = RATE) -> Song:
-    """Draw a song: its way of playing from the seed's last digit, everything else from the whole seed."""
+def full_song(
+    seed: int, *, seconds: float = 26.0, rate: int = RATE, bpm: float | None = None, drums: bool = True
+) -> Song:
+    """Draw a song: its way of playing from the seed's last digit, everything else from the whole seed.
+
+    A tempo may be asked for, and that the drums are silent; nothing else is drawn differently then.
+    """
     rng = np.random.default_rng([seed, 61])
     way = list(WAYS)[seed % len(WAYS)]
     low, high = WAYS[way]
-    bpm = round(float(low * (high / low) ** rng.random()), 1)
+    drawn_bpm = round(float(low * (high / low) ** rng.random()), 1)
+    bpm = drawn_bpm if bpm is None else bpm
     per_bar = 3 if way in ("plain", "ballad") and rng.random() < 0.2 else 4
     beats = _beats(rng, bpm, seconds, free_s=rng.uniform(5, 9) if way == "rubato intro" else 0.0)
     swing = float(rng.uniform(0.57, 0.68)) if way == "swing" else 0.5
@@ -51,13 +57,16 @@ def full_song(seed: int, *, seconds: float = 26.0, rate: int = RATE) -> Song:
     pans = {"drums": 0.5, "bass": 0.5, "chords": rng.uniform(0.35, 0.65), "voice": 0.5}
     loud = {"drums": rng.uniform(0.35, 0.6), "bass": rng.uniform(0.15, 0.35)}
     loud |= {"chords": rng.uniform(0.15, 0.35), "voice": rng.uniform(0.2, 0.45) * (rng.random() < 0.85)}
+    loud["drums"] *= drums
     y = np.zeros((2, stage.length))
     for name, part in parts.items():
         scaled = loud[name] * part / (np.abs(part).max() + 1e-9)
         y += np.stack([scaled * 2 * (1 - pans[name]), scaled * 2 * pans[name]])
     y *= 0.9 / np.abs(y).max()
     kept = beats[beats < seconds - 0.1]
-    return Song(y.astype(np.float32), rate, kept, kept[::per_bar], f"{way} {bpm:g} ({seed})")
+    return Song(
+        y.astype(np.float32), rate, kept, kept[::per_bar], f"{way} {bpm:g} ({seed}){'' if drums else ' no drums'}"
+    )
 
 
 def _beats(rng: np.random.Generator, bpm: float, seconds: float, free_s: float) -> np.ndarray:
