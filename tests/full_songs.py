@@ -249,3 +249,24 @@ def beatless(seed: int, *, seconds: float = 20.0, rate: int = RATE) -> np.ndarra
         y[start : start + len(n)] += rng.uniform(0.2, 1) * sound[: length - start]
         now += gap + 0.03
     return (0.5 * y / np.abs(y).max()).astype(np.float32)[None]
+
+
+def produced(y: np.ndarray, seed: int, rate: int = RATE) -> np.ndarray:
+    """Audio (C, T) as another studio leaves it: equaliser, at times a room, saturation, noise; attacks stay."""
+    rng, n = np.random.default_rng([seed, 63]), y.shape[1]
+    size = 1 << int(np.ceil(np.log2(n + rate)))
+    hz = np.maximum(np.fft.rfftfreq(size, 1 / rate), 20)
+    bends_hz = np.array([20, 60, 150, 400, 1000, 2500, 6000, 11_025])
+    gains_db = np.interp(np.log2(hz), np.log2(bends_hz), rng.uniform(-7, 7, 8))
+    spectrum = np.fft.rfft(y, size, axis=1) * 10 ** (gains_db / 20)
+    if rng.random() < 0.5:
+        t = np.arange(rate // 2) / rate
+        room = rng.standard_normal(len(t)) * np.exp(-t / rng.uniform(0.03, 0.15))
+        room *= rng.uniform(0.05, 0.4) / np.sqrt((room**2).sum())
+        room[0] += 1
+        spectrum = spectrum * np.fft.rfft(room, size)
+    out = np.fft.irfft(spectrum, size, axis=1)[:, :n]
+    push = rng.uniform(1, 8)
+    out = np.tanh(push * out / (np.abs(out).max() + 1e-9)) / np.tanh(push)
+    out += 10 ** (rng.uniform(-65, -30) / 20) * rng.standard_normal(out.shape)
+    return (0.9 * out / np.abs(out).max()).astype(np.float32)

@@ -1,68 +1,40 @@
-"""Fit the weights in audiokit/dsp/rhythm/metre.py and confidence.py on music drawn at random; say how well they do.
+"""Fit the weights of bars (audiokit/dsp/rhythm/metre.py) and of the confidence (confidence.py); say how well they do.
 
-    python -m tests.bench.fit_beats [--patterns 300] [--arrangements 180] [--songs 800] [--jobs 2] [--sure]
+    python -m tests.bench.fit_beats [--patterns 300] [--jobs 2] [--sure]
 
-Every figure is cross-validated: what is judged was left out of the fit. The penalty is stronger than cross-validation
-alone would choose, because other material than that of the fit is tracked. Seeds from 1000 (patterns), 30000
-(arrangements) and 40000 (songs) belong to the fit; the bench uses others, and no annotated recording is fitted to.
-Prints WEIGHTS and PHASE_WEIGHTS, or with --sure, when those are in place, SURE: fitted on other seeds again and on
-sound without a beat, because weights look surer of what they were fitted on. The WEIGHTS in place are those of this
-fit plus those of an earlier one, of patterns and arrangements alone, for the first 61 measures, scaled to the length
-that the fit had: how much of the earlier ones was chosen by songs of other seeds and by the annotated recordings, on
-which the new ones alone are worse. Arrangements need fluidsynth.
+The bar phase is cross-validated: what is judged was left out of the fit. Seeds from 1000 belong to it. With --sure the
+confidence is fitted, on music that neither the network of levels (fit_level.py) nor the bench has heard and on sound
+without a beat: beats look surer where they were learnt. No annotated recording is fitted to. Arrangements need
+fluidsynth.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
 from scipy.optimize import minimize
 
-from audiokit.dsp.rhythm.beats import beat_measures, level_paths, smooth, track_beats
-from audiokit.dsp.rhythm.metre import FEATURES, Evidence, level_features, phase_features
+from audiokit.dsp.rhythm.beats import beat_measures, track_beats
+from audiokit.dsp.rhythm.metre import phase_features
 from audiokit.dsp.rhythm.onsets import onset_curves
-from audiokit.dsp.rhythm.tempo import HIGHEST_BPM, LOWEST_BPM, normalised_curve
-from tests.arrangements import arrange, play
+from tests.bench.fit_level import JUDGED, RATE, SOUNDFONT, music
 from tests.drums import random_pattern
-from tests.full_songs import beatless, full_song
 
 Example = tuple[np.ndarray, np.ndarray]  # measures of every choice (N, M), and how well each choice fits (N,)
 
-RATE = 22_050
-SOUNDFONT = "/usr/share/sounds/sf2/FluidR3_GM.sf2"
+#: What the confidence is fitted on, in the form of `JUDGED`.
+SPARE = (*JUDGED, ("arrangement", 30_120, 60, 0), ("song", 70_000, 60, 0), ("beatless", 45_000, 60, 0))
 #: Choices that fit this much less than the best count as right too.
 NEARLY = 0.05
+#: How much large weights of the bars cost.
+PENALTY = 1e-3
 
 
-def level_example(job: tuple[str, int], soundfont: str) -> Example:
-    """Every path of one pattern or arrangement, and its F-measure."""
-    kind, seed = job
-    if kind == "pattern":
-        drawn = random_pattern(seed, seconds=20)
-        y, beats_s, within_s = drawn.y, drawn.beats_s, 0.045
-    elif kind == "song":
-        song = full_song(seed)
-        y, beats_s, within_s = song.y, song.beats_s, 0.05
-    else:  # instruments speak a little after the note
-        made = arrange(seed)
-        y, beats_s, within_s = play(made, soundfont, rate=RATE), made.beats_s, 0.07
-    curves = onset_curves(y, RATE)
-    curve = normalised_curve(smooth(curves.total), curves.frames_per_s)
-    evidence, features, fits = Evidence.of(curves, curve), [], []
-    for path, even in level_paths(curve, curves.frames_per_s, (LOWEST_BPM, HIGHEST_BPM)):
-        hits = np.abs(beats_s[:, None] - curves.time(path)[None, :]).min(axis=1) < within_s
-        features.append(level_features(evidence, path, even=even))
-        fits.append(2 * hits.sum() / (len(beats_s) + len(path)))
-    return np.array(features), np.array(fits)
-
-
-def phase_example(job: tuple[str, int], soundfont: str) -> Example:
+def phase_example(seed: int) -> Example:
     """Every bar phase of one pattern, and 1 for the right one."""
-    seed = job[1]
     made = random_pattern(seed, seconds=16)
     skipped = seed % 3
     times = made.beats_s[skipped:]
@@ -72,26 +44,23 @@ def phase_example(job: tuple[str, int], soundfont: str) -> Example:
     return np.array(list(features.values())), right
 
 
-def sure_example(job: tuple[str, int]) -> tuple[np.ndarray, bool] | None:
+def sure_example(job: tuple[str, int, int], soundfont: str) -> tuple[np.ndarray, bool] | None:
     """Measures of the beats that are found, and whether they are right; nothing where none are found."""
-    kind, seed = job
-    if kind == "beatless":
-        y, truth = beatless(seed), np.zeros(0)
-    else:
-        made = full_song(seed) if kind == "song" else random_pattern(seed)
-        y, truth = made.y, made.beats_s
+    y, truth, within_s = music(*job, soundfont)
     times = track_beats(y, RATE).times_s
     measures = beat_measures(y, RATE, times)
     if measures is None or not len(truth):
         return None if measures is None else (measures, False)
-    hits = (np.abs(truth[:, None] - times[None, :]).min(axis=1) < 0.05).sum()
+    hits = (np.abs(truth[:, None] - times[None, :]).min(axis=1) < within_s).sum()
     return measures, bool(2 * hits / (len(truth) + len(times)) >= 0.9)
 
 
-def fit_sure(work: list[tuple[str, int]], jobs: int) -> None:
+def fit_sure(work: list[tuple[str, int, int]], soundfont: str, jobs: int) -> None:
     """Print SURE by logistic regression, and how often beats were right that were said to be so likely."""
     with ProcessPoolExecutor(jobs) as pool:
-        made = [one for one in pool.map(sure_example, work, chunksize=4) if one is not None]
+        made = [
+            one for one in pool.map(partial(sure_example, soundfont=soundfont), work, chunksize=4) if one is not None
+        ]
     measures, right = np.array([one[0] for one in made]), np.array([one[1] for one in made])
     spread = np.append(measures[:, :-1].std(axis=0) + 1e-6, 1.0)
     sign = np.where(right, 1.0, -1.0)
@@ -130,49 +99,29 @@ def fit(examples: list[Example], penalty: float) -> np.ndarray:
     return minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 80}).x / spread
 
 
-def report(
-    name: str, make: Callable[..., Example], work: list[tuple[str, int]], soundfont: str, jobs: int, penalty: float
-) -> None:
-    """Print how well the choice does on the quarter left out (four times), per kind, and the weights of all."""
+def fit_bars(work: list[int], jobs: int) -> None:
+    """Print how often the bar is right on the quarter left out (four times), and the weights of all."""
     with ProcessPoolExecutor(jobs) as pool:
-        examples = list(pool.map(partial(make, soundfont=soundfont), work, chunksize=4))
-    both = list(zip(work, examples, strict=True))
-    chosen: dict[str, list[tuple[float, float]]] = {}
+        examples = list(pool.map(phase_example, work, chunksize=4))
+    right = []
     for part in range(4):
-        weights = fit(_balanced([(w, e) for k, (w, e) in enumerate(both) if k % 4 != part]), penalty)
-        for (kind, _), (measures, fits) in zip(work[part::4], examples[part::4], strict=True):
-            chosen.setdefault(kind, []).append((fits[int(np.argmax(measures @ weights))], fits.max()))
-    for kind, values in chosen.items():
-        got, best = np.mean(values, axis=0)
-        print(f"{name}: mean fit {got:.3f} of at most {best:.3f} on {len(values)} of {kind}, each left out of its fit")
-    print([float(f"{weight:.3g}") for weight in fit(_balanced(both), penalty)], flush=True)
-
-
-def _balanced(both: list[tuple[tuple[str, int], Example]]) -> list[Example]:
-    """Songs once, everything else twice: there are more songs, and other music is less alike."""
-    return [example for (kind, _), example in both for _ in range(1 if kind == "song" else 2)]
+        weights = fit([one for k, one in enumerate(examples) if k % 4 != part], PENALTY)
+        right += [fits[int(np.argmax(measures @ weights))] for measures, fits in examples[part::4]]
+    print(f"bar phase: right {np.mean(right):.1%} of {len(right)}, each left out of its fit")
+    print([float(f"{weight:.3g}") for weight in fit(examples, PENALTY)], flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patterns", type=int, default=300)
-    parser.add_argument("--arrangements", type=int, default=180)
-    parser.add_argument("--songs", type=int, default=800)
     parser.add_argument("--sure", action="store_true", help="fit the confidence")
     parser.add_argument("--soundfont", default=SOUNDFONT)
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     if given.sure:
-        spare = [("pattern", 1300 + k) for k in range(200)] + [("song", 41_400 + k) for k in range(80)]
-        spare += [("song", 70_000 + k) for k in range(60)]
-        fit_sure(spare + [("beatless", 45_000 + k) for k in range(60)], given.jobs)
+        fit_sure([(kind, a + k, every) for kind, a, n, every in SPARE for k in range(n)], given.soundfont, given.jobs)
         return
-    patterns = [("pattern", 1000 + k) for k in range(given.patterns)]
-    arrangements = [("arrangement", 30_000 + k) for k in range(given.arrangements)]
-    run = partial(report, soundfont=given.soundfont, jobs=given.jobs)
-    songs = [("song", 40_000 + 1000 * (k // 400) + k % 400) for k in range(given.songs)]
-    run(f"level ({len(FEATURES)} measures)", level_example, patterns + arrangements + songs, penalty=6e-3)
-    run("bar phase", phase_example, patterns, penalty=1e-3)
+    fit_bars(list(range(1000, 1000 + given.patterns)), given.jobs)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from audiokit.dsp.rhythm.confidence import confidence_measures, confidence_of
-from audiokit.dsp.rhythm.metre import Evidence, bar_phase, level_score
+from audiokit.dsp.rhythm.level import level_scores
+from audiokit.dsp.rhythm.metre import Evidence, bar_phase, level_features
 from audiokit.dsp.rhythm.onsets import OnsetCurves, attack_candidates, attack_times, onset_curves
 from audiokit.dsp.rhythm.tempo import (
     HIGHEST_BPM,
@@ -105,7 +106,7 @@ def track_beats(
         return Beats(np.zeros(0), np.zeros(0, np.int64), bpm or 0.0, 0.0)
     evidence = Evidence.of(curves, curve)
     paths = _paths(curves, curve, bpm, range_bpm)
-    scores = np.array([level_score(evidence, path, even=even) for path, even in paths])
+    scores = level_scores(np.stack([level_features(evidence, path, even=even) for path, even in paths]))
     best = int(scores.argmax())
     times = refine(y, rate, curves.time(paths[best][0]))
     times = times[(times >= 0) & (times < y.shape[1] / rate)]
@@ -336,5 +337,6 @@ def beat_measures(y: np.ndarray, rate: int, times_s: np.ndarray) -> np.ndarray |
         return None
     evidence, frames = Evidence.of(curves, curve), curves.frame(times_s)
     paths = level_paths(curve, curves.frames_per_s, (LOWEST_BPM, HIGHEST_BPM))
-    scores = np.array([level_score(evidence, path, even=even) for path, even in paths])
-    return confidence_measures(evidence, frames, level_score(evidence, frames), [path for path, _ in paths], scores)
+    measures = [level_features(evidence, path, even=even) for path, even in [*paths, (frames, False)]]
+    scores = level_scores(np.stack(measures))
+    return confidence_measures(evidence, frames, scores[-1], [path for path, _ in paths], scores[:-1])

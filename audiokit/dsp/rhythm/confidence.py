@@ -11,7 +11,7 @@ from audiokit.dsp.rhythm.metre import Evidence, alike
 #: Names of the measures of `confidence_measures`.
 MEASURES = ("against_others", "struck", "steady", "beats", "none")
 #: Weight of each measure in the log-odds of being right (tests/bench/fit_beats.py).
-SURE = np.array([0.786, 2.78, 2.83, -0.337, -4.2])
+SURE = np.array([0.801, 3.16, 2.96, 0.423, -4.12])
 # Beats that agree this much are the same beats, at another frame or two; log-odds beyond this are no better known.
 _SAME, _CLOSE_S, _MOST = 0.9, 0.05, 6.0
 
@@ -24,7 +24,7 @@ def confidence_measures(
     Args:
         evidence: of the recording.
         frames: of the beats (B,), at least three.
-        score: how much they look like the level that people tap to (`level_score`).
+        score: how much they look like the level that people tap to (`level_scores`).
         others: everything that the beats could have been (K paths of frames), the same beats among them or not.
         scores: of those (K,).
 

@@ -30,27 +30,6 @@ FEATURES = (
     *(f"above_{bpm}" for bpm in STEPS_BPM),
     "apart_half", *(f"apart_{beats}" for beats in range(4)), "dense", "far_from_dense",
 )  # fmt: skip
-#: Measures whose products count too: what a tempo makes of a pattern, and a pattern of a tempo.
-PAIRED = (
-    "prior", "fast", "backbeat", "half_low", "half_mid", "half_high", "notes_every_4", "notes_every_8", "notes_every_2",
-    "notes_on", "notes_half", "dense",
-)  # fmt: skip
-_PAIRED_AT = [FEATURES.index(name) for name in PAIRED]
-_FIRST, _SECOND = np.triu_indices(len(PAIRED))
-#: Weight of each measure and product, fitted on music drawn at random (tests/bench/fit_beats.py).
-WEIGHTS = np.array([
-    1.49, 0.654, 2.75, 0.298, 0.908, 0.042, -0.883, 0.118, 0.955, 2.98, 2.23, -1.04, -0.458, 0.814, 2.6, 0.422,
-    -0.432, -0.367, -0.0546, -1.01, 1.21, 1.28, 2.79, 2.03, 1.67, -0.76, -3.05, -1.89, 2.02, -3.39, -2.16, 0.931,
-    -0.411, -0.491, 1.99, -1.93, 4.38, -1.25, 0.275, 0.933, 0.603, -2.72, -3.24, -1.89, 1.44, 0.793, -1.18, -1.24,
-    1.3, -0.909, 0.952, -1.94, -0.367, -3.15, 0.36, -0.619, 0.019, 6.2, 7.91, -0.233, 2.71, 0.622, -0.338, -0.974,
-    2.05, 0.795, -1.34, -0.417, 1.1, 1.08, 1.26, -0.0251, -0.385, 1.68, 0.0808, -0.752, -0.121, 0.397, 1.6, -0.286,
-    1.47, -0.201, -0.991, -0.165, 0.144, 0.813, 0.331, -4.04, -3.12, 0.0403, -0.218, -0.0798, 0.264, 0.0176, -0.55,
-    -0.957, -0.31, -0.501, -0.0907, 0.277, 0.359, 0.711, 2.22, -0.915, -0.178, -0.0716, 0.0674, -0.191, -0.773, 0.17,
-    0.37, -0.836, 1.49, 1.66, 0.932, 0.342, -0.0799, 0.346, -0.161, 0.605, 0.577, 1.6, -0.137, -3.12, 1.37, -0.774,
-    -0.618, 0.957, 0.0456, -0.309, 0.0674, -0.63, -2.04, 0.779, 0.143, 1.1, 0.296, 0.332, -0.0966, 1.58, -0.459, 1.04,
-    -0.422, -0.37, 0.108, -0.191, 0.518, 1.39, -1.6, -0.39, -0.317, 0.341, 2.49, 4.28, -2.94, 1.09, -1.57, 0.769,
-    -1.67, -6.9, 0.443, 0.708, 0.21, 5.72, 0.186, 0.899, 0.72, 0.0999, -0.106, -0.0532, 0.0537, 0.161, -0.156,
-])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,10 +78,10 @@ def level_features(evidence: Evidence, path: np.ndarray, *, even: bool = False) 
         even: the path is an even grid, not one that follows the onsets.
 
     Returns:
-        Measures and products of the paired ones (len(WEIGHTS),), zeros for fewer than four beats.
+        Measures (len(FEATURES),), zeros for fewer than four beats.
     """
     if len(path) < 4:
-        return np.zeros(len(FEATURES) + len(_FIRST))
+        return np.zeros(len(FEATURES))
     frames, curve, scaled = np.round(path).astype(int), evidence.curve, evidence.scaled
     period = np.diff(frames).astype(float)
     bpm = 60 * evidence.curves.frames_per_s / float(np.median(period))
@@ -125,7 +104,7 @@ def level_features(evidence: Evidence, path: np.ndarray, *, even: bool = False) 
     reach = np.clip(frames[:-1, None] + np.arange(-2, 3), 0, len(curve) - 1)
     shapes = np.concatenate([on, half, first, last])
     turns = [_turns(on[0]), _turns(on[1])]
-    measures = np.array([
+    return np.array([
         tempo_prior(bpm), np.log2(bpm / 120), float(curve[reach].max(axis=1).mean()) / 3, *contrast,
         share(third), share(np.maximum(first, last)),
         float(on[0].mean()) / 3, float(on[1].mean()) / 3, -10 * float(np.median(np.abs(np.diff(np.log(period))))),
@@ -139,8 +118,6 @@ def level_features(evidence: Evidence, path: np.ndarray, *, even: bool = False) 
         *_bars(evidence, path, on), *(max(0.0, float(np.log2(bpm / step))) for step in STEPS_BPM),
         max(0.0, -float(contrast[0] * contrast[1])), *_apart(on), *_density(evidence.curve, path),
     ])  # fmt: skip
-    paired = measures[_PAIRED_AT]
-    return np.concatenate([measures, paired[_FIRST] * paired[_SECOND]])
 
 
 def _apart(on: np.ndarray) -> list[float]:
@@ -224,11 +201,6 @@ def alike(shapes: np.ndarray, lag: int) -> float:
     centred = shapes - shapes.mean(axis=1, keepdims=True)
     norms = np.sqrt((centred**2).sum(axis=0)) + 1e-6
     return float(((centred[:, lag:] * centred[:, :-lag]).sum(axis=0) / (norms[lag:] * norms[:-lag])).mean())
-
-
-def level_score(evidence: Evidence, path: np.ndarray, *, even: bool = False) -> float:
-    """Say how much a path of beats looks like the level that people tap to."""
-    return float(level_features(evidence, path, even=even) @ WEIGHTS)
 
 
 #: Weight of each measure of a bar phase, fitted on synthesised patterns (tests/bench/fit_beats.py).
