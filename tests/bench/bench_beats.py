@@ -29,10 +29,10 @@ LOOPS = {
     "loop_mehackit1": 4, "loop_mika": 16, "loop_tabla": 16, "arovane_beat_c": 16,
 }  # fmt: skip
 SONGS = {"francium": 128, "potassium": 90, "sodium": 140, "rubidium": 132}
-#: First seeds of songs and of sound without a beat that nothing else uses.
-SONG_SEED, BEATLESS_SEED = 97_000, 97_500
+#: First seeds of songs, of sound without a beat and of arrangements that nothing else uses.
+SONG_SEED, BEATLESS_SEED, ARRANGEMENT_SEED = 101_000, 101_500, 33_000
 #: First seed of songs that are aligned to other tempi.
-ALIGN_SEED = 98_000
+ALIGN_SEED = 102_000
 #: The patterns of the table: every style of a drum kit at tempi across the range.
 PLAIN = ("rock", "rock2", "quarter", "funk", "floor", "house", "break", "motown", "swing", "waltz", "clicks")
 
@@ -90,6 +90,13 @@ def clips(shared: Path) -> Iterator[tuple[str, np.ndarray, int, np.ndarray]]:
         seconds = y.shape[1] / info.rate
         repeats = int(np.ceil(30 / seconds))
         yield name, np.tile(y, (1, repeats)), info.rate, np.arange(repeats * count) * seconds / count
+
+
+def _played(seed: int, soundfont: str) -> tuple[str, np.ndarray, int, np.ndarray]:
+    from tests.arrangements import arrange, play
+
+    made = arrange(seed)
+    return f"{made.bpm:.0f} BPM ({seed})", play(made, soundfont), 22_050, made.beats_s
 
 
 def librosa_beats(y: np.ndarray, rate: int) -> np.ndarray:
@@ -196,8 +203,8 @@ def moved(y: np.ndarray, rate: int, truth: np.ndarray, wanted_bpm: float) -> flo
     return float(max(scores))
 
 
-def song_alignment(pairs: int) -> list[str]:
-    """Whole songs to tempi up to 1.5 times theirs: named pairs, and pairs that are drawn."""
+def song_alignment(pairs: int, shared: Path) -> list[str]:
+    """Whole songs to tempi up to 1.5 times theirs: named pairs, pairs that are drawn, and annotated recordings."""
     lines = ["| songs aligned to another tempo: F at 35 ms of their true beats on the new grid | mean | 0.95 or more |"]
     lines.append("|---|---|---|")
     for own, wanted in ((90, 120), (140, 120), (150, 120), (170, 120)):
@@ -206,15 +213,19 @@ def song_alignment(pairs: int) -> list[str]:
     rng, results, steady = np.random.default_rng(78), [], []
     for number in range(pairs):
         song = full_song(ALIGN_SEED + 100 + number)
-        wanted = float(rng.uniform(-1, 1))
-        wanted = 60 / float(np.median(np.diff(song.beats_s))) * 1.5**wanted
+        wanted = 60 / float(np.median(np.diff(song.beats_s))) * 1.5 ** float(rng.uniform(-1, 1))
         results.append(moved(song.y, song.rate, song.beats_s, wanted))
         print(f"  {song.name} -> {wanted:.1f}: F {results[-1]:.3f}", flush=True)
         if not song.name.startswith("rubato"):
             steady.append(results[-1])
     lines.append(_line("1/1.5 to 1.5 times", results))
     lines.append(_line("of these, without those that begin in free tempo", steady))
-    return lines
+    results = []
+    for name, y, rate, beats in clips(shared) if shared.is_dir() else ():
+        wanted = 60 / float(np.median(np.diff(beats))) * 1.5 ** float(rng.uniform(-1, 1))
+        results.append(moved(y, rate, beats, wanted))
+        print(f"  {name} -> {wanted:.1f}: F {results[-1]:.3f}", flush=True)
+    return [*lines, _line("annotated recordings, 1/1.5 to 1.5 times", results)] if results else lines
 
 
 def _line(name: str, results: list[float]) -> str:
@@ -291,6 +302,7 @@ def main() -> None:
     cases = ((f"{p.name} ({way})", p.y, p.rate, p.beats_s) for way, p in grid_patterns())
     drawn = (random_pattern(seed) for seed in range(500, 500 + given.patterns))
     songs = (full_song(SONG_SEED + k) for k in range(given.songs))
+    bare = (full_song(SONG_SEED + 200 + k, drums=False) for k in range(given.songs))
     said: list[tuple[float, bool]] = []
     lines = [
         "| | librosa: F / CMLt / AMLt / offset ms | audiokit | worse by more than 0.02 | x librosa's processor time |",
@@ -298,12 +310,17 @@ def main() -> None:
         compare("drum patterns, 60 to 200 BPM: straight, swing, fills, ramps", cases, said),
         compare("harder patterns, drawn at random", ((p.name, p.y, p.rate, p.beats_s) for p in drawn), said),
         compare("songs, 60 to 200 BPM", ((p.name, p.y, p.rate, p.beats_s) for p in songs), said),
+        compare("songs whose drums are silent", ((p.name, p.y, p.rate, p.beats_s) for p in bare), said),
     ]
+    if Path(given.soundfont).is_file():
+        cases = (_played(ARRANGEMENT_SEED + k, given.soundfont) for k in range(given.songs))
+        lines.append(compare("arrangements played by fluidsynth", cases, said))
     if given.shared.is_dir():
         lines.append(compare("annotated recordings", clips(given.shared), said))
     said += [(track_beats(beatless(BEATLESS_SEED + k), 22_050).confidence, False) for k in range(20)]
     lines += ["", *reliability(said)]
     lines += ["", alignment(given.pairs), warping()]
+    lines += ["", *song_alignment(given.songs, given.shared), ""]
     if given.keys and Path(given.soundfont).is_file():
         lines.append(keys(given.keys, given.soundfont))
     text = "\n".join(lines) + "\n"

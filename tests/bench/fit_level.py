@@ -34,15 +34,17 @@ RATE = 22_050
 SOUNDFONT = "/usr/share/sounds/sf2/FluidR3_GM.sf2"
 #: Kind, first seed, count, which seeds are produced anew: every 1st, every 2nd (0: none).
 LEARNT = (
-    ("pattern", 1000, 300, 0), ("pattern", 1500, 120, 1), ("arrangement", 30_000, 120, 0),
-    ("arrangement", 31_000, 320, 2), ("song", 40_000, 400, 0), ("song", 41_000, 400, 0), ("song", 42_000, 200, 1),
-    ("bare", 43_000, 120, 0),
+    ("pattern", 1000, 300, 0), ("pattern", 1500, 120, 1), ("pattern", 1700, 300, 2),
+    ("arrangement", 30_000, 120, 0), ("arrangement", 31_000, 320, 2),
+    ("song", 40_000, 400, 0), ("song", 41_000, 400, 0), ("song", 42_000, 200, 1), ("bare", 43_000, 120, 0),
 )  # fmt: skip
 JUDGED = (("pattern", 1300, 200, 0), ("arrangement", 31_320, 80, 2), ("song", 41_400, 80, 0), ("bare", 44_000, 60, 0))
+#: Patterns from this seed on last 10 to 26 s, others 20.
+LENGTHS_FROM = 1700
 #: Paths that fit this much less than the best count as right too.
 NEARLY = 0.05
 # Networks, hidden units of each, passes, examples of a step.
-_NETWORKS, _HIDDEN, _PASSES, _BATCH = 3, 24, 40, 32
+_NETWORKS, _HIDDEN, _PASSES, _BATCH = 6, 24, 40, 32
 # Everything but songs is drawn this much more often: there are more songs, and other music is less alike.
 _OTHERS = 2.0
 # In this part of the examples the tempo is known: only paths near it are compared, as where a tempo is given.
@@ -54,7 +56,7 @@ def music(kind: str, seed: int, every: int, soundfont: str = SOUNDFONT) -> tuple
     if kind == "beatless":
         y, beats_s, within_s = beatless(seed), np.zeros(0), 0.05
     elif kind == "pattern":
-        drawn = random_pattern(seed, seconds=20)
+        drawn = random_pattern(seed, seconds=20 if seed < LENGTHS_FROM else 10 + 4 * (seed % 5))
         y, beats_s, within_s = drawn.y, drawn.beats_s, 0.045
     elif kind == "arrangement":  # instruments speak a little after the note
         made = arrange(seed)

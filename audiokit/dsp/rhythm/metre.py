@@ -39,18 +39,22 @@ class Evidence:
     Attributes:
         curves: onset curves in three bands.
         curve: all bands, smoothed and flattened (N,).
-        scaled: the three bands, each by its own spread (3, N).
-        total: all bands, not flattened (N,).
+        peaks: the three bands, each by its own spread, and the curve: the most within two frames (4, N).
+        near: all bands, not flattened: the sum within three frames (N,).
+        whole: the sum of all bands and frames.
         repeats: autocorrelation of everything, of the low and of the middle band (3, lags).
         notes: autocorrelation of how notes change (lags,).
+        chords: how much notes change beyond what they do half of the time (vibrato, drums), around 1 (N,).
     """
 
     curves: OnsetCurves
     curve: np.ndarray
-    scaled: np.ndarray
-    total: np.ndarray
+    peaks: np.ndarray
+    near: np.ndarray
+    whole: float
     repeats: np.ndarray
     notes: np.ndarray
+    chords: np.ndarray
 
     @staticmethod
     def of(curves: OnsetCurves, curve: np.ndarray) -> Evidence:
@@ -59,14 +63,15 @@ class Evidence:
         bands = [np.convolve(band, kernel, mode="same") if len(band) >= 5 else band for band in curves.strength[:2]]
         repeats = np.stack([autocorrelation(values, _LONGEST) for values in (curve, *bands)])
         spread = np.sqrt((curves.strength**2).mean(axis=1, keepdims=True)) + 1e-9
-        return Evidence(
-            curves,
-            curve,
-            curves.strength / spread,
-            curves.total,
-            repeats,
-            autocorrelation(curves.change, _LONGEST_NOTES),
-        )
+        around = np.lib.stride_tricks.sliding_window_view
+        rows = np.vstack([curves.strength / spread, curve])
+        peaks = around(np.pad(rows, ((0, 0), (2, 2)), mode="edge"), 5, axis=1).max(axis=2)
+        total = curves.total
+        near = around(np.pad(total, 3, mode="edge"), 7).sum(axis=1)
+        notes = autocorrelation(curves.change, _LONGEST_NOTES)
+        chords = np.maximum(0.0, curves.change - np.median(curves.change))
+        chords /= float(chords.mean()) + 1e-6
+        return Evidence(curves, curve, peaks, near, float(total.sum()) + 1e-9, repeats, notes, chords)
 
 
 def level_features(evidence: Evidence, path: np.ndarray, *, even: bool = False) -> np.ndarray:
@@ -82,17 +87,17 @@ def level_features(evidence: Evidence, path: np.ndarray, *, even: bool = False) 
     """
     if len(path) < 4:
         return np.zeros(len(FEATURES))
-    frames, curve, scaled = np.round(path).astype(int), evidence.curve, evidence.scaled
+    frames, last_frame = np.round(path).astype(int), evidence.peaks.shape[1] - 1
     period = np.diff(frames).astype(float)
     bpm = 60 * evidence.curves.frames_per_s / float(np.median(period))
 
     def at(part: float) -> np.ndarray:
         places = np.round(frames[:-1] + part * period).astype(int)
-        index = np.clip(places[:, None] + np.arange(-2, 3), 0, scaled.shape[1] - 1)
-        return scaled[:, index].max(axis=2)
+        return evidence.peaks[:, np.clip(places, 0, last_frame)]
 
-    on, half, first, last = at(0.0), at(0.5), at(0.25), at(0.75)
-    third = np.maximum(at(1 / 3), at(2 / 3))
+    strength = float(at(0.0)[3].mean())
+    on, half, first, last, early, late = (at(part)[:3] for part in (0.0, 0.5, 0.25, 0.75, 1 / 3, 2 / 3))
+    third = np.maximum(early, late)
     contrast = (on.mean(axis=1) - half.mean(axis=1)) / (on.mean(axis=1) + half.mean(axis=1) + 1e-6)
     whole = float(on.sum(axis=0).mean())
 
@@ -101,20 +106,18 @@ def level_features(evidence: Evidence, path: np.ndarray, *, even: bool = False) 
         elsewhere = float(hits.sum(axis=0).mean())
         return 2 * elsewhere / (elsewhere + whole + 1e-6)
 
-    reach = np.clip(frames[:-1, None] + np.arange(-2, 3), 0, len(curve) - 1)
     shapes = np.concatenate([on, half, first, last])
     turns = [_turns(on[0]), _turns(on[1])]
     return np.array([
-        tempo_prior(bpm), np.log2(bpm / 120), float(curve[reach].max(axis=1).mean()) / 3, *contrast,
+        tempo_prior(bpm), np.log2(bpm / 120), strength / 3, *contrast,
         share(third), share(np.maximum(first, last)),
         float(on[0].mean()) / 3, float(on[1].mean()) / 3, -10 * float(np.median(np.abs(np.diff(np.log(period))))),
-        *(alike(shapes, lag) for lag in (1, 2, 3, 4)), *(alike(shapes[0::3], lag) for lag in (1, 2, 4)),
-        *(alike(shapes[1::3], lag) for lag in (1, 2, 4)),
+        *_alike(shapes, (1, 2, 3, 4)), *_alike(shapes[0::3], (1, 2, 4)), *_alike(shapes[1::3], (1, 2, 4)),
         -turns[0] * turns[1], abs(turns[0]), abs(turns[1]),
         float((on[0] - first[0]).mean()) / 3, float((on[0] - last[0]).mean()) / 3,
         max(0.0, float(np.log2(bpm / 160))), max(0.0, float(np.log2(80 / bpm))),
-        *(share(at(part)) for part in (2 / 3, 1 / 3, 1 / 6, 5 / 6)), float(even),
-        *_repeats(evidence.repeats, float(np.median(np.diff(path)))), *_shares(evidence.total, path),
+        *(share(hits) for hits in (late, early, at(1 / 6)[:3], at(5 / 6)[:3])), float(even),
+        *_repeats(evidence.repeats, float(np.median(np.diff(path)))), *_shares(evidence, path),
         *_bars(evidence, path, on), *(max(0.0, float(np.log2(bpm / step))) for step in STEPS_BPM),
         max(0.0, -float(contrast[0] * contrast[1])), *_apart(on), *_density(evidence.curve, path),
     ])  # fmt: skip
@@ -139,30 +142,36 @@ def _density(curve: np.ndarray, path: np.ndarray) -> list[float]:
 
 def _bars(evidence: Evidence, path: np.ndarray, on: np.ndarray) -> list[float]:
     """How much more notes change on beats, and on one beat of so many, and drums (3, B) play on one of so many."""
-    # What differs half of the time (vibrato, drums) is no new chord.
-    change = np.maximum(0.0, evidence.curves.change - np.median(evidence.curves.change))
+    change = evidence.chords
     lags = float(np.median(np.diff(path))) * np.array(BARS, float)
     inside = lags < len(evidence.notes) - 2
 
     def at(part: float) -> np.ndarray:
         return np.interp(path[:-1] + part * np.diff(path), np.arange(len(change)), change)
 
-    notes, mean = at(0.0), float(change.mean()) + 1e-6
+    notes = at(0.0)
+    rows = np.stack([notes, on[0], on[1]])
     return [
-        float(notes.mean()) / mean - 1, float(at(0.5).mean()) / mean - 1,
-        *(_stands_out(row, size) for row in (notes, on[0], on[1]) for size in BARS),
+        float(notes.mean()) - 1, float(at(0.5).mean()) - 1,
+        *np.ravel(np.transpose([_stand_out(rows, size) for size in BARS])),
         *(float(v) for v in np.where(inside, _interpolated(evidence.notes, lags), 0.0)),
     ]  # fmt: skip
 
 
-def _stands_out(row: np.ndarray, size: int) -> float:
-    """How far the strongest of `size` places is above the mean of all, 0 to 1; chance (few beats) is taken off."""
-    if len(row) < 2 * size:
-        return 0.0
-    means = np.array([row[k::size].mean() for k in range(size)])
-    whole = float(row.mean()) + 1e-6
-    chance = float(row.std()) / np.sqrt(len(row) / size)
-    return float(np.clip((means.max() - whole - chance) / (size * whole), -1.0, 1.0))
+def _stand_out(rows: np.ndarray, size: int) -> list[float]:
+    """How far the strongest of `size` places is above the mean of all, of each row (R, B), 0 to 1.
+
+    What chance does with few beats is taken off.
+    """
+    count = rows.shape[1]
+    if count < 2 * size:
+        return [0.0] * len(rows)
+    bars = -(-count // size)
+    folded = np.pad(rows, ((0, 0), (0, bars * size - count))).reshape(len(rows), bars, size).sum(axis=1)
+    most = (folded / (bars - (np.arange(size) >= count - (bars - 1) * size))).max(axis=1)
+    whole = rows.mean(axis=1) + 1e-6
+    chance = rows.std(axis=1) / np.sqrt(count / size)
+    return [float(value) for value in np.clip((most - whole - chance) / (size * whole), -1.0, 1.0)]
 
 
 def _repeats(repeats: np.ndarray, period: float) -> list[float]:
@@ -176,16 +185,15 @@ def _interpolated(row: np.ndarray, lags: np.ndarray) -> np.ndarray:
     return np.interp(lags, np.arange(len(row)), row)
 
 
-def _shares(total: np.ndarray, path: np.ndarray) -> list[float]:
+def _shares(evidence: Evidence, path: np.ndarray) -> list[float]:
     """Part of all onsets that lies on the beats, and half, a quarter and a third of the way between them."""
 
     def near(part: float) -> float:
         places = np.round(path[:-1] + part * np.diff(path)).astype(int)
-        return float(total[np.clip(places[:, None] + np.arange(-3, 4), 0, len(total) - 1)].sum())
+        return float(evidence.near[np.clip(places, 0, len(evidence.near) - 1)].sum())
 
-    whole = float(total.sum()) + 1e-9
     pieces = (near(0.0), near(0.5), near(0.25) + near(0.75), near(1 / 3) + near(2 / 3))
-    return [piece / whole for piece in pieces]
+    return [piece / evidence.whole for piece in pieces]
 
 
 def _turns(hits: np.ndarray) -> float:
@@ -196,11 +204,14 @@ def _turns(hits: np.ndarray) -> float:
 
 def alike(shapes: np.ndarray, lag: int) -> float:
     """Mean correlation of what happens in one beat with what happens `lag` beats later."""
-    if shapes.shape[1] <= lag:
-        return 0.0
+    return _alike(shapes, (lag,))[0]
+
+
+def _alike(shapes: np.ndarray, lags: tuple[int, ...]) -> list[float]:
     centred = shapes - shapes.mean(axis=1, keepdims=True)
-    norms = np.sqrt((centred**2).sum(axis=0)) + 1e-6
-    return float(((centred[:, lag:] * centred[:, :-lag]).sum(axis=0) / (norms[lag:] * norms[:-lag])).mean())
+    centred = centred / (np.sqrt((centred**2).sum(axis=0)) + 1e-6)
+    count = shapes.shape[1]
+    return [float((centred[:, lag:] * centred[:, :-lag]).sum()) / (count - lag) if count > lag else 0.0 for lag in lags]
 
 
 #: Weight of each measure of a bar phase, fitted on synthesised patterns (tests/bench/fit_beats.py).

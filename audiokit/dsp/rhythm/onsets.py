@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audiokit.dsp.spectrum.fft import rfft
 from audiokit.dsp.spectrum.medians import running_median
 from audiokit.dsp.spectrum.mel import mel_filterbank
 from audiokit.dsp.spectrum.stft import frame_count, window_values
@@ -166,7 +167,7 @@ def _mel_power(y: np.ndarray, rate: int, hop: int) -> tuple[np.ndarray, np.ndarr
         for channel in y:
             piece = _slice(channel, first, first + (stop - start - 1) * hop + n_fft)
             frames = np.lib.stride_tricks.sliding_window_view(piece, n_fft)[::hop]
-            spectra = np.fft.rfft(frames * window)
+            spectra = rfft(frames * window)
             power[:, start:stop] += filters @ (spectra.real**2 + spectra.imag**2).T.astype(np.float32)
     return power, centres_hz
 

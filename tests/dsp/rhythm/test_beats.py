@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from audiokit.dsp.rhythm.beats import Beats, beat_confidence, refine, track_beats, whittaker, with_shifts
+from audiokit.dsp.rhythm.level import level_scores
+from audiokit.dsp.rhythm.metre import FEATURES
 from audiokit.dsp.rhythm.onsets import _struck, attack_candidates, attack_times, onset_curves
 from audiokit.dsp.rhythm.tempo import beat_path, beat_paths, steady_path
 from audiokit.dsp.spectrum.medians import running_median
@@ -130,6 +132,33 @@ def test_fast_songs_are_not_heard_in_half_time(seed, bpm):
     assert abs(beats.tempo_bpm / bpm - 1) < 0.005
     assert f_measure(made.beats_s, beats.times_s) >= 0.95
     assert beats.confidence > 0.5
+
+
+@pytest.mark.parametrize("drums", [True, False])
+def test_songs_of_every_way_at_their_tempo(drums):
+    right = 0
+    for way in (0, 1, 2, 3, 4, 6, 7, 8, 9):  # all but the one that begins in free tempo
+        made = full_song(80_100 + way, drums=drums, seconds=20)
+        right += f_measure(made.beats_s, track_beats(made.y, made.rate).times_s) >= 0.9
+    assert right >= (8 if drums else 7)
+
+
+def test_paths_are_judged_beside_each_other():
+    rng = np.random.default_rng(0)
+    measures = rng.standard_normal((5, len(FEATURES)))
+    scores = level_scores(measures)
+    order = rng.permutation(5)
+    np.testing.assert_allclose(level_scores(measures[order]), scores[order], atol=1e-4)
+    # Another path changes what the others mean.
+    more = level_scores(np.vstack([measures, 3 + measures[:1]]))
+    assert np.abs((more[:5] - more[0]) - (scores - scores[0])).max() > 1e-3
+    assert level_scores(np.zeros((0, len(FEATURES)))).shape == (0,)
+
+
+def test_a_song_said_to_be_fast_keeps_its_phase():
+    made = full_song(80_108, bpm=180.0, seconds=16)
+    found = track_beats(made.y, made.rate, bpm=180.0)
+    assert f_measure(made.beats_s, found.times_s) >= 0.95
 
 
 def test_confidence_tells_wrong_beats_and_beatless_sound():
