@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from audiokit import __version__
 from audiokit.engine.table import COMMANDS, find, plugins
-from audiokit.errors import AudiokitError, UsageError, shown
+from audiokit.errors import AudiokitError, UsageError, plainly, shown
 
 
 class LazyGroup(TyperGroup):
@@ -177,6 +177,7 @@ def run(arguments: list[str]) -> int:
     # Click's own errors share this base; naming it through Typer keeps us independent of where Click lives.
     click_error: Any = typer.BadParameter.__mro__[2]
     try:
+        _keep_stdout()
         command = typer.main.get_command(app)
         if "_AUDIOKIT_COMPLETE" in os.environ:
             command.main(args=arguments, prog_name="audiokit")
@@ -239,9 +240,16 @@ def _report_usage(error: Any, typed: list[str]) -> int:
         if context.parent is None:
             print(FIRST_LINES)
         return 0
-    message = error.format_message()
+    message = plainly(error.format_message())
     hint = _whence(message, f"see '{path} --help'", typed)
     return _report(shown(message[:1].lower() + message[1:].rstrip(".")), hint, 2)
+
+
+def _keep_stdout() -> None:
+    """Stand in for a standard output that was closed before we began (>&-): words for nobody are no failure."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process lives
+        sys.stdout.closed_before = True  # type: ignore[attr-defined]
 
 
 def _silence_stdout() -> None:

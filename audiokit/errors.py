@@ -58,6 +58,18 @@ def _rebuild(kind: type[AudiokitError], message: str, state: dict) -> AudiokitEr
     return error
 
 
+def plainly(message: str) -> str:
+    """Say what the shell's parser calls a valid float range as people would.
+
+    >>> plainly("Invalid value for '--swing': '66%' is not a valid float range.")
+    "Invalid value for '--swing': '66%' is not a number."
+    """
+    for kind, meant in (("float", "number"), ("integer", "whole number"), ("int", "whole number")):
+        for typed in (f"valid {kind} range", f"valid {kind}"):
+            message = message.replace(f"is not a {typed}", f"is not a {meant}")
+    return message
+
+
 class UsageError(AudiokitError):
     """The command line asks for something that makes no sense (status 2)."""
 

@@ -234,3 +234,34 @@ sys.exit(run(["spectro", "songs", "-o", "out/"]))
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 7 and "songs/b.wav: no such file" in done.stderr
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.chunks", "c.chunks"]
+
+
+def test_closed_standard_output(cli, tmp_path):
+    """As `>&-` of a shell leaves it: words go nowhere, and sound that has nowhere to go is refused."""
+    audio.write(tmp_path / "a.wav", np.zeros((1, 800), np.float32), 8000)
+
+    def closed(line):
+        command = f"exec {sys.executable} -m audiokit {line} >&-"
+        return subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True)
+
+    for line in ("--help", "info a.wav", "normalize a.wav -o b.wav"):
+        done = closed(line)
+        assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
+    for line in ("normalize a.wav -o -", "spectro a.wav -o -"):
+        done = closed(line)
+        assert done.returncode == 3 and b"audiokit: standard output is closed" in done.stderr, done.stderr
+
+
+def test_files_written_by_editors_that_begin_with_a_mark(cli, tmp_path):
+    """Notepad begins UTF-8 with a byte order mark and ends lines with two characters."""
+    audio.write(tmp_path / "a.wav", np.full((1, 8000), 0.1, np.float32), 8000)
+    (tmp_path / "a.chain").write_bytes(b"\xef\xbb\xbfnormalize --to -20\r\n| chunk --every 0.5s\r\n")
+    (tmp_path / "audiokit.toml").write_bytes(b"\xef\xbb\xbf[normalize]\r\nto = -30\r\n")
+    cli("run", "@a.chain", "a.wav", "-o", "out/")
+    assert b"normalize: --to -30" in cli("config").stdout
+
+
+def test_what_is_no_number_is_called_so(cli):
+    said = cli("mix", "a.wav", "--force", "-o", "b.wav", "--rate", "fast", status=2).stderr
+    assert b"'fast' is not a whole number" in said
+    assert b"'66%' is not a number" in cli("stylize", "a.wav", "--swing", "66%", "-o", "b.wav", status=2).stderr

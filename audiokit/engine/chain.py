@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from audiokit.engine.chunks import Chunks
 from audiokit.engine.flow import Flow
+from audiokit.engine.option import bind
 from audiokit.engine.parts import Parts
 from audiokit.engine.piped import piped
 from audiokit.engine.sound import Sound
@@ -108,6 +109,34 @@ class Step:
         """Whether names of its files are filled in per input, so that there is none to open before."""
         return any(field in path for path in self.named() for field in FIELDS)
 
+    def values(self) -> dict[str, Any]:
+        """All options, those that are not given by their defaults."""
+        return bind(self.stage.options, self.options, self.stage.name)
+
+    @property
+    def several(self) -> bool:
+        """Whether one sound becomes several, each of which goes on alone."""
+        names, suffix = self.stage.hooks.names, self.stage.hooks.suffix
+        if names is not None and len(names(self.values()) or ()) > 1:
+            return True
+        return suffix is not None and suffix(self.values()) == ""
+
+    @property
+    def takes(self) -> tuple[type[Flow], ...]:
+        """Types of flow that it reads, by these options."""
+        found = self.stage.hooks.found
+        wanted = {"audio": Sound, "chunks": Chunks}.get(found(self.values())) if found is not None else None
+        return (wanted,) if wanted in self.stage.reads else self.stage.reads
+
+    @property
+    def gives(self) -> tuple[type[Flow], ...]:
+        """Types of flow that it writes, by these options."""
+        hook, writes = self.stage.hooks.suffix, self.stage.writes
+        if hook is None:
+            return writes
+        made = {"": (Parts, Chunks), ".chunks": (Chunks,), ".wav": (Sound,)}.get(hook(self.values()), writes)
+        return tuple(kind for kind in made if kind in writes)
+
     def named(self) -> list[str]:
         """Name what can only be a file that this step reads beside what flows through it, there or not."""
         paths = [self.options.get(option.name) for option in self.stage.options if option.is_source]
@@ -193,18 +222,34 @@ class Chain:
 
 def fitting(chain: Chain, text: str = "", places: Sequence[Word] = ()) -> Chain:
     """Check that every stage reads what the one before writes (UsageError that shows the place)."""
-    for number, (before, step) in enumerate(zip(chain.steps, chain.steps[1:], strict=False), 1):
-        gives, takes = before.stage.writes, step.stage.reads
-        if set(gives) & set(takes) or (Parts in gives and Sound in takes):
-            continue
-        reason = (
-            f"{step.stage.name} reads {_named(takes)}, but {before.stage.name} writes {_named(gives)}"
-            if takes
-            else f"{step.stage.name} reads nothing, so it can only begin a chain"
-        )
-        if places:
-            raise misplaced(text, places[number].start, places[number].stop, reason)
-        raise UsageError(reason)
+    before: Step | None = None
+    makes_several: Step | None = None
+    gives: tuple[type[Flow], ...] = ()
+    for number, step in enumerate(chain.steps):
+        takes, reason, hint = step.takes, None, None
+        if before is not None and not takes:
+            reason = f"{step.stage.name} reads nothing, so it can only begin a chain"
+        elif before is not None and not (set(gives) & set(takes) or (Parts in gives and Sound in takes)):
+            reason = f"{step.stage.name} reads {_named(takes)}, but {before.stage.name} writes {_named(gives)}"
+        if step.records and Chunks in gives and Chunks in takes:
+            makes_several = None  # pieces that go on together, as one set
+        if reason is None and step.several:
+            if makes_several is not None:
+                reason = (
+                    f"{makes_several.stage.name} makes several sounds already, and {step.stage.name} several of each"
+                )
+                hint = "write the first ones to a folder, and run the rest of the chain over it"
+            makes_several = step
+        if reason is not None:
+            if places:
+                raise misplaced(text, places[number].start, places[number].stop, reason, hint)
+            raise UsageError(reason, hint=hint)
+        if step.records:
+            before, gives = step, step.gives
+        elif Parts in gives:  # what passes by stays what it was, but pieces are then sounds of their own
+            gives = (Parts,)
+        elif before is None:
+            gives = step.gives
     return chain
 
 

@@ -99,7 +99,7 @@ def _read(file: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{file}: not readable as TOML ({error})") from None
     if file.name == "pyproject.toml":

@@ -9,6 +9,7 @@ from typing import Any
 from audiokit.engine.batch import expand
 from audiokit.engine.chain import Chain, Step
 from audiokit.engine.chunks import Chunks
+from audiokit.engine.plan import is_folder
 from audiokit.engine.settings import BatchOptions, SaveOptions
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Stage, holds_chunks
@@ -31,14 +32,16 @@ def of_pieces(steps: Sequence[Step], options: Sequence[dict[str, Any]]) -> bool:
     """Whether a result is a folder of sounds whose number nobody knows before, such as the pieces of a recording."""
     for step, after, values in zip(steps, [*steps[1:], None], options, strict=True):
         hook = step.stage.hooks.suffix
-        if hook is not None and hook(values) == "" and (after is None or Chunks not in after.stage.reads):
+        together = after is not None and after.records and Chunks in after.stage.reads
+        if hook is not None and hook(values) == "" and not together:
             return True
     return False
 
 
 def check_folder(chain: Chain, out: str | None) -> None:
     """Refuse an output that holds one sound only (UsageError)."""
-    if out is not None and (out == "-" or (Path(out).suffix.lower() in WRITABLE and not out.endswith("/"))):
+    alone = len(chain.steps) == 1 and out == "-"  # which says itself what it can put there
+    if out is not None and not alone and not is_folder(out):
         raise UsageError(
             f"{chain.name} makes several sounds, which do not fit into {out}", hint="name a folder: -o out/"
         )

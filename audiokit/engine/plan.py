@@ -22,6 +22,8 @@ from audiokit.io.chunkset import is_chunks, open_chunks
 from audiokit.io.writer import WRITABLE
 
 CHUNK_SUFFIXES = (".npy", ".tar")
+#: The index of a folder of audio pieces, which stands for the folder and is called like it.
+PIECES = "pieces.json"
 
 
 def expand(inputs: Sequence[str], accept: str = "audio") -> list[tuple[str, str]]:
@@ -51,6 +53,8 @@ def expand(inputs: Sequence[str], accept: str = "audio") -> list[tuple[str, str]
             found += [(str(item), str(item.relative_to(path))) for item in inside]
         elif not os.path.lexists(path):
             raise InputError(f"{given}: no such file or folder")
+        elif path.name == PIECES:
+            found.append((given, path.absolute().parent.name))
         else:
             found.append((given, path.name))
     return found

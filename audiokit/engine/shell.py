@@ -14,7 +14,7 @@ import typer
 from audiokit.engine.command import Command
 from audiokit.engine.option import Argument, Declared, Option, declared_in
 from audiokit.engine.settings import BATCH, FILES, BatchOptions, OneOutput, Out, SaveOptions
-from audiokit.errors import UsageError, shown
+from audiokit.errors import UsageError, plainly, shown
 
 if TYPE_CHECKING:
     from audiokit.engine.stage import Stage
@@ -261,7 +261,7 @@ def parse_words(stage: Stage[..., Any, Any], words: list[str]) -> tuple[dict[str
             parser.invoke(context)
             given = {name for name in found if str(context.get_parameter_source(name)).endswith("COMMANDLINE")}
     except click_error as error:
-        text = error.format_message()
+        text = plainly(error.format_message())
         hint = f"see 'audiokit {stage.name} --help'"
         raise UsageError(text[:1].lower() + text[1:].rstrip("."), hint=hint) from None
     except typer.Exit:

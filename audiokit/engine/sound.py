@@ -89,6 +89,7 @@ class Sound(Flow):
             DamagedError: cut short, or it holds NaN or infinity (raised while reading).
             ParameterError: an array whose rate, shape or type is wrong.
         """
+        from audiokit.io.files import is_pipe
         from audiokit.io.reader import Reader
 
         if isinstance(source, Sound):
@@ -97,7 +98,7 @@ class Sound(Flow):
             sound = cls.of(source, rate)
             return sound.at(mono=mono)
         reader = Reader(source, rate=rate, mono=mono)
-        return cls._reading(reader, lambda: Reader(source, rate=rate, mono=mono), once=str(source) == "-")
+        return cls._reading(reader, lambda: Reader(source, rate=rate, mono=mono), once=is_pipe(str(source)))
 
     @classmethod
     def _reading(cls, first: Reader, again: Callable[[], Reader], *, once: bool) -> Sound:

@@ -61,7 +61,7 @@ class Work:
         if isinstance(source, Sound):
             follow(source, 1 + first.reads_twice(options))
         flow, notes = self.made_of(source, job)
-        with written_beside(notes, force=job.force):
+        with written_beside(notes, job.outputs, force=job.force):
             warnings = save(flow, job, self.save, self.ext)
         report = {**facts(flow), **notes[-1].report}
         warnings = [*(text for note in notes for text in note.warnings), *warnings]
@@ -136,10 +136,20 @@ class Work:
 
 
 @contextmanager
-def written_beside(notes: Sequence[Notes], *, force: bool) -> Iterator[None]:
-    """Write what results leave beside themselves once they are saved; what exists already is refused before."""
+def written_beside(notes: Sequence[Notes], outputs: Sequence[str], *, force: bool) -> Iterator[None]:
+    """Write what results leave beside themselves once they are saved; what exists already is refused before.
+
+    Raises:
+        UsageError: one of them is an output itself.
+        InputError: one exists.
+    """
     beside = {path: write for note in notes for path, write in note.beside.items()}
+    taken = set(map(os.path.normpath, outputs))
     for path in beside:
+        if os.path.normpath(path) in taken:
+            raise UsageError(
+                f"{path} would be written twice: as the result, and beside it", hint="give it another name"
+            )
         check_free(path, force=force)
     yield
     for path, write in beside.items():
@@ -222,8 +232,10 @@ def run_chain(
     check_save(out, ext, save)
     work = Work(tuple(steps), save, ext, batch.quiet, templates)
     parts, batch = parts_of(steps, options, batch)
-    if len(steps) > 1 and of_pieces(steps, options):
+    in_pieces = of_pieces(steps, options)
+    if in_pieces or (parts is not None and len(parts) > 1):
         check_folder(chain, out)
+    if len(steps) > 1 and in_pieces:
         ext, batch = "", batch._replace(name=batch.name or "{stem}")
     return run(
         work,
@@ -284,7 +296,7 @@ def run_source(
     count = len(flow.names or ()) if isinstance(flow, Parts) else 1
     reports: list[dict[str, Any]] = []
     talk = Progress(count, quiet=batch.quiet, data_on_stdout=batch.json or target == "-")
-    with talk as progress, written_beside(notes, force=batch.force):
+    with talk as progress, written_beside(notes, [target], force=batch.force):
 
         def tell(name: str, path: str, made: Flow, found: Sequence[str]) -> None:
             warnings = [*made.notes.warnings, *found]

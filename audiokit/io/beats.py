@@ -33,7 +33,7 @@ def read_beat_list(path: str | os.PathLike[str]) -> tuple[list[float], list[int]
     ([0.5, 1.0], [1, 2])
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except (OSError, UnicodeDecodeError) as error:

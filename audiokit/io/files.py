@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +21,25 @@ from audiokit.errors import InputError
 
 PREFIX = ".audiokit-"
 _swept: set[str] = set()
+#: What folders that are written whole hold: pieces by number, and what tells about them or about weights.
+_PIECE = re.compile(r"\d{6}\.[A-Za-z0-9]+")
+_OURS = ("manifest.json", "pieces.json", "model.json", "weights.safetensors", ".DS_Store")
 _IN_THE_WAY = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
+
+
+def is_pipe(source: str) -> bool:
+    """Tell whether a source can be read once only: standard input, or a pipe with a name, as <(...) of a shell is.
+
+    >>> is_pipe("-"), is_pipe("song.wav")
+    (True, False)
+    """
+    if source == "-":
+        return True
+    try:
+        mode = os.stat(source).st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
 
 
 def check_free(target: str | os.PathLike[str], *, force: bool = False) -> None:
@@ -74,10 +94,11 @@ def atomic_folder(target: str | os.PathLike[str], *, force: bool = False) -> Ite
         force: replace an existing folder as a whole.
 
     Raises:
-        InputError: the target exists or its parent cannot be written.
+        InputError: the target exists, holds what is not ours, or its parent cannot be written.
     """
     target = Path(target)
     check_free(target, force=force)
+    _check_ours(target)
     with _parents(target):
         temporary = _temporary(target)
         try:
@@ -101,6 +122,24 @@ def atomic_folder(target: str | os.PathLike[str], *, force: bool = False) -> Ite
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+
+
+def _check_ours(folder: Path) -> None:
+    """Refuse to replace a folder that holds anything that no command of ours put there (InputError).
+
+    Pieces have numbers for names; sets, pieces and models have an index or a card beside them.
+    """
+    if not folder.is_dir() or folder.is_symlink():
+        return
+    is_model = (folder / "model.json").is_file()
+    for item in folder.iterdir():
+        ours = item.name in _OURS or _PIECE.fullmatch(item.name) or item.name.startswith(PREFIX)
+        if item.is_dir() and item.suffix == ".chunks" and ours:
+            _check_ours(item)
+        elif item.is_dir() or not (ours or (is_model and item.suffix == ".onnx")):
+            raise InputError(
+                f"{folder}: holds {item.name}, which would be lost", hint="choose another -o, or move the folder away"
+            )
 
 
 @contextmanager

@@ -175,7 +175,7 @@ def write_examples(folder: str | os.PathLike[str], examples: Mapping[str, Mappin
 def _read_examples(root: Path) -> list[NoteFile]:
     path = root / INDEX
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{path}: not readable as JSON ({error})") from None
     if not isinstance(content, dict) or not content:

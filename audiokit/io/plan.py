@@ -99,7 +99,7 @@ def _rounded(value: Any) -> Any:
 
 def _plan_from_json(path: Path) -> Plan:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{path}: not readable as JSON ({error})") from None
     if not isinstance(record, dict) or record.get("format") != FORMAT:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from audiokit.errors import DamagedError, InputError, ParameterError, UsageError
 from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, AudioInfo, parse_software_tag
+from audiokit.io.files import is_pipe
 from audiokit.io.headers import LEFT_OPEN, OPEN_64, Look, Patched, look
 from audiokit.io.lossy import OGG_ORDER
 from audiokit.io.media import MediaBackend, is_media, read_tags
@@ -348,18 +349,33 @@ class _StreamBackend:
         yield from self._wav.blocks(size)
 
 
-def _spool(stream: BinaryIO, stack: ExitStack) -> Backend:
+def _open_pipe(path: str, stack: ExitStack) -> Backend:
+    try:
+        stream = open(path, "rb")  # noqa: SIM115 - closed right below
+    except OSError as error:
+        raise InputError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
+    with stream:
+        backend = _spool(stream, stack, path)
+    backend.info = replace(backend.info, path=path)
+    return backend
+
+
+def _spool(stream: BinaryIO, stack: ExitStack, name: str = "standard input") -> Backend:
     import shutil
     import tempfile
 
     spool = stack.enter_context(tempfile.NamedTemporaryFile(prefix="audiokit-", suffix=".audio"))  # noqa: SIM115 - closed by the stack
     shutil.copyfileobj(stream, spool)
     spool.flush()
-    return _open_file(spool.name, stack, name="standard input", piped=True)
+    if not spool.tell():
+        raise InputError(f"{name}: no data arrived", hint="did the command before the pipe fail?")
+    return _open_file(spool.name, stack, name=name, piped=True)
 
 
 def _open_backend(source: str, stack: ExitStack) -> Backend:
-    return _StreamBackend(stack) if source == "-" else _open_file(source, stack)
+    if source == "-":
+        return _StreamBackend(stack)
+    return _open_pipe(source, stack) if is_pipe(source) else _open_file(source, stack)
 
 
 def _open_file(path: str, stack: ExitStack, *, name: str | None = None, piped: bool = False) -> Backend:

@@ -49,7 +49,10 @@ def refuse_terminal(stream: IO[Any], then: str) -> None:
 
     Raises:
         UsageError: the stream is a terminal; the hint is the pipe to type instead.
+        InputError: it was closed.
     """
+    if stream is None or getattr(stream, "closed_before", False):
+        raise InputError("standard output is closed", hint="pipe it somewhere, or name a file with -o")
     if stream.isatty():
         ours = Path(sys.argv[0]).stem in ("audiokit", "__main__")
         line = shlex.join(["audiokit", *sys.argv[1:]]) if ours else "..."

@@ -39,8 +39,8 @@ def render(contents: Contents) -> str:
         "TITLE": escape(contents.title),
         "PLAYERS": "\n".join(players),
         "SECTIONS": "\n".join(sections),
-        # "</" would end the script element early.
-        "SOURCES": sources.replace("</", "<\\/"),
+        # In a script "</script" ends it early, and "<!--" keeps it from ending at all.
+        "SOURCES": sources.replace("<", "\\u003c"),
     }
     return template.substitute(fields)
 

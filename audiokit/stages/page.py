@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from audiokit.engine.command import command
 from audiokit.engine.option import Argument, Option
 from audiokit.engine.settings import FILES, Force, Quiet
-from audiokit.errors import shown
+from audiokit.errors import UsageError, shown
 
 
 @command()
@@ -45,9 +45,23 @@ def page(
     from audiokit.listen.collect import collect
     from audiokit.listen.render import render
 
-    target = Path(out) if out else Path(folder) / "index.html"
+    target = _target(folder, out)
     html = render(collect(Path(folder), page=target, embed=embed, title=title, limit=limit, exclude=exclude or ()))
     with atomic_file(target, force=force) as temporary:
         temporary.write_text(html, encoding="utf-8")
     if not quiet:
         print(shown(f"{folder} -> {target}"), file=sys.stderr)
+
+
+def _target(folder: str, out: str | None) -> Path:
+    """The file to write; a folder gets an index.html.
+
+    Raises:
+        UsageError: standard output, or a file that no browser takes for a page.
+    """
+    if out is None or out.endswith("/") or Path(out).is_dir():
+        return Path(folder if out is None else out) / "index.html"
+    if out == "-" or Path(out).suffix.lower() not in (".html", ".htm"):
+        named = "page" if out == "-" else Path(out).stem
+        raise UsageError(f"{out}: a page is a file that ends in .html", hint=f"-o {named}.html")
+    return Path(out)

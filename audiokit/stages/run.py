@@ -58,7 +58,7 @@ def _text(chain: str) -> str:
     if not chain.startswith("@"):
         return chain
     try:
-        return Path(chain[1:]).read_text(encoding="utf-8")
+        return Path(chain[1:]).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{chain[1:]}: no such file", hint="a chain file holds stages with | between") from None
     except (UnicodeDecodeError, IsADirectoryError):

@@ -76,6 +76,15 @@ def test_pipes_at_either_end(cli, songs):
         ("denoise --engine magic", "--engine magic: not one of", "        ^^^^^^^^^^^^^^"),
         ("spectro | stylize | normalize --measure", "--measure writes nothing", " " * 30 + "^^^^^^^^^"),
         ("denoise | normalize --album", "it can only begin a chain", " " * 20 + "^^^^^^^"),
+        (
+            "chunk --every 1s --format chunks | normalize",
+            "normalize reads audio, but chunk writes",
+            " " * 35 + "^^^^^^^^^",
+        ),
+        ("normalize | chunk --join", "chunk reads chunks, but normalize writes audio", " " * 12 + "^^^^^"),
+        ("split | chunk --every 1s", "split makes several sounds already", " " * 8 + "^^^^^"),
+        ("chunk --every 1s | tee {part}.wav | split", "chunk makes several sounds already", " " * 36 + "^^^^^"),
+        ("augment --copies 2 | split", "augment makes several sounds already", " " * 21 + "^^^^^"),
         ("align-beats | normalize", "nothing to align to", "^^^^^^^^^^^"),
         ("mix gone.wav", "gone.wav: no such file", "    ^^^^^^^^"),
         ("denoise | normalize --reference gone.wav", "gone.wav: no such file", " " * 32 + "^^^^^^^^"),
@@ -179,6 +188,19 @@ def test_pieces_make_a_folder_and_are_known_again(cli, songs, tmp_path):
     for out in ("x.wav", "-"):
         done = cli("run", line[1], "songs/a.wav", "-o", out, status=2)
         assert b"makes several sounds" in done.stderr
+
+
+def test_pieces_that_pass_by_a_tee_make_a_folder_too(cli, songs, tmp_path):
+    cli("run", "chunk --every 0.5s | tee seen/{part}.wav | normalize", "songs/a.wav", "-o", "out/")
+    assert sorted(p.name for p in (tmp_path / "out/a").iterdir()) == ["000000.wav", "000001.wav"]
+    assert sorted(p.name for p in (tmp_path / "seen").iterdir()) == ["000000.wav", "000001.wav"]
+
+
+def test_several_sounds_are_not_given_the_name_of_one(cli, songs, tmp_path):
+    for line in (("split", "--engine", "center"), ("augment", "--copies", "2"), ("chunk", "--every", "1s")):
+        done = cli(*line, "songs/a.wav", "-o", "x.flac", "--force", status=2)
+        assert b"makes several sounds, which do not fit into x.flac" in done.stderr, line
+    assert not (tmp_path / "x.flac").exists()
 
 
 def test_parts_go_through_the_rest_one_by_one(cli, songs, tmp_path):

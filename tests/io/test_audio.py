@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import subprocess
 
 import numpy as np
 import pytest
@@ -251,3 +252,18 @@ def test_no_samples_are_written_to_be_read_or_refused(tmp_path, suffix):
     else:
         audio.write(path, np.zeros((2, 0), np.float32), 44_100)
         assert audio.read(path)[0].shape == (2, 0)
+
+
+def test_pipes_with_names_are_read_once_and_whole(tmp_path, cli, rng):
+    """As a shell makes them of <(ffmpeg ...): read twice, or looked at and opened again, their beginning is lost."""
+    y = rng.uniform(-0.5, 0.5, (2, 40_000)).astype(np.float32)
+    audio.write(tmp_path / "a.wav", y, 8000, subtype="PCM_16")
+    cli("normalize", "a.wav", "-o", "file.wav", "--to", "-20")
+    os.mkfifo(tmp_path / "pipe.wav")
+    for _ in range(2):
+        feed = subprocess.Popen(["sh", "-c", "cat a.wav > pipe.wav"], cwd=tmp_path)
+        cli("normalize", "pipe.wav", "-o", "piped.wav", "--to", "-20", "--force")
+        assert feed.wait(10) == 0
+        whole, piped = (audio.read(tmp_path / name)[0] for name in ("file.wav", "piped.wav"))
+        assert np.array_equal(whole, piped)
+    assert b"no data arrived" in cli("info", "/dev/null", status=3).stderr

@@ -130,11 +130,17 @@ def test_joining_is_a_step_of_a_chain(cli, song, tmp_path):
     assert [entry["name"] for entry in about.history] == ["chunk", "chunk", "normalize"]
     # How the pieces were cut is no part of how they are joined.
     assert about.history[1]["options"] == {"join": True, "clip": "rescale"}
-    assert (
-        b"but this is one sound" in cli("run", "normalize | chunk --join", "song.wav", "-o", "x.wav", status=2).stderr
-    )
+    whole = cli("run", "normalize | chunk --join", "song.wav", "-o", "x.wav", status=2)
+    assert b"chunk reads chunks, but normalize writes audio" in whole.stderr
     again = cli("run", "chunk --every 1s | chunk --every 1s", "song.wav", "-o", "x/", status=2)
-    assert b"in pieces already" in again.stderr
+    assert b"makes several sounds already" in again.stderr
+
+
+def test_pieces_do_not_take_the_place_of_the_recording(cli, song, tmp_path):
+    """Also with --force: a folder called song.wav is what nobody wants."""
+    before = (tmp_path / "song.wav").read_bytes()
+    done = cli("chunk", "song.wav", "--every", "1s", "-o", "song.wav", "--force", status=2)
+    assert b"do not fit into song.wav" in done.stderr and (tmp_path / "song.wav").read_bytes() == before
 
 
 def test_reports_say_rate_channels_and_seconds(cli, song, tmp_path):
@@ -183,3 +189,31 @@ def test_the_schema_names_where_to_cut(cli):
     assert found["reads"] == ["audio", "chunks"] and found["writes"] == ["parts", "chunks", "audio"]
     assert found["options"]["at"]["enum"] == ["beats", "silence"]
     assert found["options"]["min"]["flag"] == "--min" and found["options"]["join"]["type"] == "boolean"
+
+
+def test_joined_pieces_are_called_like_their_folder(cli, song, tmp_path):
+    cli("chunk", "song.wav", "--every", "1s", "-o", "pieces/")
+    cli("chunk", "--join", "pieces", "-o", "whole/")
+    assert [p.name for p in (tmp_path / "whole").iterdir()] == ["song.wav"]
+    (tmp_path / "pieces/song/000001.wav").unlink()
+    done = cli("chunk", "--join", "pieces/song", "-o", "again.wav", status=4)
+    assert b"000001.wav: listed in pieces.json but missing" in done.stderr
+
+
+def test_force_replaces_no_folder_that_holds_the_work_of_others(cli, song, tmp_path):
+    """The folder of pieces is replaced as a whole, so nothing else may be in it."""
+    (tmp_path / "out/song").mkdir(parents=True)
+    (tmp_path / "out/song/thesis.doc").write_text("years of work")
+    line = ("chunk", "song.wav", "-o", "out/", "--force", "--every")
+    assert b"out/song: holds thesis.doc, which would be lost" in cli(*line, "1s", status=3).stderr
+    assert (tmp_path / "out/song/thesis.doc").read_text() == "years of work"
+    (tmp_path / "out/song/thesis.doc").unlink()
+    cli(*line, "0.5s")
+    many = len(list((tmp_path / "out/song").iterdir()))
+    cli(*line, "1s")
+    assert 2 < len(list((tmp_path / "out/song").iterdir())) < many  # none of the earlier cut is left
+    cli("run", "chunk --every 1s | spectro", "song.wav", "-o", "out/", "--force")
+    cli("run", "chunk --every 1s | spectro", "song.wav", "-o", "out/", "--force")
+    (tmp_path / "out/song/000000.chunks/notes.txt").write_text("mine")
+    done = cli("run", "chunk --every 1s | spectro", "song.wav", "-o", "out/", "--force", status=3)
+    assert b"000000.chunks: holds notes.txt" in done.stderr

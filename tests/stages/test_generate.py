@@ -287,3 +287,16 @@ def test_schema_says_that_nothing_is_read(cli):
         "default": 1, "minimum": 1,
     }  # fmt: skip
     assert schema["options"]["pitch"]["type"] == ["string", "number"]
+
+
+@pytest.mark.parametrize(
+    ("notes", "reason"),
+    [
+        ([], b"x.mid: holds no notes to play"),
+        ([Note(0, 1, 60), Note(90_000, 90_001, 60)], b"x.mid: lasts 25.0 hours; 6 are played at most"),
+    ],
+)
+def test_scores_that_cannot_be_played_are_named(cli, tmp_path, notes, reason):
+    write_midi(tmp_path / "x.mid", Score(notes))
+    assert reason in cli("generate", "--midi", "x.mid", "-o", "x.wav", status=3).stderr
+    assert not (tmp_path / "x.wav").exists()

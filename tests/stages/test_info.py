@@ -61,3 +61,12 @@ def test_one_that_cannot_be_read_does_not_hide_the_others(tone, cli, tmp_path):
     assert found[0]["path"] == str(tone) and found[0]["length"] == 22_050
     assert [other["status"] for other in found[1:]] == [3, 3] and "length" not in found[1]
     assert b"text.wav" in done.stderr and b"nowhere.wav" in done.stderr
+
+
+def test_check_looks_into_arrays_that_nothing_describes(cli, tmp_path):
+    spectrum = np.ones((4, 6), np.float32)
+    np.save(tmp_path / "whole.npy", spectrum)
+    spectrum[2, 5] = np.nan
+    np.save(tmp_path / "holed.npy", spectrum)
+    assert b"checked      True" in cli("info", "--check", "whole.npy").stdout
+    assert b"holds NaN or infinity, first at [2, 5]" in cli("info", "--check", "holed.npy", status=4).stderr

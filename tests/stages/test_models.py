@@ -1,4 +1,5 @@
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -128,3 +129,25 @@ def test_what_is_not_exported_says_why(tmp_path, cli):
     done = cli("models", "export", "rocket", "--onnx", "-o", "r.onnx", status=5)
     assert b"minirocket is not exported to ONNX: it judges while others are trained" in done.stderr
     assert not (tmp_path / "r.onnx").exists()
+
+
+def test_force_does_not_replace_a_folder_of_other_things(cli, tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/mine").mkdir()
+    done = cli("models", "export", "denoiser", "-o", "models", "--force", status=3)
+    assert b"models: holds mine, which would be lost" in done.stderr and (tmp_path / "models/mine").is_dir()
+    for _ in range(2):
+        cli("models", "export", "denoiser", "-o", "models/denoiser", "--force")
+
+
+def test_why_a_checkpoint_is_not_read_is_said_in_a_few_words(tmp_path):
+    torch.save({"weight": torch.zeros(9)}, tmp_path / "whole.ckpt")
+    torch.save(pathlib.PurePosixPath("x"), tmp_path / "objects.ckpt")
+    whole = (tmp_path / "whole.ckpt").read_bytes()
+    (tmp_path / "cut.ckpt").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.ckpt").write_text("no weights")
+    reasons = {"cut": "it is cut short or damaged", "text": "it is not a PyTorch file", "objects": "could run code"}
+    for name, reason in reasons.items():
+        with pytest.raises(ModelError, match=reason):
+            checkpoint.read_state_dict(tmp_path / f"{name}.ckpt")
+    assert list(checkpoint.read_state_dict(tmp_path / "whole.ckpt")) == ["weight"]

@@ -216,3 +216,21 @@ def test_in_a_browser(results, tmp_path, embed):
         browser.close()
     assert problems == [] and requests == []
     assert (tmp_path / "page.png").stat().st_size > 10_000
+
+
+def test_names_do_not_get_out_of_the_script(tmp_path, rng):
+    """ "<!--" and "<script" together keep a script from ending where it ends."""
+    name = "<!--<script>.wav"
+    audio.write(tmp_path / name, signals.plucks(rng, 0.5, 22_050), 22_050)
+    html = render(collect(tmp_path, page=tmp_path / "index.html"))
+    script = html[html.index("<script>") + 8 :]
+    assert "<!--" not in script and "<script" not in script
+    assert "\\u003c!--\\u003cscript>.wav" in script
+
+
+def test_a_page_is_called_like_one(results, cli):
+    cli("page", results, "-o", "out/")
+    assert (results.parent / "out/index.html").read_bytes().startswith(b"<!doctype html>")
+    for out in ("-", "page", "page.txt"):
+        assert b"hint: -o page.html" in cli("page", results, "-o", out, status=2).stderr
+        assert not (results.parent / out).exists()

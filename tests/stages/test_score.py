@@ -70,6 +70,7 @@ def test_stems_are_evaluated_together(cli, tmp_path, rng):
     [
         (["est.wav", "--ref", "gone.wav"], 3),
         (["est.wav", "--metrics", "beauty"], 2),
+        (["est.wav", "--metrics", ""], 2),
         (["est.wav", "--metrics", "pesq"], 2),
         (["est.wav", "--stems"], 2),
     ],

@@ -362,3 +362,13 @@ def test_command_says_what_is_wrong(cli, tmp_path, speech):
     assert b"--over" in cli("sing", "talk.wav", "-o", "v.wav", status=2).stderr
     assert b"nothing.wav: no voiced" in cli("sing", "nothing.wav", "--over", "band.wav", "-o", "v.wav", status=3).stderr
     assert not (tmp_path / "v.wav").exists()
+
+
+def test_what_is_written_beside_the_vocal_is_not_the_vocal(cli, tmp_path, rng):
+    write(tmp_path / "talk.wav", talk(rng, rate=RATE)[0], RATE)
+    write(tmp_path / "band.wav", band(4), RATE)
+    line = ("sing", "talk.wav", "--over", "band.wav", "-o", "vocal.wav")
+    done = cli(*line, "--mix", "./vocal.wav", status=2)
+    assert b"vocal.wav would be written twice" in done.stderr and not (tmp_path / "vocal.wav").exists()
+    done = cli(*line, "--plan", "plan.txt", status=2)
+    assert b"audiokit: plan.txt: a plan is a .json or a .mid file" in done.stderr

@@ -107,7 +107,7 @@ def read_card(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = Path(folder) / CARD
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ModelError(f"{folder}: not a model folder (no {CARD})") from None
     except (ValueError, RecursionError) as error:
@@ -247,14 +247,16 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
         InputError: there is no such file.
         ModelError: it holds no tensors, or more than plain tensors.
     """
-    import pickle
+    import warnings
 
     import torch
 
     if Path(path).suffix == ".safetensors":
         return read_safetensors(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # about old ways to write files, which say nothing about this one
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -262,11 +264,17 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     except OSError:
         raise
     except Exception as error:  # it reads the bytes of any file as instructions, and fails in any way
-        speaks = isinstance(error, pickle.UnpicklingError | RuntimeError | EOFError | ValueError | AttributeError)
-        told = str(error).strip().splitlines() if speaks else []
-        why = told[0][:120] if told else "it is not a PyTorch file"
-        raise ModelError(f"{path}: not a checkpoint that can be read safely ({why})") from None
+        raise ModelError(f"{path}: not a checkpoint that can be read safely ({_why_not(str(error))})") from None
     return unwrap_state_dict(content, str(path))
+
+
+def _why_not(told: str) -> str:
+    """Say in a few words what torch says in many about a file that it does not load."""
+    if "zip archive" in told or "PytorchStreamReader" in told:
+        return "it is cut short or damaged"
+    if "global" in told.lower():
+        return "it holds Python objects, which could run code"
+    return "it is not a PyTorch file"
 
 
 def unwrap_state_dict(content: Any, name: str) -> dict[str, torch.Tensor]:

@@ -92,7 +92,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     >>> read_settings(path)
     {'ngf': 32, 'ratios': [8, 8], 'save': None}
     """
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")
     if path.suffix == ".json":
         try:
             return dict(json.loads(text))

@@ -39,7 +39,7 @@ def read_recipe(spec: str) -> list[Effect]:
 
     path = RECIPES / f"{spec}.toml" if spec in recipe_names() else Path(spec)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         names = ", ".join(recipe_names())
         raise InputError(f"{spec}: no such recipe", hint=f"shipped recipes: {names}; or give a .toml file") from None

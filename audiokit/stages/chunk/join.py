@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from audiokit.engine.chunks import Chunks, piece
 from audiokit.engine.flow import Notes
+from audiokit.engine.plan import PIECES as INDEX
 from audiokit.engine.plan import expand
 from audiokit.engine.sound import Sound
 from audiokit.errors import DamagedError, InputError, UsageError
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from audiokit.engine.chunks import Piece
-
-#: Written last into a folder of audio pieces: where each piece comes from.
-INDEX = "pieces.json"
 
 
 def index_in(source: str) -> str | None:
@@ -71,6 +69,9 @@ def open_pieces(index_path: str) -> Chunks:
         raise DamagedError(f"{folder / INDEX}: not a list of pieces ({error})") from None
     if not items:
         raise InputError(f"{folder}: holds no pieces")
+    missing = next((path for _, _, path in items if not path.exists()), None)
+    if missing is not None:
+        raise DamagedError(f"{missing}: listed in {INDEX} but missing", hint="cut the recording again")
     first = Sound.open(items[0][2])
     if rate != first.rate:
         raise DamagedError(f"{folder / INDEX}: says {rate} Hz, but {first.name} has {first.rate} Hz")

@@ -201,7 +201,7 @@ class _Cut:
         """Write where each piece comes from."""
         import json
 
-        from audiokit.stages.chunk.join import INDEX
+        from audiokit.engine.plan import PIECES as INDEX
 
         spans = [(name, *notes.details["span"]) for name, notes in made]
         suffix = "." + self.options["format"]

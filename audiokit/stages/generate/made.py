@@ -11,19 +11,22 @@ from audiokit.engine.flow import Notes
 from audiokit.engine.parts import Parts
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Options
-from audiokit.errors import UsageError
+from audiokit.errors import InputError, UsageError
 from audiokit.stages.generate.request import NSYNTH_RATE, NSYNTH_S, Request, Wanted, is_given, notes_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from audiokit.io.midi_format import Score
     from audiokit.models.notes.making import Note
 
     Array = NDArray[np.float32]
 
 _LATENTS = "latents.npy"
 _SHEET_LIMIT = 64
+#: The longest score that is played; it is held in memory.
+_LONGEST_S = 6 * 3600
 #: Options of `generate` that ask for a certain note, or for several in an order.
 _WISHES = (
     "pitch", "velocity", "family", "source", "qualities", "instrument", "like", "latent", "interpolate", "midi", "kit",
@@ -215,6 +218,7 @@ def melody(wanted: Wanted, options: Options) -> Sound:
             "a melody is played with one sound", hint="drop --count and --interpolate, and name one family"
         )
     score = read_midi(options["midi"])
+    _check_playable(score, str(options["midi"]))
     y, warnings = play(wanted.model, wanted.sounds[0], score, wanted.settings)
     made = _sound(y, wanted.settings.rate)
     made.notes.warnings += [*score.warnings, *warnings]
@@ -227,6 +231,18 @@ def melody(wanted: Wanted, options: Options) -> Sound:
     sheet.add(Path(name).stem, y, wanted.settings.rate)
     sheet.leave(made.notes)
     return made
+
+
+def _check_playable(score: Score, name: str) -> None:
+    """Refuse a score without notes, or one that ends so late that a time in it must be wrong (InputError)."""
+    ends = [note.end_s for note in score.notes if note.channel != 9]
+    if not ends:
+        raise InputError(f"{name}: holds no notes to play (percussion is left out)")
+    if max(ends) > _LONGEST_S:
+        raise InputError(
+            f"{name}: lasts {max(ends) / 3600:.1f} hours; {_LONGEST_S // 3600} are played at most",
+            hint="look for a note far behind the others",
+        )
 
 
 def refuse_wishes(options: Options) -> None:

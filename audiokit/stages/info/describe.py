@@ -40,7 +40,7 @@ def describe(source: str, *, check: bool = False, chunks: bool = False) -> dict[
     if path.is_dir() and not (path / MANIFEST).exists():
         raise InputError(f"{source}: a folder, but neither a chunk set nor a model", hint="name the files inside it")
     if path.suffix == ".npy" and not path.with_suffix(".json").exists():
-        return _describe_array(source)
+        return _describe_array(source, check)
     if is_chunks(source) or path.name == MANIFEST:
         return _describe_chunks(source, check)
     return _describe_audio(source, check)
@@ -112,16 +112,22 @@ def _describe_chunks(source: str, check: bool) -> dict[str, Any]:
     return fields
 
 
-def _describe_array(source: str) -> dict[str, Any]:
+def _describe_array(source: str, check: bool) -> dict[str, Any]:
+    import numpy as np
+
     from audiokit.io.chunkset import load_npy
 
     array = load_npy(source, mmap=True)
+    if check and array.dtype.kind in "fc" and not np.isfinite(array).all():
+        place = np.argwhere(~np.isfinite(np.atleast_1d(array)))[0].tolist()
+        raise DamagedError(f"{source}: holds NaN or infinity, first at {place}")
     return {
         "what": "array",
         "path": source,
         "shape": list(array.shape),
         "dtype": str(array.dtype),
         "note": "nothing beside it says what it means: commands need --preset or explicit options",
+        "checked": check,
     }
 
 

@@ -61,10 +61,10 @@ def print_list(*, as_json: bool) -> None:
         ]
         show_table(("model", "for", "", "size", "about"), lines, right=[3])
         return
-    width = max(len(row["name"]) for row in rows)
+    width, kinds = (max(len(row[key] or "") for row in rows) for key in ("name", "kind"))
     for row in rows:
         megabytes = f"{row['bytes'] / 1e6:6.1f} MB" if row["bytes"] else " " * 9
-        line = f"{row['name']:{width}}  {row['kind'] or '':9} {row['state']:13} {megabytes}  {row['about']}"
+        line = f"{row['name']:{width}}  {row['kind'] or '':{kinds}}  {row['state']:13} {megabytes}  {row['about']}"
         print(shown(line))
 
 
@@ -111,7 +111,7 @@ def verify_models(models: Sequence[str], *, as_json: bool) -> None:
             if as_json:
                 print(json.dumps({"model": name, "error": str(error), "status": error.status}))
             elif len(names) > 1:
-                print(f"{shown(name)}: {error}")
+                print(shown(f"{name}: {str(error).removeprefix(f'{name}: ')}"))
         else:
             text = (
                 json.dumps({"model": name, **facts})

@@ -96,6 +96,8 @@ def check_metrics(metrics: Sequence[str] | None, paired: bool) -> list[str]:
     if metrics is None:
         return list(DEFAULT) if paired else ["checks"]
     names = list(METRICS) if "all" in metrics else list(metrics)
+    if not names:
+        raise ParameterError("no metric is named", hint=f"choose among {', '.join([*METRICS, 'all'])}")
     for name in names:
         if name not in METRICS:
             raise ParameterError(f"unknown metric {name!r}", hint=f"choose among {', '.join(METRICS)}, all")

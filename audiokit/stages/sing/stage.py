@@ -43,6 +43,10 @@ def _check(options: Options) -> None:
 
         parse_key(options["key"])
     check_tracker(options["pitch_tracker"])
+    if options["plan"] is not None and not _is_folder(options["plan"]):
+        from audiokit.io.plan import check_plan_path
+
+        check_plan_path(Path(options["plan"]))
     singing(options)
 
 
@@ -263,7 +267,7 @@ def _text(lyrics: str | None) -> str:
     """Read lyrics from a .txt file, or take them as they are."""
     if lyrics and lyrics.lower().endswith(".txt"):
         try:
-            return Path(lyrics).read_text(encoding="utf-8")
+            return Path(lyrics).read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:
             raise InputError(f"{lyrics}: not a text file") from None
     return lyrics or ""

@@ -57,7 +57,7 @@ def read_list(path: str | Path) -> list[str]:
         InputError: it names nothing, or is no text.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a text list of files", hint="write one path a line, in UTF-8") from None
     named = [line.strip() for line in lines if line.strip()]
