@@ -8,7 +8,7 @@ segments lie and needs no cross-fade. Otherwise neighbouring segments are cross-
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import tee
 from tempfile import SpooledTemporaryFile, TemporaryFile
 
@@ -88,43 +88,17 @@ def separate(
         yield _unrotated(y.reshape(len(wanted), -1, y.shape[1]), masking)
 
 
-def sharpened(
-    blocks: Iterable[np.ndarray], masking: Masking, other: Masking, *, power: float, stems: Sequence[str]
-) -> Iterator[np.ndarray]:
-    """Separate a stream by masks whose first stem another way must agree on.
-
-    The first stem's masks are m^(1 - power) * o^power, where m are those of `masking` and o is the share of every bin
-    that the other way gives to its own first stem; the other stems gain what is lost. At 0.5 that is the geometric
-    mean: what either way is sure is not the voice is gone, and where one hesitates the other decides.
+def beside(blocks: Iterable[np.ndarray], other: Masking) -> Iterator[np.ndarray]:
+    """Put below a stream the first stem that a way finds in it, for masks that look at both.
 
     Args:
-        blocks: as for `separate`.
-        masking: a trimmed way.
-        other: a way at the same rate.
-        power: 0..1.
-        stems: the stems wanted.
+        blocks: audio (2 * B, n) at the way's rate.
+        other: the way.
 
     Yields:
-        Stems (S, 2 * B, n), float32; together as long as the input, with no delay.
+        Audio (4 * B, n), float32; together as long as the input. `separate` masks the upper half, if the masks are
+        of that alone.
     """
-
-    def masks(X: np.ndarray, start: int, stop: int) -> np.ndarray:
-        mix, found = np.split(X, 2)
-        own = masking.masks(mix, start, stop)
-        share = np.abs(found[..., start:stop]) / (np.abs(mix[..., start:stop]) + np.float32(1e-6))
-        share = np.minimum(share, 1)[:, None]
-        first = np.sqrt(own[:, :1] * share) if power == 0.5 else own[:, :1] ** (1 - power) * share**power
-        rest = own[:, 1:]
-        if rest.shape[1] > 1:
-            rest = rest / np.maximum(rest.sum(axis=1, keepdims=True), 1e-6)
-            return np.concatenate([first, rest * (1 - first)], axis=1).astype(np.float32, copy=False)
-        return np.concatenate([first, 1 - first], axis=1).astype(np.float32, copy=False)
-
-    return separate(_beside(blocks, other), replace(masking, masks=masks), stems=stems)
-
-
-def _beside(blocks: Iterable[np.ndarray], other: Masking) -> Iterator[np.ndarray]:
-    """Yield audio (2 * B, n) and, below it, the first stem that a way finds in it: (4 * B, n)."""
     mix, copy = tee(blocks)
     held: np.ndarray | None = None
     for found in separate(copy, other, stems=other.stems[:1]):

@@ -43,25 +43,29 @@ class BandMasks:
         stop = X.shape[3] if stop is None else stop
         return np.stack([self._of_pair(pair, start, stop) for pair in X])
 
-    def _of_pair(self, X: np.ndarray, start: int, stop: int) -> np.ndarray:
+    def of_bands(self, X: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Find the masks of bands of one pair (2, F, N): (S, 2, stop - start, bands), and the features they are of."""
         c = self.config
-        power = X.real**2 + X.imag**2  # (2, F, N)
-        bands = self._bands.gather(power).transpose(0, 2, 1)  # (2, N, bands)
+        bands = self._bands.gather(X.real**2 + X.imag**2).transpose(0, 2, 1)  # (2, N, bands)
         bands = np.pad(bands, ((0, 0), (0, -bands.shape[1] % c.multiple), (0, 0)))
         levels = np.log10(np.maximum(bands, 0) + np.float32(1e-7)) / np.float32(4)
-        out = np.empty((len(c.stems), 2, X.shape[1], stop - start), np.float32)
+        found = []
         for at in range(start, stop, _FRAMES // c.multiple * c.multiple):
             end = min(at + _FRAMES // c.multiple * c.multiple, stop)
             first = max(0, at - c.sight)
             features = self._features(levels, first, min(levels.shape[1], -(-end // c.multiple) * c.multiple + c.sight))
             masks = self._network.run(features[None])[0][0]  # (S, 2, n, bands)
             inner = slice(at - first, end - first)
-            held = self._held_to_news(masks[:, :, inner], features[:, inner])
-            # All but the last, which is what they leave: bins share themselves out as bands do.
-            found = self._bands.spread(held[:-1].transpose(0, 1, 3, 2))
-            out[:-1, ..., at - start : end - start] = found
-            rest = found[0] if len(found) == 1 else found.sum(axis=0)
-            np.subtract(1, rest, out=out[-1, ..., at - start : end - start])
+            found.append((self._held_to_news(masks[:, :, inner], features[:, inner]), features[:, inner]))
+        return np.concatenate([m for m, _ in found], axis=2), np.concatenate([f for _, f in found], axis=1)
+
+    def _of_pair(self, X: np.ndarray, start: int, stop: int) -> np.ndarray:
+        masks = self.of_bands(X, start, stop)[0]
+        out = np.empty((len(masks), 2, X.shape[1], stop - start), np.float32)
+        # All but the last, which is what they leave: bins share themselves out as bands do.
+        found = self._bands.spread(masks[:-1].transpose(0, 1, 3, 2))
+        out[:-1] = found
+        np.subtract(1, found[0] if len(found) == 1 else found.sum(axis=0), out=out[-1])
         return out
 
     def _features(self, levels: np.ndarray, start: int, stop: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiokit.dsp.separation.separate import Masking, Way, blended, separate, sharpened
+from audiokit.dsp.separation.separate import Masking, Way, beside, blended, separate
 from audiokit.errors import ParameterError
 from audiokit.models.separation.choice import DEFAULT, DEMUCS
 from audiokit.models.separation.engine import Engine
@@ -81,13 +81,11 @@ def _average(engines: Sequence[Engine], settings: Settings) -> Engine:
     return Engine(stems, first.rate, run, alike and all(engine.complete for engine in engines))
 
 
-def _masking_engine(masking: Masking, *, repet_power: float = 0.0, compat: bool = False) -> Engine:
-    """Make an engine of masks, on whose voice REPET must agree."""
+def _masking_engine(masking: Masking, *, repet: bool = False, compat: bool = False) -> Engine:
+    """Make an engine of masks, which are also shown the voice that REPET finds."""
 
     def run(blocks: Iterable[np.ndarray], stems: Sequence[str]) -> Iterator[np.ndarray]:
-        if not repet_power:
-            return separate(blocks, masking, stems=stems)
-        return sharpened(blocks, masking, _classical("repet"), power=repet_power, stems=stems)
+        return separate(beside(blocks, _classical("repet")) if repet else blocks, masking, stems=stems)
 
     return Engine(tuple(masking.stems), masking.rate, run, masking.complete and not compat, compat)
 
@@ -130,8 +128,8 @@ def _network_engine(settings: Settings) -> Engine:
     network = open_network(model, kind="split", device=settings.device)
     if kind == "spleeter-unet":
         return _masking_engine(_spleeter(network, settings), compat=settings.compat)
-    power = float(network.card.get("repet_power", 0.0)) if settings.quality == "best" else 0.0
-    return _masking_engine(_banded(network, settings, held=not power), repet_power=power)
+    weights = network.card.get("combination") if settings.quality == "best" else None
+    return _masking_engine(_banded(network, settings, weights), repet=bool(weights))
 
 
 def _not_spleeter(model: str) -> ParameterError:
@@ -142,11 +140,14 @@ def _core(seconds: float, rate: int, hop: int, multiple: int) -> int:
     return max(1, round(seconds * rate / hop / multiple)) * multiple
 
 
-def _banded(network: Network, settings: Settings, *, held: bool) -> Masking:
+def _banded(network: Network, settings: Settings, weights: Sequence[Sequence[Sequence[float]]] | None) -> Masking:
+    """Masks of a band U-Net, alone or weighed against REPET."""
     from audiokit.models.separation.band_masks import BandMasks
+    from audiokit.models.separation.combination import MARGIN, CombinedMasks
 
-    masks = BandMasks(network, held=held)
+    masks = CombinedMasks(network, weights) if weights else BandMasks(network)
     config = masks.config
+    reach = config.reach + (MARGIN if weights else 0)
     return Masking(
         tuple(config.stems),
         config.rate,
@@ -154,8 +155,8 @@ def _banded(network: Network, settings: Settings, *, held: bool) -> Masking:
         config.hop,
         masks,
         _core(settings.segment_s, config.rate, config.hop, config.multiple),
-        before=config.reach,
-        after=config.reach,
+        before=reach,
+        after=reach,
         mid_side=True,
         trimmed=True,
     )
