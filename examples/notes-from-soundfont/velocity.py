@@ -5,8 +5,9 @@
 Every FOLDER holds one folder per instrument, its notes named <instrument>_<midi>_..._<layer>: pp, p, mp, m, mf, f, ff,
 soft, loud, v1 or vl1 upwards, or NSynth's -<velocity>. FAMILY below says what they are. For each family: how partials
 and noise change with the velocity, early and later, over the number of the partial and the key; how the start
-quickens; and by how many octaves the centroid of the first half second moves. The change is then sized for each
-instrument of the model, so that its own centroid moves as far. Families without layers get what FROM says.
+quickens; and by how many octaves the centroid of the first half second moves, where every family has one instrument
+more, which is the mean of all. The change is then sized for each instrument of the model, so that its own centroid
+moves as far. Families without layers get what FROM says.
 """
 
 import argparse
@@ -194,6 +195,20 @@ def sums_of(keys: dict[tuple, list[dict]]) -> tuple[dict[str, Sums], dict[str, S
     return own, near
 
 
+def leaned(family: str, own: dict[str, Sums], near: dict[str, Sums]) -> float:
+    """Octaves of a family: the mean of its instruments and one more, which answers as all that were recorded do.
+
+    Instruments of a family differ by as much as families do, so one or two say little of a third.
+    """
+    if not own[family].slopes:
+        return near[family].octaves()
+    told, everyone = (
+        np.log([max(0.01, float(np.median(slopes))) for one in sums for slopes in one.slopes.values()])
+        for sums in ([own[family]], own.values())
+    )
+    return float(np.exp(np.mean([*told, np.mean(everyone)])))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model")
@@ -212,7 +227,7 @@ def main() -> None:
             f = one["family"]
             if f == "organ" or one["name"] in FLAT or not (own[f].slopes or near[f].slopes):
                 continue  # it does not answer, or nothing was heard of its like
-            octaves = (own[f] if own[f].slopes else near[f]).octaves() * (LITTLE if f == "synth_lead" else 1)
+            octaves = leaned(f, own, near) * (LITTLE if f == "synth_lead" else 1)
             rows[index] = sized(network, index, solve(own[f], near[f]), octaves, (one["low"], one["high"]))
     for family in sorted({one["family"] for one in labels}):
         told = {k: round(float(np.median(v)), 2) for k, v in own[family].slopes.items()}

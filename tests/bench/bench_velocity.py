@@ -98,9 +98,9 @@ def recordings(folders: list[str]) -> tuple[dict[str, float], str]:
     for name in sorted({instrument for _, instrument, _ in keys}):
         family = next(f for f, instrument, _ in keys if instrument == name)
         rest, near = recipe["sums_of"]({k: v for k, v in keys.items() if k[1] != name})
-        said = (rest[family] if rest[family].slopes else near[family]).octaves()
+        said = recipe["leaned"](family, rest, near)
         truth = float(np.median(own[family].slopes[name]))
-        by = "its family" if rest[family].slopes else "families excited alike"
+        by = "its family and all others" if rest[family].slopes else "families excited alike"
         rows.append([name, family, len(own[family].slopes[name]), truth, said, by, said / truth])
     text = table(["instrument", "family", "keys", "recorded", "said", "by", "said / recorded"], rows)
     return {family: sums.octaves() for family, sums in own.items() if sums.slopes}, text
