@@ -15,7 +15,10 @@ times on one pitch, the speaker's median, has .85 (ten sentences; .97 on the pit
 from __future__ import annotations
 
 import itertools
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,7 +27,7 @@ import numpy as np
 from audiokit.dsp.voice.backing import hear_music
 from audiokit.dsp.voice.intonation import Expression, draw_pitch
 from audiokit.dsp.voice.melody import is_strong
-from audiokit.dsp.voice.plan import Music, Plan, SungNote
+from audiokit.dsp.voice.plan import Plan, SungNote
 from audiokit.dsp.voice.singing import HOP_S, map_time, sing_plan
 from audiokit.dsp.voice.syllables import find_syllables
 from audiokit.dsp.voice.world import Voice, analyse_voice
@@ -44,6 +47,11 @@ SPEAKERS = {
     "p287": [f"speech/denoiser/debug/clean/p287_00{k}.wav" for k in (3, 5)],
     "axb": [f"speech/pyroomacoustics/input_samples/cmu_arctic_us_axb_a000{k}.wav" for k in (4, 5, 6)],
     "spk2": [f"speech/speechbrain/ASR/spk2_snt{k}.wav" for k in (1, 2, 3, 4)],
+}
+#: Voices of Flite, if ffmpeg has them, and what they say.
+SPOKEN = {
+    "rms": "Rice is often served in round bowls. The juice of lemons makes fine punch. Four hours of work faced us.",
+    "slt": "The boy was there when the sun rose. A rod is used to catch pink salmon. Kick the ball straight.",
 }
 #: Name -> files that are summed, and the second at which to begin.
 BACKINGS = {
@@ -100,12 +108,24 @@ def load(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
             speech[name] = np.concatenate([piece for part in parts for piece in (part, gap)], axis=1)[
                 :, : SPEECH_S * RATE
             ]
+    for name, text in SPOKEN.items() if speech else ():
+        speech |= speak(name, text)
     for name, (files, start) in BACKINGS.items():
         parts = [read(folder / f, rate=RATE, mono=True)[0] for f in files if (folder / f).exists()]
         if len(parts) == len(files):
             a = round(start * RATE)
             backings[name] = np.sum([p[:, a : a + SECONDS * RATE] for p in parts], axis=0)
     return speech, backings
+
+
+def speak(voice: str, text: str) -> dict[str, np.ndarray]:
+    """Let Flite say a text; nothing if this ffmpeg cannot."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "said.wav"
+        command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"flite=text='{text}':voice={voice}", str(path)]
+        if shutil.which("ffmpeg") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+            return {}
+        return {voice: read(path, rate=RATE, mono=True)[0][:, : SPEECH_S * RATE]}
 
 
 def pitch_scores(heard: Voice, plan: Plan, drawn: tuple[np.ndarray, np.ndarray] | None) -> dict[str, float]:
@@ -149,15 +169,23 @@ def _frames(plan: Plan) -> list[tuple[int, int]]:
     return [(round(n.start_s / HOP_S), round(n.end_s / HOP_S)) for n in plan.notes]
 
 
-def timing_scores(heard: Voice, music: Music) -> dict[str, float]:
-    """Distance of vowel onsets, found again in the result, to the nearest eighth."""
-    found = [s.vowel_s for s in find_syllables(heard)]
-    if not found:
-        return {"grid ms": np.nan, "in 40 ms": 0.0}
-    beats = music.beat_at(np.array(found))
+def timing_scores(heard: Voice, plan: Plan) -> dict[str, float]:
+    """Distance of vowel onsets, found again in the result, to the nearest eighth (which not all notes of slow songs are
+    on), and to the nearest note of the plan."""
+    found = np.array([s.vowel_s for s in find_syllables(heard)])
+    if not len(found):
+        return {"grid ms": np.nan, "in 40 ms": 0.0, "note ms": np.nan, "note in 40": 0.0}
+    music = plan.music
     step = 2 if np.median(np.diff(music.beats_s)) / 2 <= 0.37 else 4
-    off = np.abs(music.time_of(np.round(beats * step) / step) - np.array(found))
-    return {"grid ms": float(1000 * np.median(off)), "in 40 ms": float((off <= 0.04).mean())}
+    eighths = music.time_of(np.round(music.beat_at(found) * step) / step)
+    notes = np.array([note.start_s for note in plan.notes])
+    off = np.abs(eighths - found), np.abs(found[:, None] - notes).min(axis=1)
+    return {
+        "grid ms": float(1000 * np.median(off[0])),
+        "in 40 ms": float((off[0] <= 0.04).mean()),
+        "note ms": float(1000 * np.median(off[1])),
+        "note in 40": float((off[1] <= 0.04).mean()),
+    }
 
 
 def envelope_print(voice: Voice) -> np.ndarray:
@@ -217,7 +245,7 @@ def measure_one(
 
     heard = analyse_voice(y, RATE, quality="best")
     scores = pitch_scores(heard, plan, drawn if name in ("world", "both") else None)
-    scores |= timing_scores(heard, plan.music)
+    scores |= timing_scores(heard, plan)
     count = min(len(y), len(reference))
     busy = np.abs(reference[:count]) > 0
     scores["STOI"] = float(stoi(reference[:count][busy], y[:count][busy], RATE))
@@ -296,7 +324,9 @@ def main(folder: Path, each: int = 1) -> None:
             print(
                 f"  {speaker:5} over {backing_name:18} notes {len(plan.notes):3}  drawn RPA"
                 f" {rows['world'][-1]['RPA50 drawn']:.3f}  STOI {rows['world'][-1]['STOI']:.2f}"
-                f" / gan {rows['gan'][-1]['STOI']:.2f} / both {rows['both'][-1]['STOI']:.2f}",
+                f" / gan {rows['gan'][-1]['STOI']:.2f} / both {rows['both'][-1]['STOI']:.2f}"
+                f"  mapped {rows['world'][-1]['STOI mapped']:.3f}  words {rows['world'][-1]['words']:.2f}"
+                f" of {len(said[speaker])}",
                 flush=True,
             )
     columns = list(dict.fromkeys(key for part in rows.values() for row in part for key in row))

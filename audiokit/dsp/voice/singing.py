@@ -183,7 +183,7 @@ def _fill(
         middle = np.clip(np.round((edges[:-1] + edges[1:]) / 2).astype(int), 0, len(elastic) - 1)
         spans = _durations(np.diff(edges), elastic[middle], (stop_s - start_s) / HOP_S)
         clock = np.concatenate(([0.0], np.cumsum(spans)))
-        source[a:b] = np.interp(np.arange(a, b) - start_s / HOP_S + 0.5, clock, edges)
+        source[a:b] = np.interp(np.arange(a, b) - start_s / HOP_S, clock, edges)
     owner[a:b] = note
     gain[a:b] = 1.0
 

@@ -13,7 +13,7 @@ from audiokit.dsp.voice.melody import compose, fit_octave, is_strong, voice_rang
 from audiokit.dsp.voice.plan import Plan, SungNote, check_notes, even_music
 from audiokit.dsp.voice.rhythm import set_rhythm
 from audiokit.dsp.voice.singing import harmonise, map_time, sing_plan
-from audiokit.dsp.voice.syllables import find_syllables
+from audiokit.dsp.voice.syllables import Syllable, find_syllables
 from audiokit.dsp.voice.world import HOP_S, analyse_voice
 from audiokit.errors import ParameterError
 from tests.signals import talk
@@ -58,6 +58,38 @@ def test_vowels_begin_with_their_notes(spoken, rng):
     again = find_syllables(analyse_voice(sung, RATE))
     late = [min(abs(s.vowel_s - n.start_s) for s in again) for n in plan.notes]
     assert np.median(late) <= 0.02 and np.mean(np.array(late) <= 0.04) >= 0.85
+
+
+def test_a_vowel_is_mapped_to_the_time_of_its_note(spoken):
+    _, voice, syllables, _ = spoken
+    plan = _plan(spoken)
+    timing = map_time(voice, plan.notes, syllables, 14.0)
+    frames = np.arange(len(timing.source))
+    for note in plan.notes:
+        around = round(note.start_s / HOP_S) + np.array([-2, 2])
+        heard = np.interp(note.start_s / HOP_S, frames[slice(*around)], timing.source[slice(*around)])
+        assert heard == pytest.approx(syllables[note.syllable].vowel_s / HOP_S, abs=0.6)
+
+
+@pytest.mark.parametrize("bpm, steps, stretch", [(125, 2, 1.35), (90, 4, 1.0)])
+def test_slow_songs_have_sixteenths_where_speech_is_fast(bpm, steps, stretch):
+    times = 0.18 * np.arange(13)
+    syllables = [Syllable(a - 0.04, a, a + 0.05, b - 0.06, b - 0.04, 0, 0.5, 0) for a, b in itertools.pairwise(times)]
+    notes, _ = set_rhythm(syllables, even_music(14.0, bpm=bpm))
+    beats = np.array([note.start_s for note in notes]) * bpm / 60 * steps
+    np.testing.assert_allclose(beats, np.round(beats), atol=1e-6)
+    assert np.diff(beats).min() == pytest.approx(1)
+    assert (notes[-1].start_s - notes[0].start_s) / (times[11] - times[0]) == pytest.approx(stretch, abs=0.1)
+
+
+def test_a_melody_follows_the_speakers_intonation():
+    music = even_music(8.0, bpm=120)
+    said = [-5.0, 4.0, -3.0, 2.0, 5.0, -4.0, 0.0, 3.0, -2.0, 4.0, -5.0, 1.0]
+    syllables = [Syllable(t, t, t, t, t, 0, 0.5, pitch) for t, pitch in enumerate(said)]
+    notes = [SungNote(0.5 * i, 0.5 * i + 0.5, 60, i) for i in range(12)]
+    sung = np.array([note.pitch for note in compose(notes, syllables, music, low=50, high=70)]) - 60
+    assert np.corrcoef(sung, said)[0, 1] > 0.8
+    assert np.abs(sung - said).mean() < 2
 
 
 def test_notes_begin_on_beats_or_eighths_in_the_key(spoken):
