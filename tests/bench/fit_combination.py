@@ -4,9 +4,9 @@
 
 FOLDERs hold folders of true stems: mixes of voices and players that the network was not trained on (`--unseen`), and
 of ones that it was (`--seen`). Two sets of weights are fitted, from what is known of each moment alone, and of each
-band and moment; see `audiokit.models.separation.combination`. With `--leave`, excerpts whose names hold one of the
-words are judged by what was fitted on the others, and the others by what was fitted on these. Without it the
-weights are put into the model's card.
+band and moment; see `audiokit.models.separation.combination`. The weights are put into the model's card. With
+`--leave`, excerpts whose names hold one of the words are first judged by what is fitted on the others, and the others
+by what is fitted on these.
 """
 
 from __future__ import annotations
@@ -172,7 +172,6 @@ def main() -> None:
         rest = [e for e in unseen if not any(word in e.name for word in options.leave)]
         show("left out", away, fitted(rest, seen))
         show("the others", rest, fitted(away, seen))
-        return
     weights = fitted(unseen, seen)
     show("fitted on", unseen, weights)
     path = options.model / "model.json"
