@@ -17,6 +17,9 @@ from audiokit.engine.job import Job, Outcome, Task
 from audiokit.engine.memory import reuse_freed_memory
 from audiokit.errors import InputError
 
+#: What a worker is given at once takes about this long, where files are short.
+_GROUP_S = 0.1
+_LARGEST_GROUP = 16
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -40,25 +43,35 @@ def run_in_processes(task: Task, jobs: Sequence[Job], count: int) -> Iterator[Ou
 
 def _drain(task: Task, waiting: list[Job], count: int) -> Generator[Outcome, None, list[Job]]:
     """Work `waiting` off (it is emptied); return the jobs that were under way when a worker died."""
-    pool = _pool(min(count, len(waiting)))
-    under_way: dict[Future[Outcome], Job] = {}
+    pool, together = _pool(min(count, len(waiting))), 1
+    under_way: dict[Future[list[Outcome]], list[Job]] = {}
     try:
         while waiting or under_way:
-            # One in work and one in hand for each worker: none waits while an outcome is being reported.
+            # Some in work and some in hand for each worker: none waits while an outcome is being reported.
             while waiting and len(under_way) < 2 * count:
-                under_way[pool.submit(run_job, task, waiting[0])] = waiting[0]
-                waiting.pop(0)
+                some = waiting[: max(1, min(together, len(waiting) // (2 * count)))]
+                under_way[pool.submit(_run_all, task, some)] = some
+                del waiting[: len(some)]
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                job = under_way[future]
-                outcome = future.result()
+                outcomes = future.result()
                 del under_way[future]
-                yield outcome
-                del job
+                together = _worth_a_message(outcomes)
+                yield from outcomes
     except BrokenProcessPool:
-        return list(under_way.values())
+        return [job for some in under_way.values() for job in some]
     finally:
         _stop(pool, kill=bool(under_way))
     return []
+
+
+def _run_all(task: Task, jobs: Sequence[Job]) -> list[Outcome]:
+    return [run_job(task, job) for job in jobs]
+
+
+def _worth_a_message(outcomes: Sequence[Outcome]) -> int:
+    """How many jobs like these to hand over at once: a message costs about a millisecond on both sides."""
+    spent = max((outcome.report["elapsed_s"] for outcome in outcomes if outcome.report), default=_GROUP_S)
+    return max(1, min(_LARGEST_GROUP, int(_GROUP_S / max(spent, 1e-3))))
 
 
 def _pool(count: int) -> ProcessPoolExecutor:

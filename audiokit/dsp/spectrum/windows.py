@@ -14,8 +14,8 @@ from audiokit.errors import DamagedError
 
 #: Frames that go through an engine at once, so that one long array needs no more memory than many chunks.
 _FRAMES = 1024
-#: Frames made at once: their squared magnitudes stay in the second cache.
-_FRAMES_AT_ONCE = 256
+#: Frames made at once: their squared magnitudes stay in the second cache; 256 to a row would all want its same places.
+_FRAMES_AT_ONCE = 224
 _ENDLESS = 1 << 62
 
 
