@@ -198,6 +198,25 @@ def _published(bench: Path) -> list[str]:
     return re.findall(r"publish\(\s*\"([a-z-]+)\"", bench.read_text())
 
 
+def _folder_losses(text: str) -> list[str]:
+    """Folders that are less than so many times as fast as the loop, or as one job, that they are measured by."""
+    rows, kind, command = [], "", ""
+    for label, *cells in _cells(text):
+        if " files of " in label:
+            kind = label.rpartition(": ")[2]
+        elif label.startswith("`audiokit"):
+            command = "`" + label.strip("`").split()[1] + "`"
+            wanted = _FOLDERS_WANTED.get(kind, 1.0)
+            if float(cells[1].rstrip("x")) < wanted:
+                rows.append(
+                    f"| {command} | a folder: {kind}, beside a loop | {cells[1]} as fast, of {wanted:g}x wanted |"
+                )
+        elif label.startswith("with") and float(cells[3].rstrip("x")) < _JOBS_WANTED:
+            said = f"{cells[3]} as fast as one job, of {_JOBS_WANTED}x wanted"
+            rows.append(f"| {command} {label.removeprefix('with ')} | a folder: {kind} | {said} |")
+    return rows
+
+
 def _losses(results: dict[str, str]) -> str:
     """Whole commands that something else beats, that grow faster than their input, or that start slowly."""
     rows, command = [], ""
@@ -221,16 +240,21 @@ def _losses(results: dict[str, str]) -> str:
             and float(cells[0]) > limit
         ):
             rows.append(f"| `{label}` | a second of audio | {cells[0]} ms of processor time, of {limit} wanted |")
+    rows += _folder_losses(results.get("folders", ""))
     if not rows:
         return ""
     header = ["| command | where | |", "|---|---|---|"]
-    told = "Whole commands that something else beats, that grow faster than their input, or that start slowly:\n"
+    told = "Whole commands that something else beats, that grow faster than their input, that start slowly, or whose "
+    told += "folders take longer than was aimed at:\n"
     return "\n".join(["## What loses\n", told, *header, *rows])
 
 
 #: From these on, a row is named among those that lose: power of the length, MB for each ten minutes, ms to start
 #: without a network and with one.
 _LINEAR, _FLAT_MB, _STARTS_MS = 1.1, 40, (350, 900)
+#: How many times as fast as a loop a folder shall be, and with two jobs as with one.
+_FOLDERS_WANTED = {"log-mel": 3.0, "complex STFT": 2.0}
+_JOBS_WANTED = 1.8
 
 
 def _cells(text: str) -> Iterator[list[str]]:

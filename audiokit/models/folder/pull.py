@@ -196,14 +196,25 @@ def _remember(remote: Remote, found: str) -> str:
 
 
 def unpack(path: Path, folder: Path) -> None:
-    """Unpack an archive; nothing can land outside the folder.
+    """Unpack the files and folders of an archive; nothing can land outside the folder.
+
+    The filters of tarfile would do it, but the first releases of Python 3.11 have none.
 
     Raises:
-        DamagedError: it is no archive, or one that reaches outside.
+        DamagedError: it is no archive, or one that reaches outside or holds links or devices.
     """
+    inside = folder.resolve()
     try:
         with tarfile.open(path) as archive:
-            archive.extractall(folder, filter="data")
+            for member in archive:
+                target = (inside / member.name).resolve()
+                source = archive.extractfile(member) if member.isfile() else None
+                if not target.is_relative_to(inside) or not (source or member.isdir()):
+                    raise tarfile.TarError(f"{member.name} is not a file inside the folder")
+                (target.parent if source else target).mkdir(parents=True, exist_ok=True)
+                if source:
+                    with open(target, "wb") as file:
+                        shutil.copyfileobj(source, file)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise DamagedError(f"{path}: cannot be unpacked ({error})", hint="download it again") from None
 

@@ -157,12 +157,21 @@ def test_an_archive_fetched_elsewhere(serve, archive, tmp_path):
         pull.pull(NAME, archive=tmp_path / "b.tar.gz", force=True)
 
 
-def test_an_archive_cannot_write_outside(tmp_path):
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+@pytest.mark.parametrize("name", ["../evil.txt", "/tmp/../{outside}/evil.txt", "evil.txt"])
+def test_an_archive_cannot_write_outside(tmp_path, kind, name):
+    member = tarfile.TarInfo(name.format(outside=tmp_path))
+    member.type, member.linkname = kind, "../evil.txt"
     with tarfile.open(tmp_path / "evil.tar.gz", "w:gz") as tar:
-        tar.addfile(tarfile.TarInfo("../evil.txt"))
+        tar.addfile(member)
     (tmp_path / "inside").mkdir()
-    with pytest.raises(DamagedError, match="cannot be unpacked"):
+    if kind == tarfile.REGTYPE and name == "evil.txt":
         pull.unpack(tmp_path / "evil.tar.gz", tmp_path / "inside")
+        assert (tmp_path / "inside" / "evil.txt").is_file()
+    else:
+        with pytest.raises(DamagedError, match="cannot be unpacked"):
+            pull.unpack(tmp_path / "evil.tar.gz", tmp_path / "inside")
+        assert not list((tmp_path / "inside").iterdir())
     assert not (tmp_path / "evil.txt").exists()
 
 
