@@ -158,7 +158,7 @@ def test_an_archive_fetched_elsewhere(serve, archive, tmp_path):
 
 
 @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
-@pytest.mark.parametrize("name", ["../evil.txt", "/tmp/../{outside}/evil.txt", "evil.txt"])
+@pytest.mark.parametrize("name", ["../evil.txt", "{outside}/evil.txt", "evil.txt"])
 def test_an_archive_cannot_write_outside(tmp_path, kind, name):
     member = tarfile.TarInfo(name.format(outside=tmp_path))
     member.type, member.linkname = kind, "../evil.txt"

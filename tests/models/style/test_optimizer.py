@@ -43,10 +43,11 @@ def test_random_features_bring_the_style_and_keep_the_piece(sounds):
     # what was loud and soft in the content still is
     levels = [np.log(np.abs(z[0, : 160 * 512]).reshape(160, 512).max(axis=1) + 1e-3) for z in (content, y)]
     assert np.corrcoef(*levels)[0, 1] > 0.7
-    # other weights see the same thing: it is no trick played on these. The search takes other ways with the last bits
-    # of its input (parts in 10 million): they see .76 to .87.
-    other = RandomFeatures(seed=99, count=64)
-    assert style_distance(y, style, other) < 0.95 * style_distance(content, style, other)
+    # other weights see the same thing: it is no trick played on these. Their mean is judged, for the search takes other
+    # ways with the last bits of its input, and single ones then see from .71 to .91.
+    others = [RandomFeatures(seed=seed, count=64) for seed in range(95, 103)]
+    shares = [style_distance(y, style, other) / style_distance(content, style, other) for other in others]
+    assert np.mean(shares) < 0.87
 
 
 def test_content_weight_holds_on_and_the_same_seed_gives_the_same_bits(sounds):
