@@ -98,6 +98,28 @@ class ModelError(AudiokitError):
     status = 5
 
 
+def check_version(found: object, newest: int, named: str, newer: type[AudiokitError]) -> None:
+    """Refuse a record of a later version than this release reads.
+
+    Args:
+        found: what the record says.
+        newest: the latest version that is read.
+        named: file and what it is, for the error: "song.chunks: chunk set".
+        newer: error for what a later release wrote.
+
+    Raises:
+        DamagedError: the record says no version.
+
+    >>> check_version(3, 2, "x.json: plan", InputError)
+    Traceback (most recent call last):
+    audiokit.errors.InputError: x.json: plan version 3, but this audiokit reads up to 2
+    """
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise DamagedError(f"{named} without a version, so nobody knows how to read it")
+    if found > newest:
+        raise newer(f"{named} version {found}, but this audiokit reads up to {newest}", hint="update audiokit")
+
+
 class MissingExtraError(AudiokitError):
     """An optional package is needed; the hint is the exact install command (status 6)."""
 

@@ -88,7 +88,7 @@ def _row(option: Any) -> str:
         return f"| <code>{_cell(about.metavar)}</code> | {_cell(about.help)} |"
     typed = [*([about.short] if about.short else []), about.flag or option.flag]
     value = "" if option.is_flag else " " + _placeholder(option)
-    said = [_cell(about.help)]
+    said = [_cell(option.help)]
     limits = _limits(about)
     if limits:
         said.append(limits)

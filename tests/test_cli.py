@@ -50,6 +50,10 @@ for line in {LINES!r}:
         (["info", "text.wav"], 3, "not audio"),
         (["info", "nan.wav", "--check"], 4, "NaN"),
         (["info", "text.wav", "ok.wav"], 7, "1 of 2 failed"),
+        (["normalize", "ok.wav", "-o", "/dev/null", "--force"], 3, "a device or a pipe"),
+        (["score", "ok.wav", "--ref", "-"], 2, "audiokit score - --ref FILE"),
+        (["align-beats", "ok.wav", "--to", "100", "-o", "x.wav"], 2, "hint: a tempo is --bpm 100"),
+        (["run", "normalize -o x.wav", "ok.wav"], 2, "stands behind the chain"),
     ],
 )
 def test_statuses(cli, tmp_path, line, status, words):
@@ -188,6 +192,19 @@ def test_disk_full_and_file_size_limit(tmp_path):
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.split() == ["3", "3"] and "Traceback" not in done.stderr, done.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.wav"]
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(cli, tmp_path):
+    audio.write(tmp_path / "a.wav", signals.sine(440, 0.5), 22_050)
+    (tmp_path / "far").mkdir()
+    for name, other in {"b.wav": "far/b.wav", "b.chunks": "far/c.chunks"}.items():
+        (tmp_path / name).symlink_to(other)
+        stage = "spectro" if name.endswith("chunks") else "normalize"
+        cli(stage, "a.wav", "-o", name, status=3)  # even where it leads nowhere yet
+        for _ in range(2):
+            cli(stage, "a.wav", "-o", name, "--force")
+            assert (tmp_path / name).is_symlink() and (tmp_path / other).exists()
+    assert sorted(path.name for path in (tmp_path / "far").iterdir()) == ["b.wav", "c.chunks"]
 
 
 @pytest.mark.parametrize("name", ["with space.wav", "new\nline.wav", "ünïcödé 音.wav", "-dash.wav", "q'uote\".wav"])

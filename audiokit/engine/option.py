@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from functools import cache, cached_property
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from audiokit.errors import ParameterError
+from audiokit.errors import ParameterError, UsageError
 
 #: Reads the text of an option; the second argument is the option's flag, for errors.
 Parser = Callable[[str, str], Any]
@@ -33,7 +33,8 @@ class Option(NamedTuple):
         min, max: the range of a number.
         parse: reads text such as "6s"; values of other types pass through.
         recorded: whether the option decides what the result is, so that it belongs into the recipe.
-        when: option and the values of which one must be chosen for this one to matter, such as ("engine", "optimize").
+        when: option and the values of which one must be chosen for this one to matter, such as ("engine", "optimize");
+            with another choice it is refused where it is given, and not recorded.
         hidden: set by the program, not by users.
         reads: names a file that is read, and is no sound.
         alone: looks at all inputs together, so that it has no meaning in a chain or for one sound.
@@ -71,10 +72,12 @@ class Declared:
         annotation: its type, without Annotated.
         default: `inspect.Parameter.empty` where it must be given.
         about: the Option or Argument.
+        chooser: the option that decides whether this one matters, if any.
     """
 
     def __init__(self, name: str, annotation: Any, default: Any, about: Option | Argument) -> None:
         self.name, self.annotation, self.default, self.about = name, annotation, default, about
+        self.chooser: Declared | None = None
 
     @cached_property
     def plain(self) -> str:
@@ -86,6 +89,19 @@ class Declared:
         """What is typed in the shell."""
         flag = self.about.flag if isinstance(self.about, Option) else None
         return (flag or "--" + self.plain.replace("_", "-")).split("/")[0]
+
+    @cached_property
+    def help(self) -> str:
+        """What help and manual say: the sentence, and what must be chosen for it to matter, if that is no default."""
+        if self.chooser is None or self.chooser.default in self.wanted:
+            return self.about.help
+        return f"{self.about.help} [{self.chooser.flag} {'|'.join(self.wanted)}]"
+
+    @property
+    def wanted(self) -> tuple[Any, ...]:
+        """The values of `chooser` with which this one matters."""
+        when = getattr(self.about, "when", None)
+        return () if when is None else when[1:]
 
     @cached_property
     def kinds(self) -> tuple[Any, ...]:
@@ -175,6 +191,10 @@ def declared_in(holder: Callable[..., Any]) -> tuple[Declared, ...]:
         for about in getattr(hint, "__metadata__", ()):
             if isinstance(about, Option | Argument):
                 found.append(Declared(parameter.name, get_args(hint)[0], parameter.default, about))
+    by_name = {option.name: option for option in found}
+    for option in found:
+        when = getattr(option.about, "when", None)
+        option.chooser = None if when is None else by_name[when[0]]
     return tuple(found)
 
 
@@ -225,6 +245,38 @@ def bind(declared: Iterable[Declared], given: Mapping[str, Any], owner: str) -> 
     return values
 
 
+def check_read(declared: Iterable[Declared], values: Mapping[str, Any], apart: Container[str] = ()) -> None:
+    """Refuse options that nothing reads, for another one says so: a wish that is passed over in silence is a fault.
+
+    Args:
+        declared: the options there are.
+        values: of all of them, bound.
+        apart: flags that may stand there without being meant, such as those of a configuration file.
+
+    Raises:
+        UsageError: one is given though what it is for was not chosen.
+
+    >>> from typing import Annotated
+    >>> def clean(y, *, engine: Annotated[str, Option("How.")] = "auto",
+    ...     hard: Annotated[bool, Option("All or nothing.", when=("engine", "mask"))] = False): ...
+    >>> check_read(declared_in(clean), {"engine": "auto", "hard": True})
+    Traceback (most recent call last):
+    audiokit.errors.UsageError: --hard is for --engine mask
+    """
+    for option in declared:
+        chooser, wanted = option.chooser, option.wanted
+        if chooser is None or values[chooser.name] in wanted or option.flag in apart:
+            continue
+        given, default = values[option.name], option.value(option.default)
+        if given is default or (not hasattr(given, "__array__") and given == default):
+            continue
+        if chooser.is_flag:
+            raise UsageError(f"{option.flag} means nothing with {chooser.flag}", hint="leave one of them out")
+        words = " or ".join([", ".join(wanted[:-1]), wanted[-1]] if wanted[1:] else wanted)
+        way_out = f"leave {chooser.flag} out" if chooser.default in wanted else f"add {chooser.flag} {wanted[0]}"
+        raise UsageError(f"{option.flag} is for {chooser.flag} {words}", hint=f"{way_out}, or leave {option.flag} out")
+
+
 def recipe(declared: Iterable[Declared], given: Mapping[str, Any]) -> dict[str, Any]:
     """Name what makes a result what it is, as the history records it: every option that is set and that matters.
 
@@ -242,7 +294,7 @@ def recipe(declared: Iterable[Declared], given: Mapping[str, Any]) -> dict[str, 
             continue
         if isinstance(value, list | tuple) and not value:
             continue
-        if about.when is not None and values.get(about.when[0]) not in about.when[1:]:
+        if option.chooser is not None and values[option.chooser.name] not in option.wanted:
             continue
         if option.repeats and str in option.kinds and isinstance(value, list) and len(value) == 1:
             value = value[0]  # the shell gives a list of one where Python callers say the word itself
@@ -280,7 +332,7 @@ def _described(option: Declared) -> dict[str, Any]:
     made: dict[str, Any] = {"type": "array" if option.repeats else names[0] if len(set(names)) == 1 else names}
     if isinstance(about, Argument):
         return {**made, "description": about.help}
-    made |= {"flag": option.flag, "description": about.help}
+    made |= {"flag": option.flag, "description": option.help}
     if option.default is not inspect.Parameter.empty and option.default is not None:
         made["default"] = _plain(option.default)
     if option.choices:

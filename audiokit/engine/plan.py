@@ -19,6 +19,7 @@ from audiokit.errors import AudiokitError, InputError, UsageError
 from audiokit.io.about import MEDIA_SUFFIXES, SUFFIXES
 from audiokit.io.audio import info
 from audiokit.io.chunkset import is_chunks, open_chunks
+from audiokit.io.files import check_no_device
 from audiokit.io.writer import WRITABLE
 
 CHUNK_SUFFIXES = (".npy", ".tar")
@@ -97,6 +98,8 @@ def plan(
         _names("", "deep/" * 99 + "name", ext, parts, batch.name)
     if out is None:
         raise UsageError("no output given", hint="add -o FILE, -o FOLDER/ or -o -")
+    if out != "-":
+        check_no_device(out)
     if out == "-":
         if len(sources) > 1 or (parts and len(parts) > 1):
             raise UsageError("only one result fits on standard output", hint="choose a folder: -o out/")

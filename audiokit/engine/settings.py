@@ -27,9 +27,11 @@ Rate = Annotated[
 ]
 Mono = Annotated[bool, Option("Average the channels first.", group=FILES)]
 Seed = Annotated[int, Option("Same seed, same bytes.", recorded=False)]
-Model = Annotated[str | None, Option("A model by name, folder or checkpoint file.", metavar="NAME|FOLDER|FILE")]
+MODEL = Option("A model by name, folder or checkpoint file.", metavar="NAME|FOLDER|FILE")
+Model = Annotated[str | None, MODEL]
 Device = Annotated[str, Option("Where the network runs.", metavar="auto|cpu|cuda|mps", parse=device, recorded=False)]
-Pitch = Annotated[PitchTracker, Option("Who measures pitch; swift-f0 needs the extra 'pitch'.")]
+PITCH = Option("Who measures pitch; swift-f0 needs the extra 'pitch'.")
+Pitch = Annotated[PitchTracker, PITCH]
 Segment = Annotated[
     float | str,
     Option(

@@ -193,7 +193,7 @@ def parameter(option: Declared) -> inspect.Parameter:
     else:
         flags = [about.flag or option.flag, *([about.short] if about.short else [])]
         said = typer.Option(
-            *flags, help=about.help, metavar=_metavar(option), min=_limit(option, "min"), max=_limit(option, "max")
+            *flags, help=option.help, metavar=_metavar(option), min=_limit(option, "min"), max=_limit(option, "max")
         )
         kind = _shell_type(option)
     default = option.default
@@ -262,7 +262,11 @@ def parse_words(stage: Stage[..., Any, Any], words: list[str]) -> tuple[dict[str
             given = {name for name in found if str(context.get_parameter_source(name)).endswith("COMMANDLINE")}
     except click_error as error:
         text = plainly(error.format_message())
-        hint = f"see 'audiokit {stage.name} --help'"
+        own = {option.name for option in stage.options}
+        shared = {w for o in declared_by(stage) if o.name not in own for w in (o.flag, getattr(o.about, "short", None))}
+        behind = any(word.partition("=")[0] in shared for word in words)
+        hint = "what is said of files stands behind the chain: audiokit run 'CHAIN' INPUT... -o OUT"
+        hint = hint if behind else f"see 'audiokit {stage.name} --help'"
         raise UsageError(text[:1].lower() + text[1:].rstrip("."), hint=hint) from None
     except typer.Exit:
         raise UsageError("help is not for chains", hint=f"audiokit {stage.name} --help") from None

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSp
 
 from audiokit.engine.chunks import Chunks
 from audiokit.engine.flow import Flow
-from audiokit.engine.option import Declared, bind, declared_in, recipe, schema
+from audiokit.engine.option import Declared, bind, check_read, declared_in, recipe, schema
 from audiokit.engine.parts import Parts
 from audiokit.engine.sound import Sound
 from audiokit.errors import UsageError
@@ -234,7 +234,10 @@ class Stage(Generic[P, Made, Plain]):
         Raises:
             ParameterError, UsageError, ModelError: a value, or a combination, that makes no sense.
         """
+        from audiokit.engine.config import places
+
         values = bind(self.options, options, self.function.__name__)
+        check_read(self.options, values, apart=places.get() or ())
         if self.hooks.check is not None:
             self.hooks.check(values)
         return values

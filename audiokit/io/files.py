@@ -42,16 +42,41 @@ def is_pipe(source: str) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
 
 
-def check_free(target: str | os.PathLike[str], *, force: bool = False) -> None:
-    """Refuse a target that exists already.
+def check_no_device(target: str | os.PathLike[str]) -> None:
+    """Refuse a target that is a device or a pipe, which a file must never replace.
 
     Raises:
-        InputError: the target exists and `force` is False.
+        InputError: it is one.
+
+    >>> check_no_device(os.devnull)
+    Traceback (most recent call last):
+    audiokit.errors.InputError: /dev/null: is a device or a pipe, and outputs are files
+    """
+    try:
+        mode = os.stat(target).st_mode
+    except (OSError, ValueError):
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        hint = f"-o - writes a stream: ... -o - > {target}"
+        raise InputError(f"{target}: is a device or a pipe, and outputs are files", hint=hint)
+
+
+def check_free(target: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Refuse a target that exists already, or that is no file at all.
+
+    Raises:
+        InputError: the target exists and `force` is False, or it is a device or a pipe.
 
     >>> check_free("no/such/file.wav")
     """
+    check_no_device(target)
     if not force and os.path.lexists(target):
         raise InputError(f"{target}: exists already", hint="add --force to replace it, or choose another -o")
+
+
+def _behind_links(target: str | os.PathLike[str], force: bool) -> Path:
+    """What is to be replaced: where a name is a link, what it leads to; the link stays."""
+    return Path(os.path.realpath(target) if force and os.path.islink(target) else target)
 
 
 @contextmanager
@@ -70,8 +95,8 @@ def atomic_file(target: str | os.PathLike[str], *, force: bool = False) -> Itera
     >>> (getfixture("tmp_path") / "a.txt").read_text()
     'whole'
     """
-    target = Path(target)
     check_free(target, force=force)
+    target = _behind_links(target, force)
     with _parents(target):
         temporary = _temporary(target)
         try:
@@ -96,15 +121,15 @@ def atomic_folder(target: str | os.PathLike[str], *, force: bool = False) -> Ite
     Raises:
         InputError: the target exists, holds what is not ours, or its parent cannot be written.
     """
-    target = Path(target)
     check_free(target, force=force)
+    target = _behind_links(target, force)
     _check_ours(target)
     with _parents(target):
         temporary = _temporary(target)
         try:
             os.mkdir(temporary)
             yield temporary
-            if force and target.is_dir() and not target.is_symlink():
+            if force and target.is_dir():
                 old = _temporary(target)
                 os.rename(target, old)
                 os.rename(temporary, target)
@@ -129,7 +154,7 @@ def _check_ours(folder: Path) -> None:
 
     Pieces have numbers for names; sets, pieces and models have an index or a card beside them.
     """
-    if not folder.is_dir() or folder.is_symlink():
+    if not folder.is_dir():
         return
     is_model = (folder / "model.json").is_file()
     for item in folder.iterdir():

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from audiokit.errors import DamagedError, InputError
+from audiokit.errors import DamagedError, InputError, check_version
 
 FORMAT, VERSION = "audiokit.chunks", 1
 MANIFEST = "manifest.json"
@@ -76,12 +76,7 @@ class Head:
                 f"{name}: not an audiokit chunk set",
                 hint="make one with: audiokit spectro FILE -o NAME.chunks",
             )
-        version = fields.get("version")
-        if not isinstance(version, int) or version > VERSION:
-            raise InputError(
-                f"{name}: chunk set version {version}, but this audiokit reads up to {VERSION}",
-                hint="update audiokit",
-            )
+        check_version(fields.get("version"), VERSION, f"{name}: chunk set", InputError)
         known = {key: fields[key] for key in cls.__dataclass_fields__ if key in fields and key != "extra"}
         ignored = {"format", "version", "items", *known}
         try:

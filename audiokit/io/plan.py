@@ -14,7 +14,7 @@ import numpy as np
 
 from audiokit.dsp.voice.plan import Music, Plan, SungNote, check_notes
 from audiokit.dsp.voice.syllables import Syllable
-from audiokit.errors import DamagedError, InputError, ParameterError
+from audiokit.errors import DamagedError, InputError, ParameterError, check_version
 from audiokit.io.files import atomic_file
 from audiokit.io.midi import read_midi, write_midi
 from audiokit.io.midi_format import Note, Score
@@ -104,8 +104,7 @@ def _plan_from_json(path: Path) -> Plan:
         raise DamagedError(f"{path}: not readable as JSON ({error})") from None
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError(f"{path}: not a plan of audiokit sing")
-    if not isinstance(record.get("version"), int) or record["version"] > VERSION:
-        raise InputError(f"{path}: plan version {record.get('version')}, read up to {VERSION}", hint="update audiokit")
+    check_version(record.get("version"), VERSION, f"{path}: plan", InputError)
     try:
         held = record["music"]
         beats = np.array(held["beats_s"], float)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
-from audiokit.engine.settings import Device, Model
+from audiokit.engine.settings import MODEL, Device
 from audiokit.engine.sound import Sound, Source
 from audiokit.engine.stage import Options, stage
-from audiokit.errors import InputError, UsageError
+from audiokit.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,18 +20,13 @@ if TYPE_CHECKING:
 
     from audiokit.models.voice.auto_denoiser import Denoising
 
+#: Engines that take a profile of the noise.
+_PLAIN = ("engine", "auto", "wiener", "gate", "mask")
+
 
 def _check(options: Options) -> None:
-    """Refuse options of another engine, and a model or a noise that is not there."""
-    engine, model, noise = options["engine"], options["model"], options["noise"]
-    if noise is not None and engine == "neural":
-        raise UsageError("the neural engine takes no noise profile", hint="leave out --noise, or use --engine wiener")
-    if options["hard"] and engine != "mask":
-        raise UsageError("--hard belongs to the mask", hint="add --engine mask")
-    if options["threshold"] is not None and engine not in ("mask", "gate"):
-        raise UsageError("--threshold belongs to the mask and the gate", hint="add --engine mask or --engine gate")
-    if model is not None and engine not in ("auto", "neural"):
-        raise UsageError(f"--model: the {engine} engine uses none", hint="leave it out, or --engine neural")
+    """Refuse a model or a noise that is not there."""
+    model, noise = options["model"], options["noise"]
     if model is not None:
         from audiokit.models.folder.checkpoint import find_for
 
@@ -56,13 +51,18 @@ def denoise(
         Literal["auto", "speech", "music"], Option("What to protect; auto listens to the first 20 s.")
     ] = "auto",
     strength: Annotated[float, Option("Share of the noise reduction to apply.", min=0, max=1)] = 1.0,
-    noise: Annotated[Source | None, Option("A recording of the noise alone, for the plain engines.")] = None,
+    noise: Annotated[Source | None, Option("A recording of the noise alone.", when=_PLAIN)] = None,
     threshold: Annotated[
         float | None,
-        Option("mask: drop what is below this level in dBFS; gate: open this far above the noise, in dB."),
+        Option(
+            "mask: drop what is below this level in dBFS; gate: open this far above the noise, in dB.",
+            when=("engine", "mask", "gate"),
+        ),
     ] = None,
-    hard: Annotated[bool, Option("mask: all or nothing per bin, artefacts included, for comparison.")] = False,
-    model: Model = None,
+    hard: Annotated[
+        bool, Option("All or nothing per bin, artefacts included, for comparison.", when=("engine", "mask"))
+    ] = False,
+    model: Annotated[str | None, MODEL._replace(when=("engine", "auto", "neural"))] = None,
     device: Device = "auto",
 ) -> Sound:
     """Remove noise without making anything worse.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from audiokit.dsp.voice.pitch import check_tracker
+from audiokit.dsp.voice.pitch import PitchTracker, check_tracker
 from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
-from audiokit.engine.settings import Pitch
+from audiokit.engine.settings import PITCH
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Options, stage
-from audiokit.errors import ParameterError, UsageError
+from audiokit.errors import ParameterError
 
 
 def parse_curve(text: str, name: str = "--curve") -> list[tuple[float, float]]:
@@ -41,12 +41,8 @@ def _share(text: str) -> float:
 
 
 def _check(options: Options) -> None:
-    """Refuse options that belong to another engine, and amounts outside 0 to 1."""
+    """Refuse a pitch tracker that is not installed."""
     check_tracker(options["pitch_tracker"])
-    if options["model"] is not None and options["engine"] != "latent":
-        raise UsageError("--model is for --engine latent", hint="add --engine latent, or leave --model out")
-    if options["engine"] == "latent" and options["align"]:
-        raise UsageError("--engine latent paints sounds anew: no --align", hint="use --engine world or transport")
 
 
 @stage(reads=Sound, writes=Sound, many=True, count=2, check=_check)
@@ -62,7 +58,13 @@ def morph(
             parse=parse_curve,
         ),
     ] = None,
-    align: Annotated[bool, Option("Bring alike moments together first (dynamic time warping).")] = False,
+    align: Annotated[
+        bool,
+        Option(
+            "Bring alike moments together first (dynamic time warping).",
+            when=("engine", "auto", "world", "transport", "fade"),
+        ),
+    ] = False,
     engine: Annotated[
         Literal["auto", "world", "transport", "latent", "fade"],
         Option(
@@ -72,9 +74,11 @@ def morph(
     ] = "auto",
     model: Annotated[
         str | None,
-        Option("For latent: a note model (the shipped one by default) or a DCGAN.", metavar="NAME|FOLDER"),
+        Option(
+            "A note model (the shipped one by default) or a DCGAN.", metavar="NAME|FOLDER", when=("engine", "latent")
+        ),
     ] = None,
-    pitch_tracker: Pitch = "world",
+    pitch_tracker: Annotated[PitchTracker, PITCH._replace(when=("engine", "auto", "world"))] = "world",
 ) -> Sound:
     """Blend one clip into another, at one point or along time.
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from audiokit.models.separation.separator import Separation
     from audiokit.models.separation.settings import Settings
 
+_SPLEETER = ("engine", "auto", "spleeter")
+
 
 def _choose(options: Options) -> tuple[Settings, list[str]]:
     """Check options against each other, and name the stems that they ask for."""
@@ -85,18 +87,28 @@ def split(
         Option(
             "A model by name or folder; several are averaged. By default the best that is here for the stems.",
             metavar="NAME|FOLDER",
+            when=("engine", "auto", "spleeter", "demucs", "spleeter-package"),
         ),
     ] = None,
     residual: Annotated[bool, Option("Also write what the stems leave: together they are the mix, exactly.")] = False,
     high_band: Annotated[
         Literal["average", "zero", "mix"] | None,
-        Option("Above the band of a Spleeter model: the mask's average, nothing, or all to the last stem."),
+        Option(
+            "Above the band of a Spleeter model: the mask's average, nothing, or all to the last stem.", when=_SPLEETER
+        ),
     ] = None,
-    mwf: Annotated[bool, Option("Refine a Spleeter model by a multichannel Wiener filter.")] = False,
-    compat: Annotated[bool, Option("Exactly Spleeter's numbers, with its seams and its 11 kHz.")] = False,
+    mwf: Annotated[
+        bool, Option("Refine a Spleeter model by a multichannel Wiener filter.", when=(*_SPLEETER, "spleeter-package"))
+    ] = False,
+    compat: Annotated[
+        bool, Option("Exactly Spleeter's numbers, with its seams and its 11 kHz.", when=_SPLEETER)
+    ] = False,
     quality: Annotated[
         Literal["best", "fast"],
-        Option("best: the best model here, the built-in one together with REPET; fast: the built-in model alone."),
+        Option(
+            "best: the best model here, the built-in one together with REPET; fast: the built-in model alone.",
+            when=("engine", "auto"),
+        ),
     ] = "best",
     segment: Segment = "30s",
     format: Annotated[

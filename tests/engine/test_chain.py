@@ -92,7 +92,7 @@ def test_pipes_at_either_end(cli, songs):
         ("morph", "takes 2 inputs, not 1", "^^^^^"),
         ("normalize --reference -", "- is what flows", " " * 22 + "^"),
         ("stylize --model gone", "no such model", " " * 16 + "^^^^"),
-        ("normalize\n| denoise --hard  # no mask", "--hard belongs to the mask", "          ^^^^^^"),
+        ("normalize\n| denoise --hard  # no mask", "--hard is for --engine mask", "          ^^^^^^"),
     ],
     ids=str,
 )

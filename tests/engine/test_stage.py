@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shlex
 from typing import Annotated, Literal
 
 import numpy as np
@@ -41,6 +42,37 @@ def fade(
             at += block.shape[1]
 
     return sound.derive(blocks)
+
+
+def test_an_option_that_nothing_reads_is_refused_and_one_that_is_set_elsewhere_is_not(rng, cli, tmp_path):
+    y = noise(rng, 1, RATE)
+    with pytest.raises(UsageError, match="--power is for --shape curve") as caught:
+        fade(y, RATE, power=3)
+    assert caught.value.hint == "add --shape curve, or leave --power out"
+    np.testing.assert_array_equal(fade(y, RATE, power=2), fade(y, RATE))  # what it is anyway
+    assert fade(y, RATE, power=3, shape="curve").shape == y.shape
+    audiokit.write(tmp_path / "x.wav", y, RATE)
+    for words, said in {
+        "denoise x.wav --engine wiener --model denoiser": "--model is for --engine auto or neural",
+        "stylize x.wav --engine groove --direction ba": "--direction is for --engine model",
+        "split x.wav --engine hpss --quality fast": "--quality is for --engine auto",
+        "morph x.wav x.wav --engine latent --align": "--align is for --engine auto, world, transport or fade",
+        "chunk x.wav --join --every 6s": "--every means nothing with --join",
+        "run 'denoise --engine wiener --hard' x.wav": "--hard is for --engine mask",
+    }.items():
+        assert said in cli(*shlex.split(words), "-o", "made", status=2).stderr.decode()
+    assert not (tmp_path / "made").exists()
+    (tmp_path / "audiokit.toml").write_text('[denoise]\nmodel = "denoiser"\n')
+    cli("denoise", "x.wav", "--engine", "wiener", "-o", "y.wav")
+    assert (
+        b"--model is for"
+        in cli("denoise", "x.wav", "--engine", "wiener", "--model", "denoiser", "-o", "z.wav", status=2).stderr
+    )
+
+
+def test_help_says_what_an_option_is_for_where_the_default_is_another():
+    said = {option.name: option.help for option in declared_in(fade.function)}
+    assert said["power"] == "How much of a curve. [--shape curve]" and said["over"] == "How long."
 
 
 def test_an_array_gives_an_array_and_a_path_a_sound(tmp_path, rng):

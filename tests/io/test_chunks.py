@@ -123,6 +123,7 @@ def _edit(folder, **changes):
         (lambda s: (s / "000001.npy").unlink(), 4, "missing"),
         (lambda s: (s / "000001.npy").write_bytes(b"\x93NUMPY"), 4, "npy|checksum"),
         (lambda s: _edit(s, version=2), 3, "version 2"),
+        (lambda s: _edit(s, version=None), 4, "without a version"),
         (lambda s: _edit(s, rate=0), 4, "rate"),
         (lambda s: _edit(s, items=3), 4, "items"),
         (lambda s: _edit(s, format="other"), 3, "not an audiokit chunk set"),

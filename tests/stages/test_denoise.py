@@ -152,7 +152,7 @@ def test_a_noise_file_is_used(cli, tmp_path, rng):
         (["--strength", "2"], 2, b"strength"),
         (["--hard"], 2, b"--engine mask"),
         (["--threshold", "-40"], 2, b"mask"),
-        (["--engine", "neural", "--noise", "in.wav"], 2, b"noise profile"),
+        (["--engine", "neural", "--noise", "in.wav"], 2, b"--noise is for --engine auto, wiener"),
         (["--noise", "absent.wav"], 3, b"no such file"),
         (["--engine", "gate", "--model", "denoiser"], 2, b"--model"),
         (["--model", "absent"], 5, b"no such model"),

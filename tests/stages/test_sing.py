@@ -193,6 +193,7 @@ def test_edited_plan_is_sung(tmp_path, speech, backing, sung):
         ("[]", InputError),
         ('{"format": "audiokit.sing-plan", "version": 9}', InputError),
         ('{"format": "audiokit.sing-plan", "version": 1}', DamagedError),
+        ('{"format": "audiokit.sing-plan"}', DamagedError),
         ('{"format": "audiokit.sing-plan", "version": 1, "bpm": 1, "music": {"beats_s": ["x"]}}', DamagedError),
     ],
 )

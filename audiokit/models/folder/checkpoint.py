@@ -13,7 +13,7 @@ from importlib import import_module, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiokit.errors import DamagedError, InputError, ModelError
+from audiokit.errors import DamagedError, InputError, ModelError, check_version
 from audiokit.io.files import atomic_folder
 from audiokit.io.told import detail
 from audiokit.models.folder.registry import ARCHITECTURES
@@ -114,8 +114,7 @@ def read_card(folder: str | os.PathLike[str]) -> dict[str, Any]:
         raise DamagedError(f"{path}: not readable as JSON ({error})") from None
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         raise ModelError(f"{path}: not an audiokit model card")
-    if not isinstance(card.get("version"), int) or card["version"] > VERSION:
-        raise ModelError(f"{path}: model version {card.get('version')}, read up to {VERSION}", hint="update audiokit")
+    check_version(card.get("version"), VERSION, f"{path}: model", ModelError)
     if not isinstance(card.get("architecture"), str) or card["architecture"] not in ARCHITECTURES:
         raise ModelError(f"{path}: unknown architecture {card.get('architecture')!r}", hint="update audiokit")
     if not isinstance(card.get("settings"), dict):

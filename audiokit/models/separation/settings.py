@@ -170,12 +170,8 @@ def resolve_engine(settings: Settings) -> str:
     if not 1 <= settings.segment_s <= 600:
         raise ParameterError(f"--segment {settings.segment_s:g}: must lie between 1 and 600 s")
     if settings.engine in (*CLASSICAL, "demucs", PACKAGE):
-        if settings.model and settings.engine in CLASSICAL:
-            raise ParameterError(f"--model is not used by --engine {settings.engine}", hint="leave one of them away")
         if len(settings.models) > 1:
             raise ParameterError(f"--engine {settings.engine} takes one --model", hint="leave --engine away to average")
-        if settings.compat or (settings.mwf and settings.engine != PACKAGE):
-            raise ParameterError(f"--compat and --mwf are for trained models, not --engine {settings.engine}")
         return settings.engine
     if settings.engine == "spleeter" and settings.model is None:
         raise ModelError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,11 +22,21 @@ def _has_goal(options: Options) -> bool:
     return any(options[name] is not None for name in ("to", "bpm", "beats"))
 
 
+def _is_tempo(named: Any) -> bool:
+    """Whether a name is a number, and of no file."""
+    try:
+        return isinstance(named, str) and float(named) > 0 and not os.path.exists(named)
+    except ValueError:
+        return False
+
+
 def _check(options: Options) -> None:
     """Refuse goals that exclude each other, and options without what they need."""
     goals = [name for name in ("to", "bpm", "beats") if options[name] is not None]
     if len(goals) > 1:
         raise UsageError("--to, --bpm and --beats are three ways to say the same thing: choose one")
+    if options["to"] is not None and _is_tempo(options["to"]):
+        raise UsageError(f"--to {options['to']}: no such file", hint=f"a tempo is --bpm {options['to']}")
     needs_reference = options["tempo"] == "mean" or options["key"] == "match" or options["reference_out"]
     if needs_reference and options["to"] is None:
         raise UsageError("--tempo mean, --key match and --reference-out need --to REFERENCE")

@@ -90,19 +90,15 @@ def chunk(
         Literal["pad", "keep", "drop"], Option("What becomes of a last piece that is too short.", when=_CUTS)
     ] = "keep",
     at: Annotated[Literal["beats", "silence"] | None, Option("Cut there instead.", when=_CUTS)] = None,
-    beats: Annotated[
-        int, Option("--at beats: this many per piece, from a downbeat on.", min=1, when=("at", "beats"))
-    ] = 4,
+    beats: Annotated[int, Option("This many per piece, from a downbeat on.", min=1, when=("at", "beats"))] = 4,
     threshold: Annotated[
-        float | str, Option("--at silence: quieter is silence.", metavar="-40dB", parse=decibels, when=_AT_SILENCE)
+        float | str, Option("Quieter is silence.", metavar="-40dB", parse=decibels, when=_AT_SILENCE)
     ] = "-40dB",
-    min_: Annotated[
-        float | str, Option("--at silence: shortest piece.", metavar="1s", parse=seconds, when=_AT_SILENCE)
-    ] = "1s",
+    min_: Annotated[float | str, Option("Shortest piece.", metavar="1s", parse=seconds, when=_AT_SILENCE)] = "1s",
     max_: Annotated[
         float | str,
         Option(
-            "--at silence: longest piece; then the quietest place is cut.",
+            "Longest piece; then the quietest place is cut.",
             metavar="15s",
             parse=seconds,
             when=_AT_SILENCE,
@@ -110,7 +106,7 @@ def chunk(
     ] = "15s",
     pause: Annotated[
         float | str,
-        Option("--at silence: shorter silences do not count.", metavar="0.2s", parse=seconds, when=_AT_SILENCE),
+        Option("Shorter silences do not count.", metavar="0.2s", parse=seconds, when=_AT_SILENCE),
     ] = "0.2s",
     format: Annotated[
         Literal["wav", "flac", "chunks"],

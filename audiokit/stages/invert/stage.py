@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from audiokit.models.vocoders.engines import Inversion
 
+#: Methods that search for a phase.
+_SEARCH = ("method", "auto", "griffin-lim")
+
 
 def _check(options: Options) -> None:
     """Refuse options that have no meaning together."""
@@ -31,8 +34,6 @@ def _check(options: Options) -> None:
         from audiokit.models.folder.checkpoint import find_for
 
         find_for(options["model"], "mel2linear")  # what cannot be used is an error even where nothing asks for it
-    if _init(options) == "source" and options["method"] in ("istft", "pghi"):
-        raise ParameterError(f"--init source has no meaning for --method {options['method']}")
 
 
 def _init(options: Options) -> str:
@@ -74,9 +75,11 @@ def invert(
         Literal["auto", "istft", "pghi", "griffin-lim"],
         Option("auto is exact where the phase was kept; else phases are found by pghi and improved by griffin-lim."),
     ] = "auto",
-    iterations: Annotated[int, Option("Rounds of fast Griffin-Lim.", min=0, max=10_000)] = 32,
-    init: Annotated[Literal["pghi", "source", "random"], Option("Where the search for the phase starts.")] = "pghi",
-    source: Annotated[Source | None, Option("The sound whose phase --init source takes.")] = None,
+    iterations: Annotated[int, Option("Rounds of fast Griffin-Lim.", min=0, max=10_000, when=_SEARCH)] = 32,
+    init: Annotated[
+        Literal["pghi", "source", "random"], Option("Where the search for the phase starts.", when=_SEARCH)
+    ] = "pghi",
+    source: Annotated[Source | None, Option("The sound whose phase --init source takes.", when=_SEARCH)] = None,
     model: Annotated[
         str | None,
         Option(

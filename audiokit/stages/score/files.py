@@ -104,9 +104,16 @@ def pair_up(inputs: Sequence[str], reference: str) -> dict[str, str]:
 
     Raises:
         InputError: a reference is missing.
+        UsageError: it is a pipe.
     """
     from audiokit.engine.batch import expand
+    from audiokit.io.files import is_pipe
 
+    if is_pipe(reference):
+        raise UsageError(
+            f"--ref {reference}: references are files, which are looked at more than once",
+            hint="the estimate may flow: ... | audiokit score - --ref FILE",
+        )
     if not os.path.isdir(reference):
         if not os.path.lexists(reference):
             raise InputError(f"{reference}: no such file or folder")

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from audiokit.dsp.voice.pitch import check_tracker
+from audiokit.dsp.voice.pitch import PitchTracker, check_tracker
 from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
 from audiokit.engine.parse import seconds
-from audiokit.engine.settings import Device, Model, Pitch, Rate, Seed
+from audiokit.engine.settings import PITCH, Device, Model, Rate, Seed
 from audiokit.engine.sound import Sound, Source
 from audiokit.engine.stage import Call, Options, stage
 from audiokit.engine.talk import quiet
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from audiokit.stages.sing.levels import Sung
     from audiokit.stages.sing.settings import Singing
     from audiokit.stages.sing.vocal import Given
+
+#: Engines that sing a plan.
+_SUNG = ("engine", "world", "both")
 
 
 def _check(options: Options) -> None:
@@ -35,6 +38,8 @@ def _check(options: Options) -> None:
             "--reverse needs no backing" if options["reverse"] else "no backing given",
             hint="sing over one with --over FILE",
         )
+    if options["model"] is not None and options["engine"] == "world" and not options["reverse"]:
+        raise UsageError("--model is for --engine gan or both, and for --reverse", hint="add one, or leave it out")
     if options["range_"] != "auto":
         read_range(options["range_"])
     check_scale(options["scale"])
@@ -96,45 +101,58 @@ def sing(
     mix: Annotated[str | None, Option("Also write vocal and backing together.", metavar="FILE", recorded=False)] = None,
     plan: Annotated[
         str | None,
-        Option("A .json or .mid plan: sung if it exists, otherwise written for editing.", metavar="FILE", reads=True),
+        Option(
+            "A .json or .mid plan: sung if it exists, otherwise written for editing.",
+            metavar="FILE",
+            reads=True,
+            when=_SUNG,
+        ),
     ] = None,
     melody: Annotated[
-        str, Option("Compose a melody for the backing, or sing this one.", metavar="auto|FILE.mid", reads=True)
+        str,
+        Option("Compose a melody for the backing, or sing this one.", metavar="auto|FILE.mid", reads=True, when=_SUNG),
     ] = "auto",
-    guide: Annotated[Source | None, Option("A hummed or sung melody to follow.")] = None,
+    guide: Annotated[Source | None, Option("A hummed or sung melody to follow.", when=_SUNG)] = None,
     lyrics: Annotated[
         str | None,
-        Option("What is said, to find the syllables better.", metavar="TEXT|FILE.txt", reads=True),
+        Option("What is said, to find the syllables better.", metavar="TEXT|FILE.txt", reads=True, when=_SUNG),
     ] = None,
     engine: Annotated[
         Literal["world", "gan", "both"], Option("Sing a plan, map spectra with the network, or refine.")
     ] = "world",
     reverse: Annotated[bool, Option("Turn singing into speech (network only).")] = False,
-    scale: Annotated[str, Option("Scale: auto, major, minor, blues, dorian, ...", metavar="NAME")] = "auto",
+    scale: Annotated[str, Option("Scale: auto, major, minor, blues, dorian, ...", metavar="NAME", when=_SUNG)] = "auto",
     range_: Annotated[
         str,
-        Option("Range, such as C3-C4; auto is a little above the speech.", metavar="auto|LOW-HIGH", flag="--range"),
+        Option(
+            "Range, such as C3-C4; auto is a little above the speech.",
+            metavar="auto|LOW-HIGH",
+            flag="--range",
+            when=_SUNG,
+        ),
     ] = "auto",
-    transpose: Annotated[float, Option("Semitones to add to every note.", min=-48, max=48)] = 0.0,
-    bpm: Annotated[float | None, Option("Tempo of the backing, if known.", min=20, max=400)] = None,
-    key: Annotated[str | None, Option('Key of the backing, if known, such as "A minor".', metavar="KEY")] = None,
+    transpose: Annotated[float, Option("Semitones to add to every note.", min=-48, max=48, when=_SUNG)] = 0.0,
+    bpm: Annotated[float | None, Option("Tempo of the backing, if known.", min=20, max=400, when=_SUNG)] = None,
+    key: Annotated[
+        str | None, Option('Key of the backing, if known, such as "A minor".', metavar="KEY", when=_SUNG)
+    ] = None,
     start: Annotated[
-        float | str, Option("Earliest time of the first note.", metavar="TIME", parse=seconds, min=0)
+        float | str, Option("Earliest time of the first note.", metavar="TIME", parse=seconds, min=0, when=_SUNG)
     ] = "0",
     fit: Annotated[
         Literal["phrase", "trim", "loop"],
         Option("When lengths differ: sing the phrases that fit, stop at the end, or repeat the shorter."),
     ] = "phrase",
     pitch_correction: Annotated[
-        float, Option("0 keeps the speaker's intonation, 1 sings the melody.", min=0, max=1)
+        float, Option("0 keeps the speaker's intonation, 1 sings the melody.", min=0, max=1, when=_SUNG)
     ] = 1.0,
-    vibrato: Annotated[float, Option("Depth on held notes, in cents.", min=0, max=200)] = 35.0,
-    portamento: Annotated[float, Option("Strength of glides between notes.", min=0, max=2)] = 1.0,
+    vibrato: Annotated[float, Option("Depth on held notes, in cents.", min=0, max=200, when=_SUNG)] = 35.0,
+    portamento: Annotated[float, Option("Strength of glides between notes.", min=0, max=2, when=_SUNG)] = 1.0,
     singing_formant: Annotated[
-        float, Option("Boost around 3 kHz in dB, as trained voices have it.", min=-12, max=12)
+        float, Option("Boost around 3 kHz in dB, as trained voices have it.", min=-12, max=12, when=_SUNG)
     ] = 4.0,
     harmony: Annotated[
-        list[Literal["third", "fifth", "octave"]] | None, Option("Add a voice above; repeatable.")
+        list[Literal["third", "fifth", "octave"]] | None, Option("Add a voice above; repeatable.", when=_SUNG)
     ] = None,
     balance: Annotated[
         str, Option("Loudness over the backing; reference: gains of 0.7 and 0.5.", metavar="LU|reference")
@@ -142,7 +160,7 @@ def sing(
     quality: Annotated[
         Literal["fast", "best"], Option("best tracks pitch more carefully and takes a little longer.")
     ] = "best",
-    pitch_tracker: Pitch = "world",
+    pitch_tracker: Annotated[PitchTracker, PITCH._replace(when=_SUNG)] = "world",
     model: Model = None,
     rate: Rate = None,
     device: Device = "auto",

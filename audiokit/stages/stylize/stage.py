@@ -33,10 +33,9 @@ def _check(options: Options) -> None:
                 hint="audiokit stylize SONG --engine groove --style OTHER --accents 0.5 -o OUT",
             )
         return
-    if (options["engine"] == "optimize") != (options["style"] is not None):
-        given = options["style"] is not None
+    if options["engine"] == "optimize" and options["style"] is None:
         raise UsageError(
-            "--style is for --engine optimize or groove" if given else "--engine optimize needs --style",
+            "--engine optimize needs --style",
             hint="audiokit stylize CONTENT --engine optimize --style STYLE -o OUT",
         )
     make_stylizer(options)
