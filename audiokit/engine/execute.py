@@ -27,8 +27,9 @@ def run_job(task: Task, job: Job) -> Outcome:
         raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else f"{job.source}: "
-        hint = "free some space or write elsewhere" if error.errno in (27, 28, 122) else None
-        failure = InputError(f"{where}{(error.strerror or str(error)).lower()}", hint=hint)
+        hint = "free some space or write elsewhere; temporary files lie in TMPDIR"
+        full = error.errno in (27, 28, 122)
+        failure = InputError(f"{where}{(error.strerror or str(error)).lower()}", hint=hint if full else None)
         return Outcome(job, error=failure, trace="" if error.strerror else traceback.format_exc())
     except MemoryError:
         hint = "use shorter chunks, fewer --jobs, or a smaller model"

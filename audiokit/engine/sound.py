@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from audiokit.dsp.spectrum.samples import Samples
     from audiokit.engine.parts import Parts
     from audiokit.io.about import AudioInfo
     from audiokit.io.reader import Reader
@@ -181,6 +182,12 @@ class Sound(Flow):
         if len(blocks) == 1:
             return np.ascontiguousarray(blocks[0], np.float32)
         return np.concatenate([np.zeros((self.channels, 0), np.float32), *blocks], axis=1)
+
+    def at_hand(self) -> Samples:
+        """Everything, read now, as what is sliced like an array (C, T): one if it is short, else a temporary file."""
+        from audiokit.engine.spool import at_hand
+
+        return at_hand(self.blocks(), channels=self.channels)
 
     def _repr_html_(self) -> str:
         from audiokit.engine.shown import player

@@ -15,6 +15,7 @@ import numpy as np
 from audiokit.dsp.loudness.iir import SectionFilter
 from audiokit.dsp.loudness.levels import EXCERPT_S, PEAKS_PER_STEP, Excerpt, Windows
 from audiokit.dsp.loudness.true_peak import PeakTracker
+from audiokit.dsp.spectrum.samples import Samples, blocks_of
 from audiokit.errors import ParameterError
 
 ABSOLUTE_GATE_LUFS = -70.0
@@ -194,7 +195,7 @@ class Meter:
         )
 
 
-def measure(y: np.ndarray, rate: int, *, dual_mono: bool = False) -> Loudness:
+def measure(y: Samples, rate: int, *, dual_mono: bool = False) -> Loudness:
     """Measure loudness and peaks of a whole sound.
 
     Args:
@@ -212,8 +213,8 @@ def measure(y: np.ndarray, rate: int, *, dual_mono: bool = False) -> Loudness:
     -inf
     """
     meter = Meter(rate, y.shape[0], dual_mono=dual_mono)
-    for start in range(0, y.shape[1], 1 << 16):
-        meter.process(y[:, start : start + (1 << 16)])
+    for block in blocks_of(y, 1 << 16):
+        meter.process(block)
     return meter.result()
 
 

@@ -19,6 +19,7 @@ from audiokit.dsp.rhythm.tempo import (
     period_candidates,
     steady_path,
 )
+from audiokit.dsp.spectrum.samples import Samples, blocks_of
 from audiokit.errors import InputError, ParameterError
 
 # Tempo levels tried relative to the first path found.
@@ -66,7 +67,7 @@ class Beats:
 
 
 def track_beats(
-    y: np.ndarray,
+    y: Samples,
     rate: int,
     *,
     bpm: float | None = None,
@@ -98,7 +99,7 @@ def track_beats(
     """
     if bpm is not None and not 20 <= bpm <= 400:
         raise ParameterError(f"a tempo of {bpm:g} BPM is outside 20 to 400")
-    if not np.isfinite(y).all():
+    if not all(np.isfinite(block).all() for block in blocks_of(y)):
         raise InputError("the audio holds NaN or infinity, so it has no beats")
     curves = onset_curves(y, rate)
     curve = normalised_curve(smooth(curves.total), curves.frames_per_s)
@@ -199,7 +200,7 @@ def with_shifts(curve: np.ndarray, path: np.ndarray) -> list[np.ndarray]:
     return [path, *(path[:-1] + part * np.diff(path) for part in later)]
 
 
-def refine(y: np.ndarray, rate: int, times: np.ndarray) -> np.ndarray:
+def refine(y: Samples, rate: int, times: np.ndarray) -> np.ndarray:
     """Move beats (B,) to the attacks of their onsets, and keep the grid as steady as the attacks allow.
 
     Two drums that should fall together often begin some milliseconds apart, so every beat has several attacks to
@@ -315,7 +316,7 @@ def _solved(bands: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
-def beat_confidence(y: np.ndarray, rate: int, times_s: np.ndarray) -> float:
+def beat_confidence(y: Samples, rate: int, times_s: np.ndarray) -> float:
     """Say how likely given times (B,) are the beats of audio (C, T): 0 (nothing periodic) to 1.
 
     >>> beat_confidence(np.zeros((1, 22050), np.float32), 22050, np.arange(4) / 4)
@@ -325,7 +326,7 @@ def beat_confidence(y: np.ndarray, rate: int, times_s: np.ndarray) -> float:
     return 0.0 if measures is None else confidence_of(measures)
 
 
-def beat_measures(y: np.ndarray, rate: int, times_s: np.ndarray) -> np.ndarray | None:
+def beat_measures(y: Samples, rate: int, times_s: np.ndarray) -> np.ndarray | None:
     """Measure how far given times (B,) can be trusted to be the beats of audio (C, T): see `confidence_measures`.
 
     Returns:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audiokit.dsp.rhythm.playing import samples_of
+from audiokit.dsp.spectrum.samples import Samples
 from audiokit.dsp.spectrum.stft import window_values
 
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -50,7 +52,7 @@ class Key:
         return (theirs - mine + 6) % 12 - 6
 
 
-def chroma(y: np.ndarray, rate: int) -> tuple[np.ndarray, float]:
+def chroma(y: Samples, rate: int) -> tuple[np.ndarray, float]:
     """Measure how strong each pitch class is over time.
 
     Spectral peaks between 60 and 2100 Hz are folded into twelve classes; the recording's own tuning is found first.
@@ -79,11 +81,7 @@ def chroma(y: np.ndarray, rate: int) -> tuple[np.ndarray, float]:
         stop = min(cells.shape[1], start + _BLOCK_FRAMES)
         low = start * hop - n_fft // 2
         power = np.zeros((stop - start, last - first + 2), np.float32)
-        for channel in y:
-            piece = np.zeros((stop - start - 1) * hop + n_fft, np.float32)
-            a, b = max(0, low), min(len(channel), low + len(piece))
-            if a < b:
-                piece[a - low : b - low] = channel[a:b]
+        for piece in samples_of(y, low, low + (stop - start - 1) * hop + n_fft):
             frames = np.lib.stride_tricks.sliding_window_view(piece, n_fft)[::hop]
             spectra = np.fft.rfft(frames * window)[:, first - 1 : last + 1]
             power += (spectra.real**2 + spectra.imag**2).astype(np.float32)
@@ -118,7 +116,7 @@ def _tuning_cells(histogram: np.ndarray) -> int:
     return best if best <= 2 else best - 5
 
 
-def beat_chroma(y: np.ndarray, rate: int, beats_s: np.ndarray) -> np.ndarray:
+def beat_chroma(y: Samples, rate: int, beats_s: np.ndarray) -> np.ndarray:
     """Mean chroma from each beat to the next (12, B)."""
     values, fps = chroma(y, rate)
     out = np.zeros((12, len(beats_s)), np.float32)
@@ -132,7 +130,7 @@ def beat_chroma(y: np.ndarray, rate: int, beats_s: np.ndarray) -> np.ndarray:
     return out
 
 
-def estimate_key(y: np.ndarray, rate: int) -> Key:
+def estimate_key(y: Samples, rate: int) -> Key:
     """Find the key of music by correlating its pitch classes with key profiles.
 
     Args:

@@ -8,6 +8,7 @@ import numpy as np
 
 from audiokit.dsp.rhythm.onsets import OnsetCurves
 from audiokit.dsp.rhythm.tempo import autocorrelation, tempo_prior
+from audiokit.dsp.spectrum.samples import Samples
 
 # Longest lag of the autocorrelations, in frames.
 _LONGEST, _LONGEST_NOTES = 600, 1000
@@ -221,7 +222,7 @@ PHASE_WEIGHTS = np.array([
 ])  # fmt: skip
 
 
-def bar_phase(y: np.ndarray, rate: int, times: np.ndarray, curves: OnsetCurves) -> tuple[int, int]:
+def bar_phase(y: Samples, rate: int, times: np.ndarray, curves: OnsetCurves) -> tuple[int, int]:
     """Find the beats per bar and the first downbeat.
 
     Bars begin where the bass drum falls, where the harmony changes and where the snare does not play.
@@ -241,9 +242,7 @@ def bar_phase(y: np.ndarray, rate: int, times: np.ndarray, curves: OnsetCurves) 
     return max(features, key=lambda which: float(features[which] @ PHASE_WEIGHTS))
 
 
-def phase_features(
-    y: np.ndarray, rate: int, times: np.ndarray, curves: OnsetCurves
-) -> dict[tuple[int, int], np.ndarray]:
+def phase_features(y: Samples, rate: int, times: np.ndarray, curves: OnsetCurves) -> dict[tuple[int, int], np.ndarray]:
     """Measure every (beats per bar, first downbeat): what happens on each beat of such bars (18,)."""
     signals = _beat_signals(y, rate, times, curves)
     likeness = alike(signals, 3) - alike(signals, 4)
@@ -259,7 +258,7 @@ def phase_features(
     return out
 
 
-def _beat_signals(y: np.ndarray, rate: int, times: np.ndarray, curves: OnsetCurves) -> np.ndarray:
+def _beat_signals(y: Samples, rate: int, times: np.ndarray, curves: OnsetCurves) -> np.ndarray:
     """Low, middle and high onsets on each beat, and how much the harmony changes there (4, B), each around 1."""
     from audiokit.dsp.rhythm.key import beat_chroma
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
+from audiokit.dsp.rhythm.playing import samples_of
 from audiokit.dsp.spectrum.fft import rfft
 from audiokit.dsp.spectrum.medians import running_median
 from audiokit.dsp.spectrum.mel import mel_filterbank
+from audiokit.dsp.spectrum.samples import Samples
 from audiokit.dsp.spectrum.stft import frame_count, window_values
 from audiokit.errors import ParameterError
 
@@ -69,7 +73,7 @@ class OnsetCurves:
         return np.asarray(frames, np.float64) / self.frames_per_s + self.offset_s
 
 
-def onset_curves(y: np.ndarray, rate: int) -> OnsetCurves:
+def onset_curves(y: Samples, rate: int) -> OnsetCurves:
     """Measure multi-band logarithmic spectral flux.
 
     Powers are summed over channels, so nothing cancels in stereo. Each mel band is compressed relative to its own
@@ -94,34 +98,60 @@ def onset_curves(y: np.ndarray, rate: int) -> OnsetCurves:
     """
     _check_rate(rate)
     hop = max(1, round(rate / FRAMES_PER_S))
-    bands, centres_hz = _mel_power(y, rate, hop)
-    magnitude = np.sqrt(bands)
-    level = np.maximum(_loud_level(magnitude), 0.03 * magnitude.max(initial=0.0) + 1e-9)
-    level_db = np.log1p(100 * magnitude / level[:, None])
+    magnitude, centres_hz = _mel_magnitude(y, rate, hop)
+    level = np.maximum(_loud_level(magnitude), 0.03 * magnitude.max(initial=0.0) + 1e-9)[:, None]
+    group = np.digitize(centres_hz, GROUP_EDGES_HZ)
+    count = magnitude.shape[1]
+    strength, change, summed = np.zeros((3, count), np.float32), np.zeros(count, np.float32), _Sums(len(magnitude))
+    for start, stop in _pieces(count):
+        flux, long = _flux(magnitude, level, start, stop)
+        for g in range(3):
+            if (group == g).any():
+                strength[g, start:stop] = flux[group == g].mean(axis=0)
+        found = summed.changes(np.log1p(100 * long / level))
+        # A change is known once as many frames have come after it as it is compared with.
+        change[stop - _CHANGE_FRAMES + 1 - len(found) : stop - _CHANGE_FRAMES + 1] = found
+    return OnsetCurves(strength, rate / hop, _bias_s(rate, hop), change)
+
+
+def _pieces(count: int) -> Iterator[tuple[int, int]]:
+    """Frames start to stop of pieces that are worked on at once; none is a single frame but the only one."""
+    edges = [*range(0, max(1, count - 1), _BLOCK_FRAMES), count]
+    return pairwise(edges)
+
+
+def _flux(magnitude: np.ndarray, level: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rise of each band in frames start to stop (M, n), less where it is of a note; and the medians over frames."""
+    around = max(0, start - _LONG_FRAMES // 2)
+    near = magnitude[:, around : stop + _LONG_FRAMES // 2]
+    long = running_median(near, _LONG_FRAMES, axis=1)[:, start - around : stop - around]
+    wide = running_median(magnitude[:, start:stop], _WIDE_BANDS, axis=0)
+    before = max(0, start - _LAG)
+    level_db = np.log1p(100 * magnitude[:, before:stop] / level)
     widest = level_db.copy()
     widest[1:] = np.maximum(widest[1:], level_db[:-1])
     widest[:-1] = np.maximum(widest[:-1], level_db[1:])
-    flux = np.zeros_like(level_db)
-    flux[:, _LAG:] = np.maximum(0.0, level_db[:, _LAG:] - widest[:, :-_LAG])
-    wide, long = running_median(magnitude, _WIDE_BANDS, axis=0), running_median(magnitude, _LONG_FRAMES, axis=1)
-    flux *= 1 - _TONAL_LESS * (1 - _struck(wide, long))
-    group = np.digitize(centres_hz, GROUP_EDGES_HZ)
-    strength = np.stack([flux[group == g].mean(axis=0) if (group == g).any() else flux[0] * 0 for g in range(3)])
+    rise = np.zeros_like(level_db)
+    rise[:, _LAG:] = np.maximum(0.0, level_db[:, _LAG:] - widest[:, :-_LAG])
     # The curve peaks when an onset has entered the window but the lagged frame has not seen it: on average half the
     # lag plus a quarter of the window before the frame's centre.
-    change = _change(np.log1p(100 * long / level[:, None]))
-    return OnsetCurves(np.ascontiguousarray(strength, np.float32), rate / hop, _bias_s(rate, hop), change)
+    return rise[:, start - before :] * (1 - _TONAL_LESS * (1 - _struck(wide, long))), long
 
 
-def _change(notes: np.ndarray) -> np.ndarray:
-    """How much levels of bands (M, N) differ, before and after each frame (N,)."""
-    size, n = _CHANGE_FRAMES, notes.shape[1]
-    change = np.zeros(n, np.float32)
-    if n > 2 * size:
-        total = np.cumsum(np.pad(notes, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
+class _Sums:
+    """How much levels of bands differ before and after each frame, of frames that come piece by piece."""
+
+    def __init__(self, bands: int) -> None:
+        self._sums = np.zeros((bands, 1))
+
+    def changes(self, notes: np.ndarray) -> np.ndarray:
+        """Hear the next frames (M, n); gives the differences that are known then (<= n,)."""
+        size = _CHANGE_FRAMES
+        new = np.cumsum(np.concatenate([self._sums[:, -1:], notes], axis=1), axis=1, dtype=np.float64)[:, 1:]
+        total = np.concatenate([self._sums, new], axis=1)
+        self._sums = total[:, -2 * size :]
         means = (total[:, size:] - total[:, :-size]) / size
-        change[size : n - size + 1] = np.abs(means[:, size:] - means[:, :-size]).mean(axis=0)
-    return change
+        return np.abs(means[:, size:] - means[:, :-size]).mean(axis=0)
 
 
 def _check_rate(rate: int) -> None:
@@ -147,11 +177,11 @@ def _bias_s(rate: int, hop: int) -> float:
 def _loud_level(magnitude: np.ndarray) -> np.ndarray:
     if not magnitude.shape[1]:
         return np.zeros(len(magnitude))
-    return np.quantile(magnitude, 0.95, axis=1)
+    return np.stack([np.quantile(band, 0.95) for band in magnitude])
 
 
-def _mel_power(y: np.ndarray, rate: int, hop: int) -> tuple[np.ndarray, np.ndarray]:
-    """Power in mel bands (M, N) and their centres in Hz, block by block."""
+def _mel_magnitude(y: Samples, rate: int, hop: int) -> tuple[np.ndarray, np.ndarray]:
+    """Magnitude in mel bands (M, N) and their centres in Hz, block by block."""
     n_fft = 1 << max(5, round(np.log2(rate * _WINDOW_S)))
     fmax = min(11_000.0, rate / 2)
     filters = mel_filterbank(rate, n_fft, _N_MELS, _LOWEST_HZ, fmax)
@@ -164,26 +194,14 @@ def _mel_power(y: np.ndarray, rate: int, hop: int) -> tuple[np.ndarray, np.ndarr
     for start in range(0, count, _BLOCK_FRAMES):
         stop = min(count, start + _BLOCK_FRAMES)
         first = start * hop - n_fft // 2
-        for channel in y:
-            piece = _slice(channel, first, first + (stop - start - 1) * hop + n_fft)
+        for piece in samples_of(y, first, first + (stop - start - 1) * hop + n_fft):
             frames = np.lib.stride_tricks.sliding_window_view(piece, n_fft)[::hop]
             spectra = rfft(frames * window)
             power[:, start:stop] += filters @ (spectra.real**2 + spectra.imag**2).T.astype(np.float32)
-    return power, centres_hz
+    return np.sqrt(power, out=power), centres_hz
 
 
-def _slice(samples: np.ndarray, start: int, stop: int) -> np.ndarray:
-    """samples[start:stop] with zeros where there are none."""
-    out = np.zeros(stop - start, np.float32)
-    low, high = max(0, start), min(len(samples), stop)
-    if low < high:
-        out[low - start : high - start] = samples[low:high]
-    return out
-
-
-def attack_times(
-    y: np.ndarray, rate: int, times_s: np.ndarray, *, reach_s: float = 0.05
-) -> tuple[np.ndarray, np.ndarray]:
+def attack_times(y: Samples, rate: int, times_s: np.ndarray, *, reach_s: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
     """Find the exact beginning of the attack nearest to each given time.
 
     Levels in three bands are followed in steps of a millisecond; the strongest rise near the time above all that was
@@ -215,7 +233,7 @@ def attack_times(
 
 
 def attack_candidates(
-    y: np.ndarray, rate: int, times_s: np.ndarray, *, reach_s: float = 0.05
+    y: Samples, rate: int, times_s: np.ndarray, *, reach_s: float = 0.05
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the strongest attacks around each given time; attacks less than 8 ms apart count as one.
 
@@ -237,7 +255,7 @@ def attack_candidates(
     after = round((reach_s + 0.02) * rate / step)
     for index, time in enumerate(times_s):
         origin = round(time * rate) - before * step
-        piece = np.stack([_slice(c, origin, origin + (before + after) * step) for c in y])
+        piece = samples_of(y, origin, origin + (before + after) * step)
         attacks = _attacks(piece, step, before, round(reach_s * rate / step))
         for place, (rise, begin) in enumerate(attacks):
             found[index, place], strength[index, place] = (origin + begin) / rate, rise

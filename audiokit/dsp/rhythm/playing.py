@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from audiokit.dsp.spectrum.samples import Samples
+
 #: Gives samples start to stop (C, stop - start) of a source, zeros where there are none.
 Take = Callable[[int, int], np.ndarray]
 _CONTEXT_S = 0.3
@@ -125,7 +127,7 @@ def _render_span(take: Take, rate: int, stretch: Stretch, start: int, stop: int,
     return samples_of(np.asarray(result, np.float32), offset, offset + count)
 
 
-def samples_of(y: np.ndarray, start: int, stop: int) -> np.ndarray:
+def samples_of(y: Samples, start: int, stop: int) -> np.ndarray:
     """Take samples start to stop of audio (C, T), with zeros where there is nothing.
 
     >>> samples_of(np.ones((1, 2), np.float32), -1, 3).tolist()

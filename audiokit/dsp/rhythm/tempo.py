@@ -13,6 +13,8 @@ _CHANGE_COST = 60.0
 # Changes up to this are free: the period in frames is whole, the music's is not.
 _FREE_CHANGE = 0.015
 _PERIODS = 24
+# Frames of paths that are kept to go on from.
+_FRAMES = 4096
 # Listeners' preferred tempo and its spread in octaves.
 _PREFERRED_BPM, _PREFERRED_OCTAVES = 118.0, 0.8
 
@@ -129,20 +131,23 @@ def beat_paths(curve: np.ndarray, ranges: Sequence[tuple[int, int]]) -> list[tup
     change = np.abs(np.log(periods[:, :, None] / periods[:, None, :]))
     cost = _CHANGE_COST * np.maximum(0.0, change - _FREE_CHANGE)
     n, (k, m), longest = len(curve), periods.shape, int(periods.max())
-    # best[t, k, p]: the best path whose last beat is at t, ready to go on with period p.
-    best = np.zeros((n + longest, k, m))
+    # best[t, k, p]: the best path whose last beat is at t, ready to go on with period p; the last frames are enough.
+    best = np.zeros((longest + _FRAMES, k, m))
     came_by = np.zeros((n, k, m), np.uint8)
     rows, columns = np.arange(k)[:, None], np.arange(m)[None, :]
-    for t in range(n):
-        arrive = best[t - periods + longest, rows, columns] + curve[t]
-        # second axis: period to go on with; third: period that led here.
-        options = arrive[:, None, :] - cost
-        choice = options.argmax(axis=2)
-        came_by[t] = choice
-        best[t + longest] = options[rows, columns, choice]
+    for start in range(0, n, _FRAMES):
+        size = min(_FRAMES, n - start)
+        for t in range(size):
+            arrive = best[t - periods + longest, rows, columns] + curve[start + t]
+            # second axis: period to go on with; third: period that led here.
+            options = arrive[:, None, :] - cost
+            choice = options.argmax(axis=2)
+            came_by[start + t] = choice
+            best[t + longest] = options[rows, columns, choice]
+        best[:longest] = best[size : size + longest].copy()
+    last = best[max(0, longest - n) : longest]
     return [
-        _walk_back(best[longest:, one], came_by[:, one], periods[one]) if n else (np.zeros(0, int), 0.0)
-        for one in range(k)
+        _walk_back(last[:, one], came_by[:, one], periods[one]) if n else (np.zeros(0, int), 0.0) for one in range(k)
     ]
 
 
@@ -153,10 +158,10 @@ def _periods(shortest: int, longest: int) -> np.ndarray:
 
 
 def _walk_back(best: np.ndarray, came_by: np.ndarray, periods: np.ndarray) -> tuple[np.ndarray, float]:
-    """Path that ends best within the last period, from scores and choices (N, m)."""
-    start = max(0, len(best) - int(periods.max()))
-    last, p = (int(k) for k in np.unravel_index(int(best[start:].argmax()), best[start:].shape))
-    score, t = float(best[start + last, p]), last + start
+    """Path that ends best within the last period, from the last scores (<= N, m) and all choices (N, m)."""
+    best = best[-int(periods.max()) :]
+    last, p = (int(k) for k in np.unravel_index(int(best.argmax()), best.shape))
+    score, t = float(best[last, p]), last + len(came_by) - len(best)
     frames = []
     while t >= 0:
         frames.append(t)

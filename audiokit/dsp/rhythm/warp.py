@@ -16,6 +16,7 @@ import numpy as np
 
 from audiokit.dsp.rhythm.beats import Beats
 from audiokit.dsp.rhythm.playing import Stretch, play, samples_of
+from audiokit.dsp.spectrum.samples import Samples
 from audiokit.errors import ParameterError
 
 #: Stretch factors (input seconds per output second) above this, or below its inverse, are refused.
@@ -237,7 +238,7 @@ def _split_long(edges: list[int], longest: int, time_map: TimeMap, rate: int) ->
     return out
 
 
-def place_joins(plan: Sequence[Stretch], rate: int, guide: np.ndarray, *, semitones: float = 0.0) -> list[Stretch]:
+def place_joins(plan: Sequence[Stretch], rate: int, guide: Samples, *, semitones: float = 0.0) -> list[Stretch]:
     """Move each stretch by up to a millisecond so that the waveform of a guide goes on smoothly.
 
     Stems that belong together are rendered along a plan placed on their sum, and so stay in step to the sample.
@@ -251,7 +252,11 @@ def place_joins(plan: Sequence[Stretch], rate: int, guide: np.ndarray, *, semito
     Returns:
         The plan with its shifts.
     """
-    return _play(guide.mean(axis=0, keepdims=True), rate, plan, semitones, place=True)[1]
+
+    def take(start: int, stop: int) -> np.ndarray:
+        return samples_of(guide, start, stop).mean(axis=0, keepdims=True)
+
+    return [stretch for _, stretch in play(take, rate, plan, semitones)]
 
 
 def render_stretches(y: np.ndarray, rate: int, plan: Sequence[Stretch], *, semitones: float = 0.0) -> np.ndarray:
@@ -274,7 +279,7 @@ def render_stretches(y: np.ndarray, rate: int, plan: Sequence[Stretch], *, semit
     >>> bool(np.array_equal(render_stretches(y, 8000, plan), y))
     True
     """
-    return _play(y, rate, plan, semitones, place=False)[0]
+    return _played(y, rate, plan, semitones, place=False)
 
 
 def warp(
@@ -293,17 +298,12 @@ def warp(
     (1, 20000)
     """
     plan = plan_stretches(time_map, rate, length)
-    return _play(y, rate, plan, semitones, place=True)[0]
+    return _played(y, rate, plan, semitones, place=True)
 
 
-def _play(
-    y: np.ndarray, rate: int, plan: Sequence[Stretch], semitones: float, *, place: bool
-) -> tuple[np.ndarray, list[Stretch]]:
-    out = np.zeros((y.shape[0], plan[-1].stop if plan else 0), np.float32)
-    placed, at = [], 0
-    take = partial(samples_of, y)
-    for piece, stretch in play(take, rate, plan, semitones, place=place):
+def _played(y: np.ndarray, rate: int, plan: Sequence[Stretch], semitones: float, *, place: bool) -> np.ndarray:
+    out, at = np.zeros((y.shape[0], plan[-1].stop if plan else 0), np.float32), 0
+    for piece, _ in play(partial(samples_of, y), rate, plan, semitones, place=place):
         out[:, at : at + piece.shape[1]] = piece
         at += piece.shape[1]
-        placed.append(stretch)
-    return out, placed
+    return out

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from audiokit.dsp.spectrum.mel import mel_filterbank
+from audiokit.dsp.spectrum.samples import Samples, blocks_of
 from audiokit.dsp.spectrum.stft import StftStream, stft
 from audiokit.errors import InputError, ParameterError
 
@@ -21,7 +22,7 @@ _BLOCK = 1 << 20
 _RESOLUTIONS = ((512, 128), (1024, 256), (2048, 512))
 
 
-def check_pair(reference: np.ndarray, estimate: np.ndarray) -> None:
+def check_pair(reference: Samples, estimate: Samples) -> None:
     """Refuse what cannot be compared sample by sample.
 
     Raises:
@@ -29,11 +30,11 @@ def check_pair(reference: np.ndarray, estimate: np.ndarray) -> None:
     """
     if reference.shape != estimate.shape:
         raise InputError(f"shapes {reference.shape} and {estimate.shape} cannot be compared sample by sample")
-    if not reference.size:
+    if not all(reference.shape):
         raise InputError("there is no audio to compare")
 
 
-def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
+def si_sdr(reference: Samples, estimate: Samples) -> float:
     """Measure the scale-invariant signal-to-distortion ratio over all channels together, in dB.
 
     Args:
@@ -57,7 +58,7 @@ def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
     return _ratio_db(scale**2 * energy, _sum(lambda s, e: (e - scale * s) ** 2, reference, estimate))
 
 
-def sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
+def sdr(reference: Samples, estimate: Samples) -> float:
     """Measure the plain signal-to-distortion ratio, level counted, over all channels together, in dB (at most 200).
 
     >>> sdr(np.ones((1, 4)), np.full((1, 4), 0.9))
@@ -69,13 +70,13 @@ def sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
     )
 
 
-def _sum(product: Callable[[np.ndarray, np.ndarray], np.ndarray], a: np.ndarray, b: np.ndarray) -> float:
+def _sum(product: Callable[[np.ndarray, np.ndarray], np.ndarray], a: Samples, b: Samples) -> float:
     """Add up a product of two sounds in double precision, a million samples at a time."""
-    pieces = (slice(start, start + _BLOCK) for start in range(0, a.shape[1], _BLOCK))
-    return sum(float(product(a[:, p].astype(np.float64), b[:, p].astype(np.float64)).sum()) for p in pieces)
+    pairs = zip(blocks_of(a, _BLOCK), blocks_of(b, _BLOCK), strict=True)
+    return sum(float(product(x.astype(np.float64), y.astype(np.float64)).sum()) for x, y in pairs)
 
 
-def log_spectral_distance(reference: np.ndarray, estimate: np.ndarray) -> float:
+def log_spectral_distance(reference: Samples, estimate: Samples) -> float:
     """Measure how far the log power spectra lie apart, in dB: 0 for equal sounds.
 
     Root mean square over bins, mean over frames and channels; frames of 2048, step 512, floor 80 dB under the
@@ -85,7 +86,7 @@ def log_spectral_distance(reference: np.ndarray, estimate: np.ndarray) -> float:
         Gray and Markel (1976), Distance measures for speech processing.
     """
     check_pair(reference, estimate)
-    loudest = max(float(a.max(initial=0.0)) for a, _ in _spectra(reference, reference))
+    loudest = max(float(a.max(initial=0.0)) for (a,) in _spectra(reference))
     floor = max(loudest**2 * 1e-8, _FLOOR)
     total, count = 0.0, 0
     for a, b in _spectra(reference, estimate):
@@ -96,23 +97,17 @@ def log_spectral_distance(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 
 def _spectra(
-    reference: np.ndarray, estimate: np.ndarray, n_fft: int = 2048, hop: int = 512
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield magnitudes (C, F, k) of both, some hundred frames at a time: an hour of sound needs no hour of spectra."""
-    streams = [StftStream(channels=y.shape[0], n_fft=n_fft, hop=hop) for y in (reference, estimate)]
-    step = 256 * hop
-    for start in range(0, reference.shape[1], step):
-        a, b = (
-            stream.push(y[:, start : start + step]) for stream, y in zip(streams, (reference, estimate), strict=True)
-        )
-        if a.shape[2]:
-            yield np.abs(a), np.abs(b)
-    a, b = (stream.finish() for stream in streams)
-    if a.shape[2]:
-        yield np.abs(a), np.abs(b)
+    *sounds: Samples, n_fft: int = 2048, hop: int = 512, mono: bool = False
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yield magnitudes (C, F, k) of all, some hundred frames at a time: an hour of sound needs no hour of spectra."""
+    streams = [StftStream(channels=1 if mono else y.shape[0], n_fft=n_fft, hop=hop) for y in sounds]
+    for blocks in zip(*(blocks_of(y, 256 * hop) for y in sounds), strict=True):
+        heard = (y.mean(axis=0, keepdims=True) for y in blocks) if mono else blocks
+        yield tuple(np.abs(stream.push(y)) for stream, y in zip(streams, heard, strict=True))
+    yield tuple(np.abs(stream.finish()) for stream in streams)
 
 
-def multi_resolution_distance(reference: np.ndarray, estimate: np.ndarray) -> float:
+def multi_resolution_distance(reference: Samples, estimate: Samples) -> float:
     """Measure spectral convergence plus log magnitude distance, mean over three resolutions: 0 for equal sounds.
 
     References:
@@ -123,7 +118,7 @@ def multi_resolution_distance(reference: np.ndarray, estimate: np.ndarray) -> fl
     for n_fft, hop in _RESOLUTIONS:
         norm = apart = logs = 0.0
         count = 0
-        for a, b in _spectra(reference, estimate, n_fft, hop):
+        for a, b in _spectra(reference, estimate, n_fft=n_fft, hop=hop):
             norm += float((a.astype(np.float64) ** 2).sum())
             apart += float(((a - b).astype(np.float64) ** 2).sum())
             ratio = np.abs(np.log(np.maximum(a, 1e-5) / np.maximum(b, 1e-5)))
@@ -133,7 +128,7 @@ def multi_resolution_distance(reference: np.ndarray, estimate: np.ndarray) -> fl
     return total / len(_RESOLUTIONS)
 
 
-def mel_cepstral_distortion(reference: np.ndarray, estimate: np.ndarray, rate: int) -> float:
+def mel_cepstral_distortion(reference: Samples, estimate: Samples, rate: int) -> float:
     """Measure the mel-cepstral distortion in dB, without warping time: 0 for equal sounds.
 
     Coefficients 1 to 13 of the cosine transform of 40 log mel bands (frames of 2048, step 512), channels averaged;
@@ -146,7 +141,7 @@ def mel_cepstral_distortion(reference: np.ndarray, estimate: np.ndarray, rate: i
     filters = mel_filterbank(rate, 2048, n_mels=40)
     basis = np.cos(np.pi / 40 * np.outer(np.arange(1, 14), np.arange(40) + 0.5)) * math.sqrt(2 / 40)
     total, count = 0.0, 0
-    for pair in _spectra(*(y.mean(axis=0, keepdims=True) for y in (reference, estimate))):
+    for pair in _spectra(reference, estimate, mono=True):
         a, b = (basis @ np.log(np.maximum(filters @ magnitude[0], 1e-5)) for magnitude in pair)
         total += float(np.sqrt(2 * ((a - b) ** 2).sum(axis=0)).sum())
         count += a.shape[1]
@@ -159,7 +154,7 @@ def _log_mel(y: np.ndarray, rate: int, bands: int) -> np.ndarray:
     return np.log(np.maximum(mel_filterbank(rate, 2048, n_mels=bands) @ magnitude, 1e-5))
 
 
-def find_lag(reference: np.ndarray, estimate: np.ndarray, rate: int, *, reach_s: float = 1.0) -> tuple[float, float]:
+def find_lag(reference: Samples, estimate: Samples, rate: int, *, reach_s: float = 1.0) -> tuple[float, float]:
     """Find by how much an estimate is late and louder: (seconds, dB).
 
     The peak of the cross-correlation within `reach_s` either way, refined between samples by a parabola; the gain is
@@ -173,37 +168,44 @@ def find_lag(reference: np.ndarray, estimate: np.ndarray, rate: int, *, reach_s:
     >>> round(lag * 1000, 2), round(gain, 1)
     (5.0, -6.0)
     """
-    a, b = reference.mean(axis=0, dtype=np.float32), estimate.mean(axis=0, dtype=np.float32)
-    if not a.any() or not b.any():
+    if not all(any(block.any() for block in _averages(y)) for y in (reference, estimate)):
         return math.nan, math.nan
-    reach = max(1, min(round(reach_s * rate), max(len(a), len(b)) - 1))
-    near = _correlation(a, b, reach + 1)
+    lengths = reference.shape[1], estimate.shape[1]
+    reach = max(1, min(round(reach_s * rate), max(lengths) - 1))
+    near = _correlation(reference, estimate, reach + 1)
     at = int(np.argmax(np.abs(near[1:-1]))) + 1
     left, middle, right = np.abs(near[at - 1 : at + 2])
     bend = left - 2 * middle + right
     fraction = 0.5 * (left - right) / bend if bend else 0.0
     lag = at - reach - 1
-    overlap = a[max(0, -lag) : max(0, len(b) - lag)]
-    energy = _sum(lambda s, _: s * s, overlap[None], overlap[None])
+    overlap = _averages(reference, max(0, -lag), min(lengths[0], lengths[1] - lag))
+    energy = sum(float((block.astype(np.float64) ** 2).sum()) for block in overlap)
     gain = float(np.abs(near[at])) / energy if energy else math.nan
     return float(lag + fraction) / rate, 20 * math.log10(gain) if gain > 0 else math.nan
 
 
-def _correlation(a: np.ndarray, b: np.ndarray, reach: int) -> np.ndarray:
-    """Correlate b with a at lags -reach to reach: (2 reach + 1,), as a sum over blocks of a."""
+def _averages(y: Samples, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
+    """The channels' average (n,), float32, of a million samples at a time."""
+    end = y.shape[1] if stop is None else stop
+    for first in range(start, end, _BLOCK):
+        yield y[:, first : min(end, first + _BLOCK)].mean(axis=0, dtype=np.float32)
+
+
+def _correlation(a: Samples, b: Samples, reach: int) -> np.ndarray:
+    """Correlate the channels' averages, b with a, at lags -reach to reach: (2 reach + 1,), a sum over blocks of a."""
     block = max(_BLOCK // 4, 2 * reach)
     size = 1 << (block + 2 * reach).bit_length()
     total = np.zeros(2 * reach + 1)
-    for start in range(0, len(a), block):
-        piece = a[start : start + block].astype(np.float64)
-        around = b[max(0, start - reach) : start + block + reach].astype(np.float64)
+    for start in range(0, a.shape[1], block):
+        parts = a[:, start : start + block], b[:, max(0, start - reach) : start + block + reach]
+        piece, around = (part.mean(axis=0, dtype=np.float32).astype(np.float64) for part in parts)
         around = np.pad(around, (max(0, reach - start), 0))  # begins `reach` before the piece
         product = np.fft.rfft(around, size) * np.conj(np.fft.rfft(piece, size))
         total += np.fft.irfft(product, size)[: 2 * reach + 1]
     return total
 
 
-def self_checks(y: np.ndarray, rate: int) -> dict[str, float]:
+def self_checks(y: Samples, rate: int) -> dict[str, float]:
     """Look for faults in a sound by itself.
 
     Returns:
@@ -219,54 +221,61 @@ def self_checks(y: np.ndarray, rate: int) -> dict[str, float]:
     """
     if not y.shape[1]:
         return {"clipped": 0.0, "dc": 0.0, "silent": 1.0, "clicks_per_min": 0.0, "bandwidth_hz": 0.0}
+    sums = sum(block.sum(axis=1, dtype=np.float64) for block in blocks_of(y, _BLOCK))
     return {
-        "clipped": float(np.mean([_clipped(channel) for channel in y])),
-        "dc": float(np.abs(y.mean(axis=1, dtype=np.float64)).max()),
+        "clipped": _clipped(y),
+        "dc": float(np.abs(sums).max()) / y.shape[1],
         "silent": float((_frame_levels(y, max(1, rate // 20)) < 1e-3).mean()),
-        "clicks_per_min": _clicks(y.mean(axis=0), rate) / (y.shape[1] / rate / 60),
+        "clicks_per_min": _clicks(y, rate) / (y.shape[1] / rate / 60),
         "bandwidth_hz": _bandwidth(y, rate),
     }
 
 
-def _frame_levels(y: np.ndarray, frame: int) -> np.ndarray:
+def _frame_levels(y: Samples, frame: int) -> np.ndarray:
     """Level of every frame over all channels, the last one filled up with silence; a few thousand frames at a time."""
     levels = []
-    for start in range(0, y.shape[1], frame * 512):
-        part = y[:, start : start + frame * 512].astype(np.float64)
-        part = np.pad(part, ((0, 0), (0, -part.shape[1] % frame))).reshape(len(y), -1, frame)
+    for block in blocks_of(y, frame * 512):
+        part = block.astype(np.float64)
+        part = np.pad(part, ((0, 0), (0, -part.shape[1] % frame))).reshape(len(part), -1, frame)
         levels.append(np.sqrt((part**2).mean(axis=(0, 2))))
     return np.concatenate(levels)
 
 
-def _clipped(channel: np.ndarray) -> float:
-    level = np.abs(channel)
-    top = level.max()
-    at_top = (level >= top * 0.9999) & (top > 0.1)
-    inside = at_top[:-2] & at_top[1:-1] & at_top[2:]
-    run = np.zeros(channel.shape, bool)
-    for k in range(3):
-        run[k : k + len(inside)] |= inside
-    return float(run.mean())
+def _clipped(y: Samples) -> float:
+    """Share of samples, the mean of all channels, that lie in runs of three or more at the top of their channel."""
+    tops = np.max([np.abs(block).max(axis=1, keepdims=True) for block in blocks_of(y, _BLOCK)], axis=0)
+    length, counts = y.shape[1], np.zeros(y.shape[0], int)
+    for start in range(0, length, _BLOCK):
+        # Two more on each side: a run may lie across an edge.
+        level = np.abs(y[:, max(0, start - 2) : start + _BLOCK + 2])
+        at_top = (level >= tops * 0.9999) & (tops > 0.1)
+        inside = at_top[:, :-2] & at_top[:, 1:-1] & at_top[:, 2:]
+        run = np.zeros(level.shape, bool)
+        for k in range(3):
+            run[:, k : k + inside.shape[1]] |= inside
+        first = min(2, start)
+        counts += run[:, first : first + min(_BLOCK, length - start)].sum(axis=1)
+    return float((counts / length).mean())
 
 
-def _clicks(x: np.ndarray, rate: int) -> int:
+def _clicks(y: Samples, rate: int) -> int:
     """Count places that bend 4 times as sharply as anything else within 60 ms; pulses of a voice have neighbours."""
-    bend = np.empty(max(0, len(x) - 2), np.float32)
-    for start in range(0, len(bend), _BLOCK):
-        bend[start : start + _BLOCK] = np.abs(np.diff(x[start : start + _BLOCK + 2].astype(np.float64), 2))
     near, own = max(8, round(0.06 * rate)), max(4, round(0.002 * rate))
-    count = 0
-    for start in range(0, len(bend), near * 512):
-        part = bend[start : start + near * 512]
+    step, length, count = near * 512, y.shape[1] - 2, 0
+    for start in range(0, length, step):
+        begin = max(0, start - near)
+        bend = np.abs(np.diff(y[:, begin : start + step + near + 2].mean(axis=0).astype(np.float64), 2))
+        bend = bend.astype(np.float32)
+        part = bend[start - begin : start - begin + step]
         blocks = np.pad(part, (0, -len(part) % near)).reshape(-1, near)
         at = np.flatnonzero(blocks.max(axis=1) > np.maximum(8 * np.median(blocks, axis=1), 1e-3))
-        for place in start + at * near + blocks[at].argmax(axis=1):
+        for place in start - begin + at * near + blocks[at].argmax(axis=1):
             left, right = bend[max(0, place - near) : max(0, place - own)], bend[place + own : place + near]
             count += bool(bend[place] > 4 * max(left.max(initial=0.0), right.max(initial=0.0)))
     return count
 
 
-def _bandwidth(y: np.ndarray, rate: int) -> float:
+def _bandwidth(y: Samples, rate: int) -> float:
     # Frames that reach over an end see an edge, which has all frequencies.
     stream = StftStream(channels=y.shape[0], center=y.shape[1] < 4096)
     power, count = np.zeros(1025), 0
@@ -288,7 +297,7 @@ def _bandwidth(y: np.ndarray, rate: int) -> float:
 EMBEDDING = "mean and deviation of 32 log mel bands over 1 s"
 
 
-def embed(y: np.ndarray, rate: int) -> np.ndarray:
+def embed(y: Samples, rate: int) -> np.ndarray:
     """Describe every second of a sound by its timbre: (n, 64), see `EMBEDDING`; shorter sounds give one row.
 
     >>> embed(np.ones((1, 3 * 22_050), np.float32), 22_050).shape
@@ -296,8 +305,8 @@ def embed(y: np.ndarray, rate: int) -> np.ndarray:
     """
     size = max(1, y.shape[1] // rate)
     rows = []
-    for piece in np.array_split(y[:, : size * rate] if y.shape[1] >= rate else y, size, axis=1):
-        mel = _log_mel(piece, rate, 32)
+    for start in range(0, size * rate, rate):
+        mel = _log_mel(y[:, start : start + rate], rate, 32)
         rows.append(np.concatenate([mel.mean(axis=1), mel.std(axis=1)]))
     return np.stack(rows)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from itertools import islice, zip_longest
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
+from audiokit.dsp.effects.cut import cut, even_spans
 from audiokit.dsp.rhythm.beats import Beats
 from audiokit.dsp.rhythm.key import Key, estimate_key
 from audiokit.dsp.rhythm.playing import Stretch
@@ -24,9 +27,13 @@ from audiokit.dsp.rhythm.warp import (
     resolve_level,
     steady_grid,
 )
+from audiokit.dsp.spectrum.samples import Samples, blocks_of
 from audiokit.engine.sound import Sound
+from audiokit.engine.spool import at_hand
 from audiokit.errors import AudiokitError, InputError, UsageError
+from audiokit.io.about import BLOCK
 from audiokit.io.beats import read_beat_list
+from audiokit.io.reader import resampled as resampled_blocks
 from audiokit.stages.align_beats.trackers import beats_from_lists, find_beats
 
 Array = NDArray[np.float32]
@@ -94,7 +101,7 @@ def read_reference(how: Alignment, to: Sound | None, beats: str | None) -> Refer
         return Reference(beats_from_lists(times, positions=positions))
     if to is None:
         return Reference(None)
-    y = to.samples
+    y = to.at_hand()
     found = find_beats(y, to.rate, tracker=how.tracker, device=how.device)
     if len(found.times_s) < 2:
         raise InputError(f"{to.name}: no beats found", hint="give its tempo with --bpm, or its beats with --beats")
@@ -103,7 +110,7 @@ def read_reference(how: Alignment, to: Sound | None, beats: str | None) -> Refer
 
 
 def make_plan(
-    guide: Array, rate: int, length_s: float, how: Alignment, reference: Reference, name: str = "audio"
+    guide: Samples, rate: int, length_s: float, how: Alignment, reference: Reference, name: str = "audio"
 ) -> Plan:
     """Decide where everything goes, from the audio that has the beats.
 
@@ -173,27 +180,34 @@ def _describe(
     }
 
 
-def sum_of(paths: Sequence[str]) -> tuple[Array, int]:
+def sum_of(paths: Sequence[str]) -> tuple[Samples, int]:
     """Add tracks of one rate (C, T), the longest deciding the length."""
-    total, rate = None, 0
-    for path in paths:
-        sound = Sound.open(path)
-        y = sound.samples
-        if total is None:
-            total, rate = y.copy(), sound.rate
-            continue
-        if sound.rate != rate:
+    sounds = [Sound.open(path) for path in paths]
+    first = sounds[0]
+    for sound, path in zip(sounds, paths, strict=True):
+        if sound.rate != first.rate:
             raise UsageError(
-                f"{path}: {sound.rate} Hz, but {paths[0]} has {rate} Hz: these are not stems of one song",
+                f"{path}: {sound.rate} Hz, but {paths[0]} has {first.rate} Hz: these are not stems of one song",
                 hint="align them one by one, or with --each",
             )
-        if y.shape[0] != total.shape[0]:
-            y, total = (np.tile(a.mean(axis=0, keepdims=True), (2, 1)) for a in (y, total))
-        size = max(y.shape[1], total.shape[1])
-        total, y = (np.pad(a, ((0, 0), (0, size - a.shape[1]))) for a in (total, y))
-        total = total + y
-    assert total is not None
-    return total, rate
+
+    def added() -> Iterator[Array]:
+        pieces = (map(itemgetter(1), cut(sound.blocks(), even_spans(BLOCK))) for sound in sounds)
+        over = [np.zeros((sound.channels, 0), np.float32) for sound in sounds]
+        for parts in zip_longest(*pieces):
+            yield reduce(_plus, (end if part is None else part for part, end in zip(parts, over, strict=True)))
+
+    alike = all(sound.channels == first.channels for sound in sounds)
+    return at_hand(added(), channels=first.channels if alike else 2), first.rate
+
+
+def _plus(total: Array, y: Array) -> Array:
+    """Add audio (C, n) of any lengths; where channels differ, both are averaged to two."""
+    if y.shape[0] != total.shape[0]:
+        y, total = (np.tile(a.mean(axis=0, keepdims=True), (2, 1)) for a in (y, total))
+    size = max(y.shape[1], total.shape[1])
+    y, total = (np.pad(a, ((0, 0), (0, size - a.shape[1]))) for a in (y, total))
+    return total + y
 
 
 def are_stems(paths: Sequence[str]) -> bool:
@@ -212,7 +226,7 @@ def plan_together(paths: Sequence[str], how: Alignment, reference: Reference, gu
     total, rate = sum_of(paths)
     guide, guide_rate = total, rate
     if guide_from is not None:
-        guide, guide_rate = guide_from.samples, guide_from.rate
+        guide, guide_rate = guide_from.at_hand(), guide_from.rate
     plan = make_plan(
         guide, guide_rate, total.shape[1] / rate, how, reference, guide_from.name if guide_from else "the stems"
     )
@@ -228,8 +242,14 @@ def at_rate(plan: Plan, rate: int) -> Plan:
     return replace(plan, rate=rate, stretches=plan_stretches(plan.time_map, rate, length))
 
 
-def resampled(y: Array, rate: int, wanted: int) -> Array:
+def resampled(y: Samples, rate: int, wanted: int) -> Samples:
     """Audio (C, T) at another rate."""
     if rate == wanted:
         return y
-    return np.ascontiguousarray(soxr.resample(y.T, rate, wanted, "HQ").T.astype(np.float32))
+    return at_hand(resampled_blocks(blocks_of(y), rate, wanted, y.shape[0]), channels=y.shape[0])
+
+
+def beginning(sound: Sound, seconds: float) -> Array:
+    """The first seconds of a sound (C, n), of which no more is made than that."""
+    found = next(cut(sound.blocks(), islice(even_spans(round(seconds * sound.rate)), 1)), None)
+    return np.zeros((sound.channels, 0), np.float32) if found is None else found[1]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,22 @@ from numpy.typing import NDArray
 
 from audiokit.dsp.rhythm.beats import Beats
 from audiokit.dsp.rhythm.onsets import onset_curves
-from audiokit.dsp.rhythm.warp import TimeMap, warp
+from audiokit.dsp.rhythm.playing import play, samples_of
+from audiokit.dsp.rhythm.warp import TimeMap, plan_stretches
+from audiokit.dsp.spectrum.samples import Samples
 from audiokit.engine.sound import Sound
 from audiokit.errors import UsageError, shown
-from audiokit.io.audio import write
+from audiokit.io.about import BLOCK
 from audiokit.io.beats import write_beat_list
 from audiokit.io.files import atomic_file
 from audiokit.io.image import save_figure
-from audiokit.stages.align_beats.plan import Alignment, Plan
+from audiokit.stages.align_beats.plan import Alignment, Plan, beginning
 from audiokit.stages.align_beats.trackers import find_beats
 
 Array = NDArray[np.float32]
-Panel = tuple[str, Array, int, NDArray[np.float64]]
+Panel = tuple[str, Samples, int, NDArray[np.float64]]
+#: What is drawn of each track.
+_DRAWN_S = 21
 #: Writes one file, given a temporary path.
 Files = dict[str, Callable[[Path], object]]
 
@@ -58,46 +63,54 @@ class Aligned:
     """A track before and after, and the reference, as far as they are shown."""
 
     plan: Plan
-    before: Array
+    before: Samples
     rate: int
-    after: Array
+    after: Sound
     reference: Sound | None = None
 
 
 def files_of(extras: Extras, shown: Aligned, *, stem: str) -> Files:
     """The files that were asked for: path -> what writes it."""
     plan, files = shown.plan, Files()
-    heard = result_beats(plan, shown.after.shape[1] / plan.rate)
+    length = shown.after.length or 0
+    heard = result_beats(plan, length / plan.rate)
     if extras.beats_out:
         more = {"track": as_json(plan.track), "target": as_json(plan.target), "report": plan.report}
         files[placed(extras.beats_out, stem, ".txt")] = lambda path: _write_list(path, heard, more)
     if extras.click:
-        clicks = click_track(heard, plan.rate, shown.after.shape[1])
-        files[placed(extras.click, stem, ".wav")] = lambda path: write(path, clicks, plan.rate, force=True)
-    panels: list[Panel] = [("track, before", shown.before, shown.rate, plan.track.times_s)]
+        clicks = click_track(heard, plan.rate, length)
+        files[placed(extras.click, stem, ".wav")] = lambda path: clicks.save(path, force=True)
     reference = shown.reference
-    if reference is not None and (extras.reference_out or extras.picture):
-        y = moved_reference(reference.samples, reference.rate, plan.scale)
-        panels.append(("reference", y, reference.rate, plan.target.times_s))
-        if extras.reference_out:
-            moved = reference.derive(lambda: iter([y]), length=y.shape[1])
-            files[extras.reference_out] = lambda path: moved.save(path, force=True)
+    moved = moved_reference(reference, plan.scale) if reference and (extras.reference_out or extras.picture) else None
+    if moved is not None and extras.reference_out:
+        files[extras.reference_out] = lambda path: moved.save(path, force=True)
     if extras.picture:
-        panels.append(("track, after", shown.after, plan.rate, heard.times_s))
-        files[placed(extras.picture, stem, ".png")] = lambda path: save_grids(path, panels)
+        files[placed(extras.picture, stem, ".png")] = lambda path: save_grids(path, _panels(shown, moved, heard))
     return files
+
+
+def _panels(shown: Aligned, moved: Sound | None, heard: Beats) -> list[Panel]:
+    """What the picture of a track, before and after, and of its reference shows."""
+    plan = shown.plan
+    panels: list[Panel] = [("track, before", shown.before, shown.rate, plan.track.times_s)]
+    if moved is not None:
+        panels.append(("reference", beginning(moved, _DRAWN_S), moved.rate, plan.target.times_s))
+    return [*panels, ("track, after", beginning(shown.after, _DRAWN_S), plan.rate, heard.times_s)]
 
 
 def _write_list(path: Path, beats: Beats, more: dict[str, Any]) -> None:
     write_beat_list(str(path), beats.times_s.tolist(), beats.positions.tolist(), more=more, force=True)
 
 
-def moved_reference(y: Array, rate: int, scale: float) -> Array:
+def moved_reference(reference: Sound, scale: float) -> Sound:
     """The reference at the mean tempo."""
     if scale == 1:
-        return y
+        return reference.replay()
+    y, rate = reference.at_hand(), reference.rate
     time_map = TimeMap(np.array([0.0, 1.0]), np.array([0.0, scale]))
-    return warp(y, rate, time_map, length=round(y.shape[1] * scale))
+    stretches = plan_stretches(time_map, rate, round(y.shape[1] * scale))
+    pieces = partial(play, partial(samples_of, y), rate, stretches)
+    return reference.derive(lambda: (piece for piece, _ in pieces()), length=stretches[-1].stop)
 
 
 def placed(path: str, stem: str, suffix: str) -> str:
@@ -130,20 +143,26 @@ def as_json(beats: Beats) -> dict[str, Any]:
     return values
 
 
-def click_track(beats: Beats, rate: int, length: int) -> Array:
-    """Make clicks (1, length) at beats, higher on downbeats."""
-    out = np.zeros((1, length), np.float32)
+def click_track(beats: Beats, rate: int, length: int) -> Sound:
+    """Make clicks at beats, higher on downbeats."""
     t = np.arange(round(0.03 * rate)) / rate
-    for time, position in zip(beats.times_s, beats.positions, strict=True):
-        hz = 1760.0 if position == 1 else 1174.66
-        click = (0.5 * np.sin(2 * np.pi * hz * t) * np.exp(-t / 0.006)).astype(np.float32)
-        start = round(time * rate)
-        piece = click[: max(0, length - start)]
-        out[0, start : start + len(piece)] += piece
-    return out
+    low, high = ((0.5 * np.sin(2 * np.pi * hz * t) * np.exp(-t / 0.006)).astype(np.float32) for hz in (1174.66, 1760.0))
+    starts = np.round(beats.times_s * rate).astype(int)
+
+    def blocks() -> Iterator[Array]:
+        for first in range(0, length, BLOCK):
+            # A click may have begun in the block before.
+            out = np.zeros((1, len(t) + min(BLOCK, length - first)), np.float32)
+            within = (starts > first - len(t)) & (starts < first + BLOCK)
+            for start, position in zip(starts[within] - first + len(t), beats.positions[within], strict=True):
+                piece = (high if position == 1 else low)[: out.shape[1] - start]
+                out[0, start : start + len(piece)] += piece
+            yield out[:, len(t) :]
+
+    return Sound(rate, 1, blocks, length=length)
 
 
-def save_grids(path: Path, panels: Sequence[tuple[str, Array, int, NDArray[np.float64]]]) -> None:
+def save_grids(path: Path, panels: Sequence[Panel]) -> None:
     """Draw how strongly sounds begin over the first 20 s of each track, and its beats as lines."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -152,7 +171,7 @@ def save_grids(path: Path, panels: Sequence[tuple[str, Array, int, NDArray[np.fl
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for one, (name, y, rate, times) in zip(axes, panels, strict=True):
-        curves = onset_curves(y[:, : 21 * rate], rate)
+        curves = onset_curves(y[:, : _DRAWN_S * rate], rate)
         total = curves.total
         one.fill_between(curves.time(np.arange(len(total))), 0, total / (total.max() or 1.0), linewidth=0, alpha=0.7)
         one.vlines(times[times < 20], 0, 1, colors="tab:red", linewidth=0.8)
@@ -169,7 +188,7 @@ def print_beats(inputs: Sequence[str], how: Alignment, extras: Extras, *, as_obj
     check_extras(extras, len(sources))
     for source, _ in sources:
         sound = Sound.open(source)
-        y = sound.samples
+        y = sound.at_hand()
         beats = find_beats(y, sound.rate, tracker=how.tracker, device=how.device, bpm=how.track_bpm)
         facts = as_json(beats)
         for target, writes in _files_of_beats(extras, beats, y, sound, facts).items():
@@ -186,13 +205,13 @@ def print_beats(inputs: Sequence[str], how: Alignment, extras: Extras, *, as_obj
         print(f"{shown(source)}: {found}", file=sys.stderr)
 
 
-def _files_of_beats(extras: Extras, beats: Beats, y: Array, sound: Sound, facts: dict[str, Any]) -> Files:
+def _files_of_beats(extras: Extras, beats: Beats, y: Samples, sound: Sound, facts: dict[str, Any]) -> Files:
     stem, files = stem_of(sound.name), Files()
     if extras.beats_out:
         files[placed(extras.beats_out, stem, ".txt")] = lambda path: _write_list(path, beats, facts)
     if extras.click:
         clicks = click_track(beats, sound.rate, y.shape[1])
-        files[placed(extras.click, stem, ".wav")] = lambda path: write(path, clicks, sound.rate, force=True)
+        files[placed(extras.click, stem, ".wav")] = lambda path: clicks.save(path, force=True)
     if extras.picture:
         panels: list[Panel] = [(stem[:20], y, sound.rate, beats.times_s)]
         files[placed(extras.picture, stem, ".png")] = lambda path: save_grids(path, panels)

@@ -14,6 +14,7 @@ from audiokit.engine.stage import Call, Options, stage
 from audiokit.errors import UsageError
 
 if TYPE_CHECKING:
+    from audiokit.dsp.spectrum.samples import Samples
     from audiokit.stages.align_beats.plan import Alignment, Plan, Reference
     from audiokit.stages.align_beats.show import Extras
 
@@ -167,8 +168,7 @@ def align_beats(
     >>> align_beats(clicks, 8000, bpm=100.0, fit="all").shape[1] / 8000 > 9
     True
     """
-    from audiokit.dsp.rhythm.warp import render_stretches, warp
-    from audiokit.stages.align_beats.plan import at_rate, make_plan, read_reference, resampled
+    from audiokit.stages.align_beats.plan import at_rate, make_plan, read_reference
     from audiokit.stages.align_beats.show import Aligned, files_of, stem_of
 
     options = dict(locals())
@@ -176,41 +176,50 @@ def align_beats(
         raise UsageError("nothing to align to", hint="add --to REFERENCE, --bpm 120 or --beats beats.txt")
     how, track = _how(options), _opened(to)
     heard: Reference = reference or read_reference(how, track, beats)
-    y = sound.samples
+    y = sound.at_hand()
     decided: Plan | None = plan
     if decided is None:
         guide = _opened(beats_from) or sound
-        samples = y if guide is sound else guide.samples
+        samples = y if guide is sound else guide.at_hand()
         decided = make_plan(samples, guide.rate, y.shape[1] / sound.rate, how, heard, guide.name)
         if heard.rate is None and decided.rate != sound.rate:
             decided = at_rate(decided, sound.rate)
-    moved = resampled(y, sound.rate, decided.rate)
-    if plan is None:
-        length = decided.stretches[-1].stop
-        result = warp(moved, decided.rate, decided.time_map, length=length, semitones=decided.semitones)
-    else:
-        result = render_stretches(moved, decided.rate, decided.stretches, semitones=decided.semitones)
     notes = Notes(report={k: v for k, v in decided.report.items() if k != "warnings"})
     notes.warnings += decided.report["warnings"]
+    # The joins of stems were placed on their sum.
+    result = _played(sound, y, decided, notes, place=plan is None)
     if stems is None:
         shown = Aligned(decided, y, sound.rate, result, track)
         notes.beside |= files_of(_extras(options), shown, stem=stem_of(sound.name))
     elif sound.name == stems[0]:
         notes.beside |= _of_all(stems, decided, options)
-    return sound.derive(lambda: iter([result]), rate=decided.rate, length=result.shape[1], notes=notes)
+    return result
+
+
+def _played(sound: Sound, y: Samples, plan: Plan, notes: Notes, *, place: bool) -> Sound:
+    """A sound, whose samples are (C, T), along a plan: one stretch of it at a time is made."""
+    from functools import partial
+
+    from audiokit.dsp.rhythm.playing import play, samples_of
+    from audiokit.stages.align_beats.plan import resampled
+
+    take = partial(samples_of, resampled(y, sound.rate, plan.rate))
+    pieces = partial(play, take, plan.rate, plan.stretches, plan.semitones, place=place)
+    length = plan.stretches[-1].stop
+    return sound.derive(lambda: (piece for piece, _ in pieces()), rate=plan.rate, length=length, notes=notes)
 
 
 def _of_all(stems: list[str], plan: Plan, options: Options) -> dict[str, Any]:
     """The files that show the sum of all stems."""
-    from audiokit.dsp.rhythm.warp import render_stretches
-    from audiokit.stages.align_beats.plan import resampled, sum_of
+    from audiokit.dsp.spectrum.samples import blocks_of
+    from audiokit.stages.align_beats.plan import sum_of
     from audiokit.stages.align_beats.show import Aligned, files_of, stem_of
 
     extras = _extras(options)
     if not any((extras.beats_out, extras.click, extras.picture, extras.reference_out)):
         return {}
     total, rate = sum_of(stems)
-    moved = resampled(total, rate, plan.rate)
-    result = render_stretches(moved, plan.rate, plan.stretches, semitones=plan.semitones)
+    whole = Sound(rate, total.shape[0], lambda: blocks_of(total), length=total.shape[1])
+    result = _played(whole, total, plan, Notes(), place=False)
     shown = Aligned(plan, total, rate, result, _opened(options["to"]))
     return dict(files_of(extras, shown, stem=stem_of(stems[0])))

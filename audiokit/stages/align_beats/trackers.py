@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiokit.dsp.rhythm.beats import Beats, beat_confidence, refine, track_beats
+from audiokit.dsp.spectrum.samples import Samples, mono_of
 from audiokit.errors import MissingExtraError, ModelError
 from audiokit.models.folder.checkpoint import pick_device
 
 
 def find_beats(
-    y: NDArray[np.float32], rate: int, *, tracker: str = "audiokit", device: str = "auto", bpm: float | None = None
+    y: Samples, rate: int, *, tracker: str = "audiokit", device: str = "auto", bpm: float | None = None
 ) -> Beats:
     """Track beats with the tracker that was asked for.
 
@@ -36,11 +37,11 @@ def find_beats(
     return track_beats(y, rate, bpm=bpm)
 
 
-def _librosa(y: NDArray[np.float32], rate: int, bpm: float | None) -> Beats:
+def _librosa(y: Samples, rate: int, bpm: float | None) -> Beats:
     """Beats of librosa's dynamic programming; it knows no bars, so the first of every four is called one."""
     from librosa.beat import beat_track
 
-    mono = np.ascontiguousarray(y.mean(axis=0), np.float32)
+    mono = mono_of(y)
     if mono.size < rate // 10 or not mono.any():
         return beats_from_lists([], confidence=0.0)
     known: dict[str, Any] = {} if bpm is None else {"bpm": bpm}
@@ -49,7 +50,7 @@ def _librosa(y: NDArray[np.float32], rate: int, bpm: float | None) -> Beats:
     return beats_from_lists(times, confidence=beat_confidence(y, rate, times) if len(times) > 2 else 0.0)
 
 
-def _beat_this(y: NDArray[np.float32], rate: int, device: str) -> Beats:
+def _beat_this(y: Samples, rate: int, device: str) -> Beats:
     """Beats of the package beat_this, moved from its frames of 20 ms to the attacks."""
     try:
         from beat_this.inference import Audio2Beats
@@ -65,7 +66,7 @@ def _beat_this(y: NDArray[np.float32], rate: int, device: str) -> Beats:
         raise ModelError(
             "the weights of beat_this cannot be had", hint="connect once, or use --tracker audiokit"
         ) from error
-    times, downbeats = tracker(y.mean(axis=0), rate) if y.shape[1] >= rate // 10 else ([], [])
+    times, downbeats = tracker(mono_of(y), rate) if y.shape[1] >= rate // 10 else ([], [])
     beats = beats_from_lists(times, downbeats_s=downbeats)
     if len(beats.times_s) < 3:
         return replace(beats, confidence=0.0)

@@ -11,8 +11,10 @@ from audiokit.dsp.rhythm.beats import track_beats
 from audiokit.engine.flow import Counted
 from audiokit.engine.parse import seconds
 from audiokit.engine.sound import Sound
+from audiokit.engine.spool import at_hand
 from audiokit.engine.stage import Options
 from audiokit.errors import InputError, ParameterError
+from audiokit.io.reader import averaged
 
 
 def piece_and_overlap(options: Options, rate: int) -> tuple[int, int]:
@@ -60,9 +62,7 @@ def spans_of(sound: Sound, options: Options) -> Iterator[Span] | list[Span]:
             longest=round(options["max_"] * rate),
             pause=round(options["pause"] * rate),
         )
-    # Beats need no more than this; hours of music then fit in memory.
-    mono = np.concatenate([block.mean(axis=0, keepdims=True) for block in counted] or [np.zeros((1, 0), np.float32)], 1)
-    found = track_beats(mono, rate)
+    found = track_beats(at_hand((averaged(block) for block in counted), channels=1), rate)
     if len(found.times_s) < 2:
         name = "standard input" if sound.name == "-" else sound.name
         raise InputError(f"{name}: no beats found", hint="cut it by length with --every")

@@ -12,6 +12,8 @@ from audiokit.errors import InputError, ParameterError
 if TYPE_CHECKING:
     import numpy as np
 
+    from audiokit.dsp.spectrum.samples import Samples
+
 #: Name -> what it says. Those in EXTRA need the optional extra `score`.
 METRICS: dict[str, str] = {
     "si_sdr": "scale-invariant signal-to-distortion ratio, dB",
@@ -63,25 +65,45 @@ def score(
     >>> score(0.5 * x, 44_100, reference=x, metrics=["loudness"])
     {'loudness_lu': -6.02...}
     """
-    import numpy as np
-
-    from audiokit.stages.score.measures import CHECKS, PAIRED, Pair
-
     names = check_metrics(metrics, reference is not None)
     estimate = checked(estimate, rate)
     reference = None if reference is None else checked(reference, rate)
+    return scores_of(estimate, rate, reference=reference, names=names, pitch_tracker=pitch_tracker)
+
+
+def scores_of(
+    estimate: Samples, rate: int, *, reference: Samples | None, names: Sequence[str], pitch_tracker: str
+) -> dict[str, float | None]:
+    """Score a sound that is good to read, wherever it lies, by measures whose names are good: see `score`.
+
+    Raises:
+        InputError: there is nothing to compare.
+        MissingExtraError: see `score`.
+    """
+    from audiokit.dsp.spectrum.samples import Beginning
+    from audiokit.stages.score.measures import CHECKS, PAIRED, Pair
+
     if reference is None:
         return finite({k: v for name in names for k, v in CHECKS[name](estimate, rate).items()})
     if reference.shape[0] != estimate.shape[0]:
-        reference, estimate = (y.mean(axis=0, keepdims=True, dtype=np.float32) for y in (reference, estimate))
+        reference, estimate = _averaged(reference), _averaged(estimate)
     length = min(reference.shape[1], estimate.shape[1])
     if not length:
         raise InputError("there is no audio to compare")
-    pair = Pair(reference[:, :length], estimate[:, :length], rate, pitch_tracker)
+    pair = Pair(Beginning(reference, length), Beginning(estimate, length), rate, pitch_tracker)
     found: dict[str, float] = {}
     for name in names:
         found |= CHECKS[name](estimate, rate) if name in CHECKS else PAIRED[name](pair)
     return finite(found)
+
+
+def _averaged(y: Samples) -> Samples:
+    """The mean of all channels (1, T)."""
+    from audiokit.dsp.spectrum.samples import blocks_of
+    from audiokit.engine.spool import at_hand
+    from audiokit.io.reader import averaged
+
+    return at_hand((averaged(block) for block in blocks_of(y)), channels=1)
 
 
 def check_metrics(metrics: Sequence[str] | None, paired: bool) -> list[str]:

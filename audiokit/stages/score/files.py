@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from audiokit.dsp.voice.pitch import check_tracker
 from audiokit.engine.talk import on_terminal, show_table
 from audiokit.errors import BatchError, InputError, ParameterError, UsageError, shown
-from audiokit.stages.score.compare import check_metrics, finite, score
+from audiokit.stages.score.compare import check_metrics, finite, scores_of
 
 if TYPE_CHECKING:
     from audiokit.engine.batch import Job
@@ -35,24 +35,26 @@ def score_file(
     Returns:
         The report, with "warnings" on what had to be fitted.
     """
-    from audiokit.io.audio import info, read
+    from audiokit.engine.sound import Sound
+    from audiokit.io.audio import info
 
     path = references.get(job.source)
     target = rate or (info(path).rate if path and path != "-" else None)
-    estimate, about = read(job.source, rate=target)
-    target = target or about.rate
+    sound = Sound.open(job.source, target)
+    target, estimate = sound.rate, sound.at_hand()
     reference, warnings = None, []
     if path:
-        reference, _ = read(path, rate=target)
+        reference = Sound.open(path, target).at_hand()
         for y, name in ((estimate, job.source), (reference, path)):
             if not y.shape[1]:
                 raise InputError(f"{name}: holds no audio to compare")
         difference = estimate.shape[1] - reference.shape[1]
         if difference:
             warnings.append(f"{abs(difference)} samples {'longer' if difference > 0 else 'shorter'} than the reference")
-        if about.rate != target:
-            warnings.append(f"resampled from {about.rate} to {target} Hz")
-    values = score(estimate, target, reference=reference, metrics=metrics, pitch_tracker=pitch_tracker)
+        if sound.info.rate != target:
+            warnings.append(f"resampled from {sound.info.rate} to {target} Hz")
+    names = check_metrics(metrics, reference is not None)
+    values = scores_of(estimate, target, reference=reference, names=names, pitch_tracker=pitch_tracker)
     return {**({"reference": path} if path else {}), "rate": target, "scores": values, "warnings": warnings}
 
 
@@ -167,13 +169,14 @@ def _between_folders(inputs: Sequence[str], reference: str, rate: int | None) ->
 
     from audiokit.dsp.spectrum.metrics import EMBEDDING, embed, frechet_distance
     from audiokit.engine.batch import expand
-    from audiokit.io.audio import read
+    from audiokit.engine.sound import Sound
 
     if len(inputs) != 1 or not os.path.isdir(inputs[0]) or not os.path.isdir(reference):
         return {}
     target = rate or 22_050
     sets = [
-        np.concatenate([embed(read(p, rate=target)[0], target) for p, _ in expand([f])]) for f in (inputs[0], reference)
+        np.concatenate([embed(Sound.open(path, target).at_hand(), target) for path, _ in expand([folder])])
+        for folder in (inputs[0], reference)
     ]
     if min(map(len, sets)) < 2:
         return {}

@@ -15,13 +15,15 @@ from audiokit.errors import MissingExtraError
 if TYPE_CHECKING:
     import numpy as np
 
+    from audiokit.dsp.spectrum.samples import Samples
+
 
 @dataclass(frozen=True)
 class Pair:
     """Two sounds of one rate, as long as the shorter one."""
 
-    reference: np.ndarray
-    estimate: np.ndarray
+    reference: Samples
+    estimate: Samples
     rate: int
     pitch_tracker: str = "world"
 
@@ -64,7 +66,7 @@ def _lag(pair: Pair) -> dict[str, float]:
     return {"lag_ms": 1000 * lag_s, "gain_db": gain_db}
 
 
-def _checks(y: np.ndarray, rate: int) -> dict[str, float]:
+def _checks(y: Samples, rate: int) -> dict[str, float]:
     from audiokit.dsp.spectrum.metrics import self_checks
 
     return self_checks(y, rate)
@@ -119,7 +121,7 @@ def bss_eval(references: Sequence[np.ndarray], estimates: Sequence[np.ndarray], 
 
 
 def _bss(pair: Pair) -> dict[str, float]:
-    return bss_eval([pair.reference], [pair.estimate], pair.rate)[0]
+    return bss_eval([pair.reference[:, :]], [pair.estimate[:, :]], pair.rate)[0]
 
 
 def _pesq(pair: Pair) -> dict[str, float]:
@@ -188,12 +190,14 @@ def _pitch(pair: Pair) -> dict[str, float]:
     }
 
 
-def _mono(y: np.ndarray, rate: int, target: int) -> np.ndarray:
+def _mono(y: Samples, rate: int, target: int) -> np.ndarray:
     import numpy as np
 
-    mono = y.mean(axis=0, dtype=np.float32)
+    from audiokit.dsp.spectrum.samples import mono_of
+
+    mono = mono_of(y)
     if rate == target:
-        return mono  # type: ignore[no-any-return]
+        return mono
     import soxr
 
     return np.asarray(soxr.resample(mono, rate, target, quality="HQ"))

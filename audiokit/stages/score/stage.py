@@ -45,8 +45,8 @@ def score(
     """Score audio against references, or check it by itself.
 
     PESQ, STOI, BSS Eval (museval), beat and melody measures (mir_eval) come from those libraries themselves, in
-    the extra `score`. Folders are also compared as wholes (Frechet distance). One pair at a time is held in memory,
-    whole; those libraries need several times its size, our own measures little more.
+    the extra `score`. Folders are also compared as wholes (Frechet distance). Our own measures read sounds piece by
+    piece, and keep long ones in temporary files; those libraries need several times a sound's size in memory.
 
     Examples:
         audiokit score denoised.wav --ref clean.wav --metrics si_sdr,pesq,stoi
