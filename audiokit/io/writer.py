@@ -195,15 +195,15 @@ class Writer:
                 f"{self.target}: the result holds NaN or infinity", hint="this is a bug: please report it"
             )
         self.peak = max(self.peak, peak)
-        if self._format == "STREAM":
-            sys.stdout.buffer.write(encode(y, "FLOAT"))
-        elif hasattr(self, "_spool"):
-            for start in range(0, y.shape[1], BLOCK):
-                part = np.ascontiguousarray(y[:, start : start + BLOCK], np.float32)
-                self._spool.write(part.data)
+        for start in range(0, y.shape[1], BLOCK):  # whole arrays too: what they become is not held beside them
+            part = y[:, start : start + BLOCK]
+            if self._format == "STREAM":
+                sys.stdout.buffer.write(encode(part, "FLOAT"))
+            elif hasattr(self, "_spool"):
+                self._spool.write(np.ascontiguousarray(part, np.float32).data)
                 self._spooled.append(part.shape[1])
-        else:
-            self._sink.write(y)
+            else:
+                self._sink.write(part)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

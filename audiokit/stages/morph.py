@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from audiokit.dsp.voice.pitch import PitchTracker, check_tracker
 from audiokit.engine.flow import Notes
@@ -11,7 +12,11 @@ from audiokit.engine.option import Option
 from audiokit.engine.settings import PITCH
 from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Options, stage
-from audiokit.errors import ParameterError
+from audiokit.errors import InputError, ParameterError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def parse_curve(text: str, name: str = "--curve") -> list[tuple[float, float]]:
@@ -83,7 +88,8 @@ def morph(
     """Blend one clip into another, at one point or along time.
 
     Pitch and timbre travel, instead of one fading while the other comes. The result has A's rate; without --align it
-    is as long as the longer clip. Both clips are held in memory.
+    is as long as the longer clip. --engine transport and fade take clips of any length as long as nothing is aligned;
+    everything else holds both in memory.
 
     Examples:
         audiokit morph flute.wav trumpet.wav -o between.wav --amount 0.5
@@ -106,26 +112,71 @@ def morph(
     >>> morph([low, high], 22_050, amount=0.5).shape
     (1, 11025)
     """
-    from audiokit.dsp.effects.morph import choose_engine
-    from audiokit.dsp.effects.morph import morph as blend
-    from audiokit.dsp.loudness.mix import spread
+    from audiokit.dsp.effects.morph import check_amount, choose_engine
 
-    points: Any = amount if curve is None else parse_curve(curve) if isinstance(curve, str) else curve
-    first, second = clips
-    rate = first.rate
+    points = check_amount(amount if curve is None else parse_curve(curve) if isinstance(curve, str) else curve)
     notes = Notes()
-    if second.rate != rate:
-        notes.warnings.append(f"{second.name}: resampled from {second.rate} to {rate} Hz")
-    a, b = first.samples, second.at(rate).samples
-    channels = max(a.shape[0], b.shape[0])
-    a, b = spread(a, channels), spread(b, channels)
-    chosen = choose_engine(a, b, rate, tracker=pitch_tracker) if engine == "auto" and a.size and b.size else engine
-    if chosen == "latent":
+    if clips[1].rate != clips[0].rate:
+        notes.warnings.append(f"{clips[1].name}: resampled from {clips[1].rate} to {clips[0].rate} Hz")
+    pair = _Pair(clips)
+    if not all(pair.lengths):
+        raise InputError("there is nothing to morph: a sound is empty")
+    chosen: str = engine
+    if engine == "auto":
+        chosen = choose_engine(*pair.samples(), pair.rate, tracker=pitch_tracker)
+    notes.report["engine"] = notes.details["chosen"] = chosen
+    blocks, length = _blended(pair, points, chosen, align, model, pitch_tracker)
+    return clips[0].derive(blocks, channels=pair.channels, length=length, notes=notes)
+
+
+class _Pair:
+    """Both clips at the first one's rate and with as many channels, to be read as often as needed."""
+
+    def __init__(self, clips: Sequence[Sound]) -> None:
+        self.rate, self.channels = clips[0].rate, max(clip.channels for clip in clips)
+        self._clips = [clip.at(self.rate).replay() for clip in clips]
+        self.lengths = [_length(clip) for clip in self._clips]
+
+    def blocks(self, side: int) -> Iterator[NDArray[np.float32]]:
+        """Yield one of them (C, n) from its start."""
+        from audiokit.dsp.loudness.mix import spread
+
+        return (spread(block, self.channels) for block in self._clips[side].blocks())
+
+    def samples(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Both of them whole (C, T)."""
+        import numpy as np
+
+        return np.concatenate(list(self.blocks(0)), axis=1), np.concatenate(list(self.blocks(1)), axis=1)
+
+
+def _length(clip: Sound) -> int:
+    """Samples of a sound; where its source may promise more than it decodes to, they are counted."""
+    if clip.length is not None and not clip.info.lossy:
+        return clip.length
+    return sum(block.shape[1] for block in clip.blocks())
+
+
+def _blended(
+    pair: _Pair, points: list[tuple[float, float]], engine: str, align: bool, model: str | None, tracker: str
+) -> tuple[Callable[[], Iterator[NDArray[np.float32]]], int]:
+    """The blocks of a morph and its length: made as they are read where neither clip must be known whole."""
+    if engine in ("transport", "fade") and not align:
+        from audiokit.dsp.effects.morph import morph_passing
+
+        first, second = partial(pair.blocks, 0), partial(pair.blocks, 1)
+        values = {value for _, value in points}
+        if values in ({0.0}, {1.0}):
+            return (second, pair.lengths[1]) if 1.0 in values else (first, pair.lengths[0])
+        length = max(pair.lengths)
+        how: dict[str, Any] = {"engine": engine, "channels": pair.channels, "length": length}
+        return lambda: morph_passing(first, second, pair.rate, amount=points, **how), length
+    if engine == "latent":
         from audiokit.models.notes.morphing import morph_latent
 
-        y = morph_latent(a, b, rate, amount=points, model=model)
+        y = morph_latent(*pair.samples(), pair.rate, amount=points, model=model)
     else:
-        y = blend(a, b, rate, amount=points, align=align, engine=chosen, tracker=pitch_tracker)
-    notes.report["engine"] = chosen
-    notes.details["chosen"] = chosen
-    return first.derive(lambda: iter([y]), channels=channels, length=y.shape[1], notes=notes)
+        from audiokit.dsp.effects.morph import morph
+
+        y = morph(*pair.samples(), pair.rate, amount=points, align=align, engine=engine, tracker=tracker)
+    return lambda: iter([y]), y.shape[1]

@@ -8,12 +8,14 @@ both are measured against.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiokit.dsp.effects.ends import with_ends
+from audiokit.dsp.effects.passing import Passing
 from audiokit.errors import InputError, ParameterError
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 ENGINES = ("auto", "world", "transport", "fade")
 Curve = Sequence[tuple[float, float]]
+_BLOCK = 1 << 16
 
 
 def morph(
@@ -72,13 +75,59 @@ def morph(
         engine = choose_engine(a, b, rate, tracker=tracker)
     if engine == "world":
         return _by_world(a, b, rate, points, align, tracker)
-    a, b = _in_step(a, b, rate, points) if align else _padded(a, b)
-    amounts = curve_values(points, a.shape[1])
-    if engine == "fade":
-        return ((1 - amounts) * a + amounts * b).astype(np.float32)
-    from audiokit.dsp.effects.transport import transport
+    if align:
+        a, b = _in_step(a, b, rate, points)
+    made = morph_passing(
+        lambda: iter([a]), lambda: iter([b]), rate, amount=points, engine=engine, channels=len(a),
+        length=max(a.shape[1], b.shape[1]),
+    )  # fmt: skip
+    return np.concatenate(list(made), axis=1)
 
-    return _with_ends(transport(a, b, rate, amounts), a, b, amounts, rate)
+
+def morph_passing(
+    a: Callable[[], Iterator[np.ndarray]],
+    b: Callable[[], Iterator[np.ndarray]],
+    rate: int,
+    *,
+    amount: Curve,
+    engine: str,
+    channels: int,
+    length: int,
+) -> Iterator[np.ndarray]:
+    """Blend two sounds that are never held whole.
+
+    Args:
+        a, b: give the blocks (C, n), float32, of a sound from its start, each time they are called.
+        rate: Hz, of both.
+        amount: points, as `check_amount` gives them.
+        engine: "transport" or "fade".
+        channels: C.
+        length: of the result in samples, as long as the longer sound.
+
+    Yields:
+        Audio (C, n), float32, the same as `morph` gives of the whole.
+
+    >>> ones = lambda: iter([np.ones((1, 2), np.float32)] * 2)
+    >>> made = morph_passing(ones, ones, 8000, amount=[(0, 0), (1, 1)], engine="fade", channels=1, length=4)
+    >>> np.concatenate(list(made), axis=1).tolist()
+    [[1.0, 1.0, 1.0, 1.0]]
+    """
+
+    def amounts(at: np.ndarray) -> np.ndarray:
+        return curve_values(amount, length, at)
+
+    # The ends are heard later than what is made of them.
+    first, second, first_end, second_end = (Passing(side(), channels) for side in (a, b, a, b))
+    if engine == "fade":
+        for start in range(0, length, _BLOCK):
+            stop = min(length, start + _BLOCK)
+            x = amounts(np.arange(start, stop))
+            yield ((1 - x) * first.take(start, stop) + x * second.take(start, stop)).astype(np.float32)
+        return
+    from audiokit.dsp.effects.transport import transported
+
+    made = transported(first, second, rate, amounts, length=length)
+    yield from with_ends(made, first_end, second_end, rate, amounts, length=length)
 
 
 def check_amount(amount: float | Curve) -> list[tuple[float, float]]:
@@ -100,10 +149,16 @@ def check_amount(amount: float | Curve) -> list[tuple[float, float]]:
     return points
 
 
-def curve_values(points: Curve, count: int) -> np.ndarray:
-    """Read a curve at `count` places from its start to its end: (count,)."""
+def curve_values(points: Curve, count: int, at: np.ndarray | None = None) -> np.ndarray:
+    """Read a curve at `count` places from its start to its end, or at some of them (n,).
+
+    >>> curve_values([(0, 0), (1, 1)], 5).tolist(), curve_values([(0, 0), (1, 1)], 5, np.array([4, 1])).tolist()
+    ([0.0, 0.25, 0.5, 0.75, 1.0], [1.0, 0.25])
+    """
     places, values = zip(*points, strict=True)
-    return np.interp(np.linspace(0, 1, count), places, values)
+    at = np.arange(count) if at is None else at
+    last = max(1, count - 1)
+    return np.interp(np.where(at == last, 1.0, at * (1 / last)), places, values)
 
 
 def choose_engine(a: np.ndarray, b: np.ndarray, rate: int, *, tracker: str = "world") -> str:
@@ -214,31 +269,12 @@ def _by_world(a: np.ndarray, b: np.ndarray, rate: int, points: Curve, align: boo
     y = synthesise_voice(f0, shape.astype(np.float32), breath.astype(np.float32), inner)
     y = _at_level(y, (1 - x) * heard[0] + x * heard[1], inner)
     made = np.tile(_at_rate(y, inner, rate, length), (a.shape[0], 1))
-    return _with_ends(made, a, b, np.interp(np.arange(length) / (HOP_S * rate), np.arange(len(x)), x), rate)
 
+    def amounts(at: np.ndarray) -> np.ndarray:
+        return np.interp(at / (HOP_S * rate), np.arange(len(x)), x)
 
-def _with_ends(made: np.ndarray, a: np.ndarray, b: np.ndarray, x: np.ndarray, rate: int) -> np.ndarray:
-    """Play a and b themselves as long as the amount (T,) stays 0 or 1; take 40 ms to come and go."""
-    out, count = made, np.arange(len(x))
-    for y, value in ((a, 0.0), (b, 1.0)):
-        moving = x != value
-        if moving.all():
-            continue
-        before = count - np.maximum.accumulate(np.where(moving, count, -len(x)))
-        after = np.minimum.accumulate(np.where(moving, count, 2 * len(x))[::-1])[::-1] - count
-        share = np.clip(np.minimum(before, after) / (0.04 * rate), 0, 1)
-        own = np.pad(y, ((0, 0), (0, max(0, len(x) - y.shape[1]))))[:, : len(x)]
-        fading = (share > 0) & (share < 1)
-        alike = _correlation(out[:, fading], own[:, fading])  # equal sounds add up to twice, others to 3 dB more
-        leaving, coming = np.cos(np.pi / 2 * share), np.sin(np.pi / 2 * share)
-        mixed = (leaving * out + coming * own) / np.sqrt(1 + 2 * leaving * coming * alike)
-        out = np.where(share == 1, own, mixed)
-    return out.astype(np.float32)
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    energy = float(np.sqrt((a.astype(np.float64) ** 2).sum() * (b.astype(np.float64) ** 2).sum()))
-    return float(np.clip((a.astype(np.float64) * b).sum() / energy, 0, 1)) if energy > 0 else 0.0
+    ended = with_ends([made], Passing([a], len(a)), Passing([b], len(b)), rate, amounts, length=length)
+    return np.concatenate(list(ended), axis=1)
 
 
 def _levels(y: np.ndarray, rate: int, frames: int) -> np.ndarray:
@@ -269,12 +305,6 @@ def _at_rate(y: np.ndarray, own: int, rate: int, length: int) -> np.ndarray:
     out = np.zeros(length, np.float32)
     out[: min(length, len(y))] = y[:length]
     return out
-
-
-def _padded(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    length = max(a.shape[1], b.shape[1])
-    first, second = (np.pad(y, ((0, 0), (0, length - y.shape[1]))).astype(np.float32) for y in (a, b))
-    return first, second
 
 
 def _in_step(a: np.ndarray, b: np.ndarray, rate: int, points: Curve) -> tuple[np.ndarray, np.ndarray]:

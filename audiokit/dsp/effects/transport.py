@@ -11,12 +11,19 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from audiokit.dsp.effects.passing import Passing
+
 _PADDING = 2
 _SMOOTH_FRAMES = 2
+#: Frames that overlap at any time, and hops on either side within which the level is measured.
+_OVERLAP, _LEVEL_HOPS = 8, 4
+#: Hops that are handed on together.
+_HOPS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -54,60 +61,107 @@ def transport(a: np.ndarray, b: np.ndarray, rate: int, amount: np.ndarray) -> np
     >>> round(float(np.abs(np.fft.rfft(y[0, 4000:-4000] * np.hanning(14_050), 220_500)).argmax()) / 10)
     270
     """
+    made = transported(Passing([a], len(a)), Passing([b], len(b)), rate, amount.take, length=a.shape[1])
+    return np.concatenate([a[:, :0], *made], axis=1, dtype=np.float32)
+
+
+def transported(
+    a: Passing, b: Passing, rate: int, amount: Callable[[np.ndarray], np.ndarray], *, length: int
+) -> Iterator[np.ndarray]:
+    """Morph two sounds that pass by.
+
+    Args:
+        a, b: the sounds, with C channels.
+        rate: Hz.
+        amount: gives 0 (all a) to 1 (all b) at samples (n,).
+        length: of the result in samples, as long as the longer sound.
+
+    Yields:
+        Audio (C, n), float32, the same as `transport` gives of the whole.
+    """
     size = 1 << max(6, round(np.log2(rate * 0.046)))
-    hop = size // 8
+    yield from _levelled(_frame_by_frame(a, b, size, amount, length), amount, size // _OVERLAP, length)
+
+
+def _frame_by_frame(
+    a: Passing, b: Passing, size: int, amount: Callable[[np.ndarray], np.ndarray], length: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield hop after hop (C, hop) of the morph, and the energies of a and b there (2,)."""
+    hop, half = size // _OVERLAP, size // 2
     window = np.sqrt(np.hanning(size + 1)[:-1])
-    count = -(-a.shape[1] // hop) + 8
-    middle = np.clip(np.arange(count) * hop - size // 2 + hop, 0, max(0, a.shape[1] - 1))
-    amounts = amount[middle] if len(amount) else np.zeros(count)
+    count = -(-length // hop) + _OVERLAP
     frames = _Frames(a, b, size, hop, window, count)
-    out = np.zeros((a.shape[0], count * hop + size), np.float32)
-    weight = np.zeros(out.shape[1], np.float32)
     state = _State(size, hop)
-    for n in range(count):
-        spectrum = state.step(*frames.pair(n), float(amounts[n]))
+    weight = np.zeros(size, np.float32)
+    out: np.ndarray | None = None
+    for n in range(count - 1):  # the last begins behind the end: only those before it look at it
+        middle = min(max(0, n * hop - half + hop), max(0, length - 1))
+        spectrum = state.step(*frames.pair(n), float(amount(np.array([middle]))[0]))
         frame = np.fft.irfft(spectrum, _PADDING * size, axis=1)
-        here = out[:, n * hop : n * hop + size]
-        here[:, : size // 2] += frame[:, -(size // 2) :] * window[: size // 2]
-        here[:, size // 2 :] += frame[:, : size // 2] * window[size // 2 :]
-        weight[n * hop : n * hop + size] += window**2
-    first = size - hop
-    kept = slice(first, first + a.shape[1])
-    made = out[:, kept]
-    made /= np.maximum(weight[kept], 1e-9)
-    made *= _level_gain(a, b, made, amount, hop)
-    return np.ascontiguousarray(made)
+        if out is None:
+            out = np.zeros((len(frame), size), np.float32)
+        out[:, :half] += frame[:, -half:] * window[:half]
+        out[:, half:] += frame[:, :half] * window[half:]
+        weight += window**2
+        if n >= _OVERLAP - 1:  # what lies before is the run-up
+            yield out[:, :hop] / np.maximum(weight[:hop], 1e-9), frames.energy(n)
+        for sums in (out, weight):
+            sums[..., :-hop] = sums[..., hop:]
+            sums[..., -hop:] = 0
 
 
-def _level_gain(a: np.ndarray, b: np.ndarray, made: np.ndarray, amount: np.ndarray, hop: int) -> np.ndarray:
-    """Find the slow gain (T,) that brings the level between those of a and b: overlapping frames partly cancel."""
-    count = made.shape[1]
-    edges = np.arange(0, count + hop, hop)
-    middle = np.clip(edges, 0, max(0, count - 1))
-    if not count:
-        return np.ones(0)
+def _levelled(
+    hops: Iterable[tuple[np.ndarray, np.ndarray]],
+    amount: Callable[[np.ndarray], np.ndarray],
+    hop: int,
+    length: int,
+) -> Iterator[np.ndarray]:
+    """Bring the level between those of a and b by a slow gain: overlapping frames partly cancel."""
+    waiting: list[np.ndarray] = []
+    energies = [np.zeros(3)] * _LEVEL_HOPS
+    first = 0
+    for block, energy in hops:
+        cut = block[:, : max(0, length - (first + len(waiting)) * hop)]
+        waiting.append(cut)
+        energies.append(np.append(energy, np.square(cut, dtype=np.float64).sum()))
+        if len(waiting) == _HOPS_AT_ONCE + _LEVEL_HOPS:
+            yield _gained(waiting[:_HOPS_AT_ONCE], energies, amount, first, hop, length)
+            del waiting[:_HOPS_AT_ONCE], energies[:_HOPS_AT_ONCE]
+            first += _HOPS_AT_ONCE
+    if waiting:
+        yield _gained(waiting, [*energies, *[np.zeros(3)] * _LEVEL_HOPS], amount, first, hop, length)
 
-    def level(y: np.ndarray) -> np.ndarray:
-        total = np.zeros(count + 1)
-        np.einsum("ct,ct->t", y, y, dtype=np.float64, out=total[1:])
-        np.cumsum(total, out=total)
-        low, high = np.clip(edges - 4 * hop, 0, count), np.clip(edges + 4 * hop, 0, count)
-        return np.sqrt(np.maximum(total[high] - total[low], 0) / np.maximum(high - low, 1))
 
-    x = amount[middle]
-    wanted, is_now = (1 - x) * level(a) + x * level(b), level(made)
-    gain = np.where(is_now > 1e-7, np.clip(wanted / np.maximum(is_now, 1e-9), 0.5, 2.0), 1.0)
+def _gained(
+    made: list[np.ndarray],
+    energies: list[np.ndarray],
+    amount: Callable[[np.ndarray], np.ndarray],
+    first: int,
+    hop: int,
+    length: int,
+) -> np.ndarray:
+    """Join hops from the first on (C, n), with the gain that their energies and those around them ask for."""
+    y = np.concatenate(made, axis=1)
+    edges = (first + np.arange(len(made) + 1)) * hop
+    reach = _LEVEL_HOPS * hop
+    around = np.lib.stride_tricks.sliding_window_view(np.array(energies), 2 * _LEVEL_HOPS, axis=0).sum(-1)
+    counts = np.maximum(np.clip(edges + reach, 0, length) - np.clip(edges - reach, 0, length), 1)
+    a, b, is_now = np.sqrt(around.T / counts)
+    middle = np.clip(edges, 0, max(0, length - 1))
+    x = amount(middle)
+    gain = np.where(is_now > 1e-7, np.clip(((1 - x) * a + x * b) / np.maximum(is_now, 1e-9), 0.5, 2.0), 1.0)
     gain[np.abs(gain - 1) < 1e-4] = 1.0
-    return np.interp(np.arange(count), middle, gain)
+    y *= np.interp(np.arange(edges[0], edges[0] + y.shape[1]), middle, gain)
+    return y
 
 
 class _Frames:
     """Zero-phase spectra of both sounds, frame by frame, with the power around each frame."""
 
-    def __init__(self, a: np.ndarray, b: np.ndarray, size: int, hop: int, window: np.ndarray, count: int) -> None:
+    def __init__(self, a: Passing, b: Passing, size: int, hop: int, window: np.ndarray, count: int) -> None:
+        self._sounds = a, b
         self._size, self._hop, self._window, self._count = size, hop, window, count
-        self._padded = np.stack([np.pad(y, ((0, 0), (size - hop, count * hop + size - y.shape[1]))) for y in (a, b)])
-        self._held: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._held: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def pair(self, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Spectra (C, F) of both and their smoothed powers (F,)."""
@@ -116,19 +170,25 @@ class _Frames:
             del self._held[passed]
         for m in range(first, last + 1):
             if m not in self._held:
-                spectra = self._spectra(m)
-                self._held[m] = spectra, (spectra.real**2 + spectra.imag**2).sum(axis=1)
+                spectra, energy = self._spectra(m)
+                self._held[m] = spectra, (spectra.real**2 + spectra.imag**2).sum(axis=1), energy
         power_a, power_b = np.mean([self._held[m][1] for m in range(first, last + 1)], axis=0)
         a, b = self._held[n][0]
         return a, b, power_a, power_b
 
-    def _spectra(self, n: int) -> np.ndarray:
-        """Both spectra of a frame (2, C, F), its middle at time zero."""
-        piece = self._padded[..., n * self._hop : n * self._hop + self._size] * self._window
+    def energy(self, n: int) -> np.ndarray:
+        """Energies (2,) of both in the first hop of the frame whose spectra were asked for last."""
+        return self._held[n][2]
+
+    def _spectra(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Both spectra of a frame (2, C, F), its middle at time zero, and the energies (2,) of its first hop."""
+        start, half = (n + 1) * self._hop - self._size, self._size // 2
+        piece = np.stack([sound.take(start, start + self._size) for sound in self._sounds])
+        energy = np.square(piece[..., : self._hop], dtype=np.float64).sum(axis=(1, 2))
+        piece = piece * self._window
         turned = np.zeros((*piece.shape[:2], _PADDING * self._size))
-        half = self._size // 2
         turned[..., :half], turned[..., -half:] = piece[..., half:], piece[..., :half]
-        return np.fft.rfft(turned)
+        return np.fft.rfft(turned), energy
 
 
 class _State:

@@ -41,6 +41,8 @@ _SWING = np.array([0.0, 0.054, 0.108, 0.164, 0.218, 0.294, 0.4, 0.463, 0.528, 0.
 _SHARE = np.array([0.0, 0.0056, 0.0219, 0.049, 0.084, 0.144, 0.246, 0.322, 0.423, 0.5])
 _SPEED = 0.8
 _RISE_S = 0.001
+#: Frames of partials or of noise that are held at once, and seconds that are filtered at once.
+_FRAMES, _STRETCH_S = 4096, 40
 
 
 def render_note(
@@ -95,7 +97,8 @@ def render_note(
     y = _partials(shape, f0, held_s, length, rate, rng)
     if shape.vibrato_cents > 1.0:
         y = _vibrato(y, shape.vibrato_cents, shape.vibrato_hz, rate, rng)
-    y = _without_rumble(y + _noise(shape, held_s, length, rate, rng), rate)
+    _add_noise(y, shape, held_s, rate, rng)
+    y = _without_rumble(y, rate)
     # Partials start at any phase: the first sample is silence, and the rise is shorter than any attack.
     rise = min(length, round(_RISE_S * rate))
     y[:rise] *= np.sin(np.pi / 2 * np.arange(rise) / rise).astype(np.float32) ** 2
@@ -167,29 +170,40 @@ def _partials(
     numbers = np.arange(1, len(ratios) + 1)
     centres = np.log((GROUPS[:-1] + GROUPS[1:] - 1) / 2)
     spread = _interpolation_matrix(centres, np.log(numbers))  # (K, N_GROUPS)
-    levels = spread @ level_at(shape.partials_db, times, held_s)
-    if f0 >= HALVES_FROM_HZ:
-        between = HALVES[HALVES * f0 < 0.49 * rate]
-        ratios = np.concatenate([ratios, between])
-        levels = np.concatenate([levels, level_at(shape.halves_db[: len(between)], times, held_s)])
-        spread = np.concatenate([spread, _interpolation_matrix(centres, np.log(np.maximum(between, 1.0)))])
-    audible = levels.max(1) > FLOOR_DB + 1
-    ratios, levels, spread = ratios[audible], levels[audible], spread[audible]
+    between = HALVES[HALVES * f0 < 0.49 * rate] if f0 >= HALVES_FROM_HZ else HALVES[:0]
+    own = spread
+
+    def levels_at(t: np.ndarray) -> np.ndarray:
+        levels = own @ level_at(shape.partials_db, t, held_s)
+        return np.concatenate([levels, level_at(shape.halves_db[: len(between)], t, held_s)])
+
+    ratios = np.concatenate([ratios, between])
+    spread = np.concatenate([spread, _interpolation_matrix(centres, np.log(np.maximum(between, 1.0)))])
+    starts = range(0, len(times) - 1, _FRAMES)  # a long note in stretches: each frame has hundreds of partials
+    audible = np.max([levels_at(times[a : a + _FRAMES + 1]).max(1) for a in starts], axis=0) > FLOOR_DB + 1
+    ratios, spread = ratios[audible], spread[audible]
+    out = np.zeros(length, np.float32)
     if len(ratios) == 0:
-        return np.zeros(length, np.float32)
-    if shape.tremolo_db > 0.1:
-        wave = np.sin(2 * np.pi * (shape.tremolo_hz * times + rng.random()))
-        levels = levels + shape.tremolo_db * wave * np.clip((times - 0.1) / 0.3, 0, 1)
+        return out
+    tremolo = rng.random() if shape.tremolo_db > 0.1 else None
     # A partial that beats is a steady tone and others near it: a constant and a random walk about it (Rice).
     swing = 10 ** (spread @ shape.beating_db / 20) - 1
-    share = np.interp(swing, _SWING, _SHARE)[:, None] * np.clip((times - 0.02) / 0.2, 0.0, 1.0)
-    real, imaginary = (_wander(len(ratios), times, _SPEED * shape.beating_hz, rng) for _ in range(2))
-    start = rng.random(len(ratios))
+    real, imaginary = (_Wander(len(ratios), times[-1], _SPEED * shape.beating_hz, rng) for _ in range(2))
+    phase = rng.random(len(ratios))[:, None]
     cycles = ratios * f0 / rate
-    turns = np.mod(np.outer(cycles, np.arange(len(times)) * float(hop)) + start[:, None], 1.0)
-    waves = np.exp(levels * (np.log(10) / 20) + 2j * np.pi * turns)
-    waves *= np.sqrt(1 - share) + np.sqrt(share / 2) * (real + 1j * imaginary)
-    return sum_partials(waves, cycles, hop)[:length]
+    for a in starts:
+        t = times[a : a + _FRAMES + 1]
+        levels = levels_at(t)[audible]
+        if tremolo is not None:
+            wave = np.sin(2 * np.pi * (shape.tremolo_hz * t + tremolo))
+            levels += shape.tremolo_db * wave * np.clip((t - 0.1) / 0.3, 0, 1)
+        share = np.interp(swing, _SWING, _SHARE)[:, None] * np.clip((t - 0.02) / 0.2, 0.0, 1.0)
+        turns = np.mod(np.outer(cycles, np.arange(a, a + len(t)) * float(hop)) + phase, 1.0)
+        waves = np.exp(levels * (np.log(10) / 20) + 2j * np.pi * turns)
+        waves *= np.sqrt(1 - share) + np.sqrt(share / 2) * (real.at(t) + 1j * imaginary.at(t))
+        room = out[a * hop : (a + len(t) - 1) * hop]
+        room[:] = sum_partials(waves, cycles, hop)[: len(room)]
+    return out
 
 
 def _interpolation_matrix(at: np.ndarray, where: np.ndarray) -> np.ndarray:
@@ -203,37 +217,56 @@ def _interpolation_matrix(at: np.ndarray, where: np.ndarray) -> np.ndarray:
     return matrix
 
 
-def _wander(count: int, times: np.ndarray, hz: float, rng: np.random.Generator) -> np.ndarray:
-    """Smooth random curves (count, N) of unit variance that move about `hz` times per second."""
-    step = 1 / (4 * hz)
-    knots = rng.standard_normal((count, int(times[-1] / step) + 5))
-    knots = (knots[:, :-2] + 2 * knots[:, 1:-1] + knots[:, 2:]) / np.sqrt(6)
-    return _interpolate(knots, np.arange(knots.shape[1]) * step, times) * 1.15
+class _Wander:
+    """Smooth random curves of unit variance that move about `hz` times per second, up to `end_s`."""
+
+    def __init__(self, count: int, end_s: float, hz: float, rng: np.random.Generator) -> None:
+        self._step = 1 / (4 * hz)
+        knots = rng.standard_normal((count, int(end_s / self._step) + 5))
+        self._knots = (knots[:, :-2] + 2 * knots[:, 1:-1] + knots[:, 2:]) / np.sqrt(6)
+
+    def at(self, times: np.ndarray) -> np.ndarray:
+        """Read them at times (N,): (count, N)."""
+        return _interpolate(self._knots, np.arange(self._knots.shape[1]) * self._step, times) * 1.15
 
 
 def _vibrato(y: np.ndarray, cents: float, hz: float, rate: int, rng: np.random.Generator) -> np.ndarray:
     """Bend time so that the pitch sways; it sets in after a fifth of a second."""
-    t = np.arange(len(y)) / rate
-    ramp = np.clip((t - 0.15) / 0.4, 0.0, 1.0)
-    depth = cents * np.log(2) / 1200 / (2 * np.pi * hz) * rate
-    where = np.arange(len(y)) + depth * ramp * np.cos(2 * np.pi * (hz * t + rng.random()))
-    base = np.floor(where).astype(int)
-    phase = ((where - base) * _PHASES).astype(int)
+    depth, turn = cents * np.log(2) / 1200 / (2 * np.pi * hz) * rate, rng.random()
     offsets = np.arange(_TAPS) - (_TAPS // 2 - 1)
     x = offsets[None, :] - (np.arange(_PHASES)[:, None] + 0.5) / _PHASES
     table = (np.sinc(x) * np.cos(np.pi * x / _TAPS) ** 2).astype(np.float32)
     padded = np.pad(y, (_TAPS + 64, _TAPS + 64))
     frames = np.lib.stride_tricks.sliding_window_view(padded, _TAPS)
-    first = np.clip(base + _TAPS + 64 + offsets[0], 0, len(frames) - 1)
-    out = np.empty(len(y), np.float32)
     for start in range(0, len(y), _BEND):  # sixteen values for each sample: of a long note, too many at once
-        span = slice(start, start + _BEND)
-        out[span] = np.einsum("nt,nt->n", frames[first[span]], table[phase[span]])
-    return out
+        at = np.arange(start, min(len(y), start + _BEND))
+        t = at / rate
+        ramp = np.clip((t - 0.15) / 0.4, 0.0, 1.0)
+        where = at + depth * ramp * np.cos(2 * np.pi * (hz * t + turn))
+        base = np.floor(where).astype(int)
+        phase = ((where - base) * _PHASES).astype(int)
+        first = np.clip(base + _TAPS + 64 + offsets[0], 0, len(frames) - 1)
+        y[at] = np.einsum("nt,nt->n", frames[first], table[phase])
+    return y
 
 
 def _without_rumble(y: np.ndarray, rate: int) -> np.ndarray:
-    """Take away what lies below 12 Hz, direct current above all; everything from 24 Hz up stays."""
+    """Take away what lies below 12 Hz, direct current above all; everything from 24 Hz up stays.
+
+    A long note is filtered in stretches, with as much around each as the filter hears.
+    """
+    size, around = _STRETCH_S * rate, rate
+    if len(y) <= size + around:
+        return _high_passed(y, rate)
+    before = y[:0]
+    for start in range(0, len(y), size):
+        made = _high_passed(np.concatenate([before, y[start : start + size + around]]), rate)[len(before) :]
+        before = y[start + size - around : start + size].copy()
+        y[start : start + size] = made[: len(y) - start][:size]
+    return y
+
+
+def _high_passed(y: np.ndarray, rate: int) -> np.ndarray:
     n_fft = 1 << (len(y) + rate // 4).bit_length()
     spectrum = np.fft.rfft(y, n_fft)
     reach = int(24 * n_fft / rate) + 1
@@ -242,22 +275,27 @@ def _without_rumble(y: np.ndarray, rate: int) -> np.ndarray:
     return np.fft.irfft(spectrum, n_fft)[: len(y)].astype(np.float32)
 
 
-def _noise(shape: NoteShape, held_s: float, length: int, rate: int, rng: np.random.Generator) -> np.ndarray:
+def _add_noise(y: np.ndarray, shape: NoteShape, held_s: float, rate: int, rng: np.random.Generator) -> None:
+    """Add the noise of a note to its partials (T,)."""
     half = round(rate / 250)
     n = 2 * half
-    frames = -(-length // half) + 1
+    frames = -(-len(y) // half) + 1
     window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(n) + 0.5) / n)).astype(np.float32)
-    white = rng.standard_normal((frames + 1) * half).astype(np.float32)
-    spectra = np.fft.rfft(np.lib.stride_tricks.sliding_window_view(white, n)[::half] * window, axis=1)
     edges = np.minimum(np.round(NOISE_EDGES_HZ * n / rate).astype(int), half)
-    levels = level_at(shape.noise_db, np.arange(frames) * (half / rate), held_s)
-    gain = np.zeros((frames, half + 1), np.float32)
-    for band, (a, b) in enumerate(pairwise(edges)):
-        if b > a:
-            gain[:, a:b] = (10 ** (levels[band] / 20) * np.sqrt(half / (b - a)))[:, None]
-    gain[:, 0] = 0.0
-    parts = np.fft.irfft(spectra * gain, n, axis=1).astype(np.float32) * window
-    y = np.zeros((frames + 1, half), np.float32)
-    y[:-1] += parts[:, :half]
-    y[1:] += parts[:, half:]
-    return y.reshape(-1)[half : half + length]
+    white, late = rng.standard_normal(half).astype(np.float32), np.zeros((1, half), np.float32)
+    for a in range(0, frames, _FRAMES):
+        count = min(_FRAMES, frames - a)
+        white = np.concatenate([white[-half:], rng.standard_normal(count * half).astype(np.float32)])
+        spectra = np.fft.rfft(np.lib.stride_tricks.sliding_window_view(white, n)[::half] * window, axis=1)
+        levels = level_at(shape.noise_db, np.arange(a, a + count) * (half / rate), held_s)
+        gain = np.zeros((count, half + 1), np.float32)
+        for band, (low, high) in enumerate(pairwise(edges)):
+            if high > low:
+                gain[:, low:high] = (10 ** (levels[band] / 20) * np.sqrt(half / (high - low)))[:, None]
+        gain[:, 0] = 0.0
+        parts = np.fft.irfft(spectra * gain, n, axis=1).astype(np.float32) * window
+        made = (parts[:, :half] + np.concatenate([late, parts[:-1, half:]])).reshape(-1)
+        late = parts[-1:, half:]
+        start = (a - 1) * half  # the first frame leads in
+        room = y[max(0, start) : start + len(made)]
+        room += made[max(0, -start) :][: len(room)]

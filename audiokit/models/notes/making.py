@@ -218,10 +218,11 @@ def make_note(
             hint="shorten --seconds, or use --model notes",
         )
     rng = np.random.default_rng([settings.seed, 2, key, round(100 * pitch), velocity])
-    y = _GAIN * model.render(
+    y = model.render(
         sound, pitch, velocity, held_s=settings.seconds - settings.tail_s, release_s=settings.tail_s,
         decay_s=settings.release_s, rate=settings.rate, rng=rng,
     )  # fmt: skip
+    y *= _GAIN
     y = _process(y, settings, np.random.default_rng([settings.seed, 5, key]))
     return _within_full_scale(y)
 
@@ -319,13 +320,13 @@ def _check_pitch(
 
 
 def _process(y: np.ndarray, settings: NoteSettings, rng: np.random.Generator) -> np.ndarray:
-    y = fade_in(y, settings.rate, settings.attack_s)
-    y = drive(y, settings.distortion)
-    return reverb(y, settings.rate, settings.reverb, rng=rng)
+    y = fade_in(y, settings.rate, settings.attack_s) if settings.attack_s else y
+    y = drive(y, settings.distortion) if settings.distortion else y
+    return reverb(y, settings.rate, settings.reverb, rng=rng) if settings.reverb else y
 
 
 def _within_full_scale(y: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    peak = float(np.abs(y).max()) if len(y) else 0.0
+    peak = float(max(y.max(), -y.min())) if len(y) else 0.0
     if peak <= _CEILING:
-        return y.astype(np.float32), []
+        return y.astype(np.float32, copy=False), []
     return (y * (_CEILING / peak)).astype(np.float32), [f"turned down by {20 * np.log10(peak / _CEILING):.1f} dB"]

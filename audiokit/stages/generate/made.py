@@ -124,7 +124,7 @@ class Making:
             "name": note.name, "pitch": note.pitch, "velocity": note.velocity,
             "family": sound.family, "source": sound.source, "qualities": list(sound.qualities),
             "instrument": sound.instrument, "sound": note.sound,
-            "peak_dbfs": round(float(20 * np.log10(max(float(np.abs(y).max()), 1e-9))), 2),
+            "peak_dbfs": round(float(20 * np.log10(max(float(y.max()), -float(y.min()), 1e-9))), 2),
             "distortion": settings.distortion, "reverb": settings.reverb, "seed": settings.seed,
             "model": self.wanted.model.name,
         }  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from audiokit.dsp.effects.morph import choose_engine, morph, warping_path
+from audiokit.dsp.effects.morph import choose_engine, morph, morph_passing, warping_path
 from audiokit.dsp.effects.transport import cut_lobes, transport
 from audiokit.dsp.voice.world import analyse_voice
 from audiokit.errors import InputError, ParameterError
@@ -221,6 +221,35 @@ def test_nothing_to_morph():
 def test_transport_takes_the_lowest_rates(rng, rate):
     y = (0.1 * rng.standard_normal((1, 500))).astype(np.float32)
     np.testing.assert_allclose(transport(y, y, rate, np.full(500, 0.5)), y, atol=0.05)
+
+
+CURVES = {
+    "half": [(0, 0.5), (1, 0.5)],
+    "turn": [(0, 0), (1, 1)],
+    "rests": [(0, 0.5), (0.2, 0), (0.5, 0), (0.6, 1), (0.9, 1), (1, 0.7)],
+}
+
+
+@pytest.mark.parametrize(("engine", "curve"), [("transport", "rests"), ("fade", "turn"), ("fade", "half")])
+def test_what_passes_by_is_morphed_as_the_whole(rng, engine, curve):
+    """Long enough for several blocks, one sound ending before the other; nothing is read long before it is needed."""
+    rate, ends, read = 8000, (72_000, 70_001), [0, 0]
+    sides = [(0.1 * rng.standard_normal((1, end))).astype(np.float32) for end in ends]
+
+    def pieces(side):
+        def blocks():
+            for start in range(0, ends[side], 5001):
+                read[side] = start
+                yield sides[side][:, start : start + 5001]
+
+        return blocks
+
+    how = {"amount": CURVES[curve], "engine": engine, "channels": 1, "length": ends[0]}
+    made = morph_passing(pieces(0), pieces(1), rate, **how)
+    first = next(made)
+    assert max(read) < first.shape[1] + 20_000 and first.shape[1] < ends[0]
+    whole = morph(*sides, rate, amount=CURVES[curve], engine=engine)
+    np.testing.assert_array_equal(np.concatenate([first, *made], axis=1), whole)
 
 
 def test_a_step_on_the_way_up_is_no_lobe():
