@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from audiokit.engine.arrays import checked
 from audiokit.engine.flow import Flow, Notes
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from audiokit.io.reader import Reader
 
     Array: TypeAlias = NDArray[np.float32]
+    Block = TypeVar("Block", NDArray[np.float32], NDArray[np.int16])
 
 #: For `Sound.derive`: as long as before.
 SAME = -1
@@ -72,6 +73,7 @@ class Sound(Flow):
         #: Is told of every block that has been read how many samples it had.
         self.watched: Callable[[int], None] | None = None
         self._blocks, self._replays = blocks, replays
+        self._numbers: Callable[[], Iterator[NDArray[np.int16]]] | None = None
 
     @classmethod
     def open(cls, source: Source | Array, rate: int | None = None, *, mono: bool = False) -> Sound:
@@ -112,7 +114,12 @@ class Sound(Flow):
             with waiting.pop() if waiting else again() as reader:
                 yield from reader.blocks(BLOCK)
 
+        def numbers() -> Iterator[NDArray[np.int16]]:
+            with waiting.pop() if waiting else again() as reader:
+                yield from reader.numbers(BLOCK) or ()
+
         sound = cls(first.rate, first.channels, blocks, length=first.length, info=first.info, replays=not once)
+        sound._numbers = None if first.numbers(BLOCK) is None else numbers
         sound.key = sound.key if once else os.path.basename(first.info.path)
         return sound
 
@@ -166,12 +173,17 @@ class Sound(Flow):
 
     def blocks(self) -> Iterator[Array]:
         """Yield arrays (C, n), float32, in order, until the end."""
-        return self._blocks() if self.watched is None else self._told(self.watched)
+        return self._told(self._blocks())
 
-    def _told(self, watched: Callable[[int], None]) -> Iterator[Array]:
-        for block in self._blocks():
+    def numbers(self) -> Iterator[NDArray[np.int16]] | None:
+        """Yield the same as whole numbers (C, n), of a file of 16 bits or a part of one; None for anything else."""
+        return None if self._numbers is None else self._told(self._numbers())
+
+    def _told(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        for block in blocks:
             yield block
-            watched(block.shape[1])
+            if self.watched is not None:
+                self.watched(block.shape[1])
 
     @property
     def samples(self) -> Array:
@@ -206,6 +218,7 @@ class Sound(Flow):
         channels: int | None = None,
         length: int | None = SAME,
         notes: Notes | None = None,
+        numbers: Callable[[], Iterator[NDArray[np.int16]]] | None = None,
     ) -> Sound:
         """Make the sound that a stage gives: of the same source, with other blocks.
 
@@ -214,6 +227,7 @@ class Sound(Flow):
             rate, channels: where they differ.
             length: where it differs; None for unknown.
             notes: reports and warnings that the stage fills while it works.
+            numbers: yields the same as whole numbers, where they are of a file of such.
         """
         made = Sound(
             rate or self.rate,
@@ -222,7 +236,7 @@ class Sound(Flow):
             length=self.length if length == SAME else length,
             info=self.info,
         )
-        made.notes, made.key = notes or Notes(), self.key
+        made.notes, made.key, made._numbers = notes or Notes(), self.key, numbers
         return made
 
     def replay(self) -> Sound:
@@ -308,7 +322,7 @@ class Sound(Flow):
         how: Encoding = {"subtype": subtype, "bit_rate": bit_rate, "clip": clip, "force": force}
         writer = Writer(path, self.rate, self.channels, like=self.info, **how)
         with writer:
-            for block in self.blocks():
+            for block in (self.numbers() if writer.takes_numbers else None) or self.blocks():
                 writer.write(block)
         self.length = writer.length
         if self.if_over and writer.peak > 1 and not writer.warnings:

@@ -27,6 +27,22 @@ _OURS = ("manifest.json", "pieces.json", "model.json", "weights.safetensors", ".
 _IN_THE_WAY = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
 
+def check_readable(path: str) -> None:
+    """Refuse what is no file, or one that cannot be read or holds nothing (InputError)."""
+    try:
+        seen = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
+    if stat.S_ISDIR(seen.st_mode):
+        raise InputError(f"{path}: is a folder, not an audio file")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: permission denied")
+    if seen.st_size == 0 and stat.S_ISREG(seen.st_mode):
+        raise InputError(f"{path}: is empty (0 bytes)")
+
+
 def is_pipe(source: str) -> bool:
     """Tell whether a source can be read once only: standard input, or a pipe with a name, as <(...) of a shell is.
 

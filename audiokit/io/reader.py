@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from audiokit.errors import DamagedError, InputError, ParameterError, UsageError
 from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, AudioInfo, parse_software_tag
-from audiokit.io.files import is_pipe
+from audiokit.io.files import check_readable, is_pipe
 from audiokit.io.headers import LEFT_OPEN, OPEN_64, Look, Patched, look
 from audiokit.io.lossy import OGG_ORDER
 from audiokit.io.media import MediaBackend, is_media, read_tags
@@ -105,6 +104,13 @@ class Reader:
             position += block.shape[1]
             yield averaged(block) if self._mono else block
 
+    def numbers(self, size: int) -> Iterator[np.ndarray] | None:
+        """Yield the samples as whole numbers (C, n), int16; None unless it is a file of 16 bits, asked for as it is."""
+        same = (self.rate, self.channels, "PCM_16") == (self.info.rate, self.info.channels, self.info.subtype)
+        if same and isinstance(self._backend, _SoundfileBackend):
+            return (found.T for found in self._backend.frames(size, self._start, self._stop, "int16"))
+        return None
+
     def read(self) -> np.ndarray:
         """Read everything that is left as one array (C, T), float32."""
         import numpy as np
@@ -166,7 +172,7 @@ def resampled(
         yield np.ascontiguousarray(tail.T)
 
 
-#: A filter that is ready for a new signal, for each pair of rates and number of channels: folders need it anew.
+#: A filter that is ready for a new signal, for each pair of rates and number of channels.
 _idle_resamplers: dict[tuple[int, int, int], list[Any]] = {}
 
 
@@ -239,16 +245,27 @@ class _SoundfileBackend:
 
     def blocks(self, size: int, start: int, stop: int | None) -> Iterator[np.ndarray]:
         import numpy as np
+
+        order = OGG_ORDER.get(self.info.channels) if self.info.format == "OGG" else None
+        places = np.argsort(order) if order else range(self.info.channels)
+        # Whole numbers become the same fractions here in a third of libsndfile's time.
+        kind, step = ("int16", np.float32(2**-15)) if self.info.subtype == "PCM_16" else ("float32", np.float32(1))
+        for found in self.frames(size, start, stop, kind):
+            for first in range(0, len(found), size):
+                block = found[first : first + size]
+                y = np.empty(block.shape[::-1], np.float32)
+                for row, place in zip(y, places, strict=True):
+                    np.multiply(block[:, place], step, out=row)
+                yield y
+
+    def frames(self, size: int, start: int, stop: int | None, kind: str) -> Iterator[np.ndarray]:
+        """Yield the samples as libsndfile gives them, of one type: (n, C), some times `size` long."""
         import soundfile as sf
 
         known = self.info.length is not None
         length = self.info.length if self.info.length is not None else OPEN_64
         end = length if stop is None else min(stop, length)
         position = min(start, end)
-        order = OGG_ORDER.get(self.info.channels) if self.info.format == "OGG" else None
-        places = np.argsort(order) if order else range(self.info.channels)
-        # Whole numbers become the same fractions here in a third of libsndfile's time.
-        kind, step = ("int16", np.float32(2**-15)) if self.info.subtype == "PCM_16" else ("float32", np.float32(1))
         # Where nothing can fail to decode, several blocks are read at once: half of a small read is the call.
         calls = _BLOCKS_AT_ONCE if self.info.subtype in _SAMPLED and self.info.format not in _PACKED else 1
         try:
@@ -258,13 +275,8 @@ class _SoundfileBackend:
                 found = self._file.read(min(calls * size, end - position), dtype=kind, always_2d=True)
                 if not len(found):
                     break
-                for first in range(0, len(found), size):
-                    block = found[first : first + size]
-                    position += len(block)
-                    y = np.empty(block.shape[::-1], np.float32)
-                    for row, place in zip(y, places, strict=True):
-                        np.multiply(block[:, place], step, out=row)
-                    yield y
+                position += len(found)
+                yield found
         except sf.LibsndfileError as error:
             reason = str(error.error_string).rstrip(".")
             raise DamagedError(f"{self._name}: damaged at {position / self.info.rate:.3f} s ({reason})") from None
@@ -279,21 +291,6 @@ def _mentions_us(path: str) -> bool:
     """Whether a history may be among the tags that libsndfile does not read."""
     with open(path, "rb") as file:
         return b"audiokit " in file.read(1 << 16)
-
-
-def _check_readable(path: str) -> None:
-    try:
-        seen = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
-    if stat.S_ISDIR(seen.st_mode):
-        raise InputError(f"{path}: is a folder, not an audio file")
-    if not os.access(path, os.R_OK):
-        raise InputError(f"{path}: permission denied")
-    if seen.st_size == 0 and stat.S_ISREG(seen.st_mode):
-        raise InputError(f"{path}: is empty (0 bytes)")
 
 
 def _patched(path: str, seen: Look, stack: ExitStack) -> Patched:
@@ -390,7 +387,7 @@ def _open_backend(source: str, stack: ExitStack) -> Backend:
 def _open_file(path: str, stack: ExitStack, *, name: str | None = None, piped: bool = False) -> Backend:
     """Open by name, or by content where libsndfile knows neither."""
     if not piped:
-        _check_readable(path)
+        check_readable(path)
     if Path(path).suffix.lower() not in MEDIA_SUFFIXES:
         try:
             return _SoundfileBackend(path, stack, name=name, piped=piped)

@@ -94,7 +94,7 @@ class WavFileWriter:
         stream.write(self._head)
         self._bytes = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append encoded, interleaved samples."""
         self._stream.write(data)
         self._bytes += len(data)
@@ -120,8 +120,10 @@ class WavFileWriter:
         self._stream.seek(0, 2)
 
 
-def encode(y: np.ndarray, subtype: str) -> bytes:
+def encode(y: np.ndarray, subtype: str) -> bytes | memoryview:
     """Encode samples (C, T) as interleaved little-endian bytes, rounding integers and clipping at full scale.
+
+    Whole numbers of 16 bits are taken for encoded already.
 
     >>> import numpy as np
     >>> encode(np.array([[0.5, -1.0, 1.0]], np.float32), "PCM_16").hex()
@@ -129,6 +131,8 @@ def encode(y: np.ndarray, subtype: str) -> bytes:
     """
     import numpy as np
 
+    if y.dtype == np.int16:
+        return np.ascontiguousarray(y.T, "<i2").data.cast("B")
     kind = {"FLOAT": "<f4", "DOUBLE": "<f8", "PCM_U8": "u1", "PCM_16": "<i2"}.get(subtype, "<i4")
     frames = np.empty(y.shape[::-1], kind)
     full = float(2 ** (8 * ENCODINGS[subtype][1] - 1))

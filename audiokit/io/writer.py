@@ -181,7 +181,7 @@ class Writer:
         return tags, picture
 
     def write(self, y: np.ndarray) -> None:
-        """Append audio (C, T), float32."""
+        """Append audio (C, T), float32, or int16 where `takes_numbers`."""
         import numpy as np
 
         if y.ndim != 2 or y.shape[0] != self.channels:
@@ -189,7 +189,7 @@ class Writer:
         if not y.shape[1]:
             return
         self.length += y.shape[1]
-        peak = float(max(y.max(), -y.min()))
+        peak = 0.0 if y.dtype == np.int16 else float(max(y.max(), -y.min()))
         if not np.isfinite(peak):
             raise DamagedError(
                 f"{self.target}: the result holds NaN or infinity", hint="this is a bug: please report it"
@@ -204,6 +204,11 @@ class Writer:
                 self._spooled.append(part.shape[1])
             else:
                 self._sink.write(part)
+
+    @property
+    def takes_numbers(self) -> bool:
+        """Whether `write` takes whole numbers, int16, which are written as they are."""
+        return isinstance(getattr(self, "_sink", None), _WavSink) and self.subtype == "PCM_16"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -4,8 +4,11 @@ import json
 
 import numpy as np
 import pytest
+import soundfile
 
 import audiokit
+from audiokit import chunk
+from audiokit.engine.sound import Sound
 from audiokit.errors import ParameterError, UsageError
 from audiokit.io import audio
 from audiokit.io.chunkset import open_chunks
@@ -217,3 +220,31 @@ def test_force_replaces_no_folder_that_holds_the_work_of_others(cli, song, tmp_p
     (tmp_path / "out/song/000000.chunks/notes.txt").write_text("mine")
     done = cli("run", "chunk --every 1s | spectro", "song.wav", "-o", "out/", "--force", status=3)
     assert b"000000.chunks: holds notes.txt" in done.stderr
+
+
+def test_pieces_of_16_bits_are_copied_to_the_bit(tmp_path, rng, monkeypatch):
+    whole = rng.integers(-32768, 32768, (2, 30_001)).astype(np.int16)
+    whole[:, :4] = [[-32768, 32767, -1, 1]] * 2
+    soundfile.write(tmp_path / "a.wav", whole.T, 8000, subtype="PCM_16")
+    soundfile.write(tmp_path / "a.flac", whole.T, 8000, subtype="PCM_16")
+    for source, suffix in (("a.wav", "wav"), ("a.flac", "wav"), ("a.wav", "flac")):
+        out = tmp_path / f"{source}-{suffix}"
+        chunk(Sound.open(tmp_path / source), every=1.0, overlap="25%", tail="pad", format=suffix).save(out)
+        pieces = [soundfile.read(path, dtype="int16")[0].T for path in sorted(out.glob(f"*.{suffix}"))]
+        padded = np.pad(whole, ((0, 0), (0, 8000)))
+        assert len(pieces) == 5
+        for number, piece in enumerate(pieces):
+            assert np.array_equal(piece, padded[:, 6000 * number : 6000 * number + 8000])
+    # The way over fractions gives the same files, headers included.
+    monkeypatch.setattr(Sound, "numbers", lambda self: None)
+    chunk(Sound.open(tmp_path / "a.wav"), every=1.0, overlap="25%", tail="pad").save(tmp_path / "over")
+    for path in (tmp_path / "over").glob("*.wav"):
+        assert path.read_bytes() == (tmp_path / "a.wav-wav" / path.name).read_bytes()
+
+
+def test_pieces_of_16_bits_are_fractions_in_chains(tmp_path, rng):
+    whole = rng.integers(-32768, 32768, (1, 9000)).astype(np.int16)
+    soundfile.write(tmp_path / "a.wav", whole.T, 8000, subtype="PCM_16")
+    pieces = [sound.samples for _, sound in chunk(Sound.open(tmp_path / "a.wav"), every=0.5)]
+    assert all(piece.dtype == np.float32 for piece in pieces)
+    assert np.array_equal(np.concatenate(pieces, axis=1), Sound.open(tmp_path / "a.wav").samples)

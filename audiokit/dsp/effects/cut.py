@@ -143,7 +143,7 @@ def cut(blocks: Iterable[np.ndarray], spans: Iterable[Span], *, tail: str = "kee
         tail: what to do with a last piece that the audio does not fill: "pad" with silence, "keep" or "drop" it.
 
     Yields:
-        Start of a piece, and its samples (C, n), float32.
+        Start of a piece, and its samples (C, n), float32; int16 where the blocks are.
 
     Raises:
         ParameterError: the tail policy is unknown.
@@ -178,7 +178,7 @@ def cut(blocks: Iterable[np.ndarray], spans: Iterable[Span], *, tail: str = "kee
         if size < stop - start and tail == "pad":
             piece = np.pad(piece, ((0, 0), (0, stop - start - size)))
         reached = min(stop, end)
-        yield start, np.ascontiguousarray(piece, np.float32)
+        yield start, piece if piece.dtype == np.int16 else np.ascontiguousarray(piece, np.float32)
 
 
 def _between_blocks(held: list[np.ndarray], start: int, size: int) -> np.ndarray:

@@ -7,14 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from audiokit.dsp.effects.cut import LEVEL_S, Span, beat_spans, block_levels, even_spans, silence_spans
-from audiokit.dsp.rhythm.beats import track_beats
 from audiokit.engine.flow import Counted
 from audiokit.engine.parse import seconds
 from audiokit.engine.sound import Sound
-from audiokit.engine.spool import at_hand
 from audiokit.engine.stage import Options
 from audiokit.errors import InputError, ParameterError
-from audiokit.io.reader import averaged
 
 
 def piece_and_overlap(options: Options, rate: int) -> tuple[int, int]:
@@ -62,6 +59,10 @@ def spans_of(sound: Sound, options: Options) -> Iterator[Span] | list[Span]:
             longest=round(options["max_"] * rate),
             pause=round(options["pause"] * rate),
         )
+    from audiokit.dsp.rhythm.beats import track_beats
+    from audiokit.engine.spool import at_hand
+    from audiokit.io.reader import averaged
+
     found = track_beats(at_hand((averaged(block) for block in counted), channels=1), rate)
     if len(found.times_s) < 2:
         name = "standard input" if sound.name == "-" else sound.name

@@ -17,7 +17,6 @@ from audiokit.engine.stage import Options, stage
 from audiokit.errors import UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from audiokit.engine.chunks import Piece
@@ -164,15 +163,15 @@ class _Cut:
     def __init__(self, sound: Sound, options: Options, notes: Notes) -> None:
         self.sound, self.options, self.notes = sound, options, notes
 
-    def pieces(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Yield first sample and samples (C, n) of every piece, and count them."""
+    def pieces(self, blocks: Iterator[NDArray[Any]]) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield first sample and samples (C, n) of every piece, of the type of the blocks, and count them."""
         from audiokit.dsp.effects.cut import cut
         from audiokit.stages.chunk.places import spans_of
 
         wanted = self.options["tail"]
         tail = wanted if self.options["every"] is not None else ("drop" if wanted == "drop" else "keep")
         count, end = 0, 0
-        for start, values in cut(self.sound.blocks(), spans_of(self.sound, self.options), tail=tail):
+        for start, values in cut(blocks, spans_of(self.sound, self.options), tail=tail):
             yield start, values
             count, end = count + 1, start + values.shape[1]
         self.notes.report |= {"pieces": count, "seconds": round(end / self.sound.rate, 6)}
@@ -182,9 +181,11 @@ class _Cut:
         sound = self.sound
 
         def items() -> Iterator[tuple[str, Sound]]:
-            for number, (start, values) in enumerate(self.pieces()):
+            numbers = sound.numbers()
+            for number, (start, values) in enumerate(self.pieces(sound.blocks() if numbers is None else numbers)):
                 notes = Notes(details={"span": [start, start + values.shape[1]]})
-                made = sound.derive(_only(values), length=values.shape[1], notes=notes)
+                whole = None if numbers is None else _only(values)
+                made = sound.derive(_as_floats(values), length=values.shape[1], notes=notes, numbers=whole)
                 made.within_full_scale = True
                 yield f"{number:06d}", made
 
@@ -223,7 +224,7 @@ class _Cut:
 
         def pieces() -> Iterator[Piece]:
             end, longest = 0, 1
-            for number, (start, values) in enumerate(self.pieces()):
+            for number, (start, values) in enumerate(self.pieces(sound.blocks())):
                 end, longest = start + values.shape[1], max(longest, values.shape[1])
                 yield piece(values, start, end, number=number)
             if self.options["every"] is None:
@@ -235,5 +236,11 @@ class _Cut:
         return made
 
 
-def _only(values: NDArray[np.float32]) -> Any:
+def _only(values: NDArray[Any]) -> Any:
     return lambda: iter([values])
+
+
+def _as_floats(values: NDArray[Any]) -> Any:
+    import numpy as np
+
+    return _only(values) if values.dtype != np.int16 else lambda: iter([values * np.float32(2**-15)])
