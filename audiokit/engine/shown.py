@@ -41,7 +41,7 @@ def player(sound: Sound, name: str) -> str:
     seconds = y.shape[1] / sound.rate
     kind = codec_for(seconds, budget=BUDGET)
     facts = f"{seconds:.2f} s · {sound.rate} Hz · {sound.channels} ch" + (" · the beginning" if cut else "")
-    picture = data_uri("image/webp", spectrogram_webp(y.mean(axis=0), sound.rate))
+    picture = data_uri("image/webp", spectrogram_webp(y, sound.rate))
     steps = " → ".join(str(entry.get("name")) for entry in sound.history)
     return (
         f'<figure style="margin:.5em 0"><figcaption><b>{escape(name)}</b> {escape(facts)}<br>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from audiokit.io.files import atomic_file
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from audiokit.dsp.spectrum.samples import Samples
 
 _MAX_COLUMNS = 2400
 
@@ -76,20 +79,22 @@ def _frequency_axis(axes: Axes, frequencies_hz: np.ndarray, axis: str) -> None:
         axes.set_yticks(ticks, [f"{frequencies_hz[t]:.0f}" for t in ticks])
 
 
-def envelope(samples: np.ndarray, rate: int, columns: int = 1200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Reduce samples (T,) to the lowest and highest value of each picture column.
+def envelope(y: Samples, rate: int, columns: int = 1200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Reduce the average of all channels (C, T) to the lowest and highest value of each picture column.
 
     >>> import numpy as np
-    >>> [part.shape for part in envelope(np.zeros(5000), 8000, 100)]
+    >>> [part.shape for part in envelope(np.zeros((1, 5000)), 8000, 100)]
     [(100,), (100,), (100,)]
     """
     import numpy as np
 
-    if not len(samples):
-        return np.zeros(0), np.zeros(0), np.zeros(0)
-    edges = np.linspace(0, len(samples), min(columns, len(samples)) + 1).astype(int)[:-1]
-    low, high = np.minimum.reduceat(samples, edges), np.maximum.reduceat(samples, edges)
-    return edges / rate, low, high
+    length = y.shape[1]
+    edges = np.linspace(0, length, min(columns, length) + 1).astype(int)
+    low, high = np.zeros(len(edges) - 1, np.float32), np.zeros(len(edges) - 1, np.float32)
+    for column, (start, stop) in enumerate(pairwise(edges.tolist())):
+        part = y[:, start:stop].mean(axis=0)
+        low[column], high[column] = part.min(), part.max()
+    return edges[:-1] / rate, low, high
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     import numpy as np
 
+    from audiokit.dsp.spectrum.samples import Samples
+
 #: Control points of a dark-to-light map that stays readable for colour-blind eyes (perceptually even steps).
 _COLOURS = (
     (0, 0, 8),
@@ -63,14 +65,26 @@ def codec_for(seconds: float, *, budget: int) -> Codec:
     return Codec("mp3", fitting[0] if fitting else _MP3_LEVELS[-1][0])
 
 
-def encoded(y: np.ndarray, rate: int, codec: Codec) -> tuple[str, bytes]:
+def peak_of(y: Samples) -> float:
+    """Highest absolute sample of the first two channels of audio (C, T).
+
+    >>> import numpy as np
+    >>> peak_of(np.array([[0.5], [-2.0], [3.0]], np.float32))
+    2.0
+    """
+    from audiokit.dsp.spectrum.samples import blocks_of
+
+    return max((float(abs(block[:2]).max(initial=0.0)) for block in blocks_of(y)), default=0.0)
+
+
+def encoded(y: Samples, rate: int, codec: Codec) -> tuple[str, bytes]:
     """Encode audio for a browser: at most two channels, and no more than full scale.
 
     Levels over full scale are turned down as a whole, for listening only. MP3 is written with the header by which
     decoders drop the codec's delay, so that switching between tracks stays sample-exact.
 
     Args:
-        y: (C, T), float32; the first two channels are kept.
+        y: (C, T), float32, wherever it lies; the first two channels are kept.
         rate: Hz.
         codec: see `codec_for`.
 
@@ -81,22 +95,20 @@ def encoded(y: np.ndarray, rate: int, codec: Codec) -> tuple[str, bytes]:
     >>> encoded(np.zeros((2, 800), np.float32), 8000, Codec("flac"))[1][:4]
     b'fLaC'
     """
-    import numpy as np
     import soundfile as sf
 
-    heard = y[:2] / max(1.0, float(np.abs(y[:2]).max(initial=0.0)))
-    file = io.BytesIO()
-    if codec.name == "flac":
-        sf.write(file, heard.T, rate, format="FLAC", subtype="PCM_16")
-        return "audio/flac", file.getvalue()
-    if rate not in _MP3_RATES:
-        import soxr
+    from audiokit.dsp.spectrum.samples import blocks_of
+    from audiokit.io.reader import resampled
 
-        heard, rate = soxr.resample(heard.T, rate, _MP3_RATES[-2]).T, _MP3_RATES[-2]
-    how = {"compression_level": codec.level, "bitrate_mode": "VARIABLE"}
-    with sf.SoundFile(file, "w", rate, len(heard), format="MP3", subtype="MPEG_LAYER_III", **how) as writer:
-        writer.write(heard.T)
-    return "audio/mpeg", file.getvalue()
+    channels, full = min(2, y.shape[0]), max(1.0, peak_of(y))
+    written = rate if codec.name == "flac" or rate in _MP3_RATES else _MP3_RATES[-2]
+    lossy = {"compression_level": codec.level, "bitrate_mode": "VARIABLE"}
+    form, subtype, how = ("FLAC", "PCM_16", {}) if codec.name == "flac" else ("MP3", "MPEG_LAYER_III", lossy)
+    file = io.BytesIO()
+    with sf.SoundFile(file, "w", written, channels, format=form, subtype=subtype, **how) as writer:
+        for block in resampled((block[:2] / full for block in blocks_of(y)), rate, written, channels):
+            writer.write(block.T)
+    return "audio/flac" if codec.name == "flac" else "audio/mpeg", file.getvalue()
 
 
 def data_uri(media_type: str, data: bytes) -> str:
@@ -127,29 +139,31 @@ def smaller(picture: bytes) -> tuple[str, bytes]:
     return ("image/webp", file.getvalue()) if len(file.getvalue()) < len(picture) else ("image/png", picture)
 
 
-def spectrogram_webp(y: np.ndarray, rate: int, *, width: int = 900, height: int = 160, top_hz: float = 16_000) -> bytes:
-    """Draw one channel (T,) as a spectrogram on a mel-like frequency axis, 80 dB deep, as a WebP picture.
+def spectrogram_webp(y: Samples, rate: int, *, width: int = 900, height: int = 160, top_hz: float = 16_000) -> bytes:
+    """Draw the average of all channels as a spectrogram on a mel-like frequency axis, 80 dB deep, as a WebP picture.
 
     Args:
-        y: samples.
+        y: audio (C, T), wherever it lies.
         rate: Hz.
         width, height: pixels.
         top_hz: highest frequency shown (at most half the rate).
 
     >>> import numpy as np
-    >>> spectrogram_webp(np.zeros(8000, np.float32), 8000)[8:12]
+    >>> spectrogram_webp(np.zeros((1, 8000), np.float32), 8000)[8:12]
     b'WEBP'
     """
     import numpy as np
     from PIL import Image
 
+    from audiokit.dsp.rhythm.playing import samples_of
+
     n_fft = 2048
-    padded = np.pad(np.asarray(y, np.float32), (n_fft // 2, n_fft // 2))
-    starts = np.linspace(0, max(0, len(padded) - n_fft), width).astype(int)
+    starts = np.linspace(0, y.shape[1], width).astype(int) - n_fft // 2
     window = np.hanning(n_fft).astype(np.float32)
     spectrum = np.empty((width, n_fft // 2 + 1), np.float32)
     for first in range(0, width, 128):
-        frames = np.stack([padded[s : s + n_fft] for s in starts[first : first + 128]])
+        near = starts[first : first + 128]
+        frames = np.stack([samples_of(y, start, start + n_fft).mean(axis=0) for start in near.tolist()])
         spectrum[first : first + 128] = np.abs(np.fft.rfft(frames * window, axis=1))
     top = min(top_hz, rate / 2)
     mel = np.linspace(0, np.log1p(top / 700), height)
@@ -173,11 +187,11 @@ def _colour(values: np.ndarray) -> np.ndarray:
     return table.astype(np.uint8)[(values * 255).astype(np.uint8)]
 
 
-def waveform_svg(y: np.ndarray, rate: int, *, columns: int = 450) -> str:
-    """Draw one channel (T,) as an SVG outline that stretches to any width.
+def waveform_svg(y: Samples, rate: int, *, columns: int = 450) -> str:
+    """Draw the average of all channels of audio (C, T) as an SVG outline that stretches to any width.
 
     >>> import numpy as np
-    >>> waveform_svg(np.zeros(8000, np.float32), 8000, columns=2)[:53]
+    >>> waveform_svg(np.zeros((1, 8000), np.float32), 8000, columns=2)[:53]
     '<svg class="wave" viewBox="0 0 2 100" preserveAspectR'
     """
     from audiokit.io.image import envelope

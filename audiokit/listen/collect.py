@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from audiokit.dsp.spectrum.samples import blocks_of
+from audiokit.engine.spool import at_hand
 from audiokit.errors import AudiokitError, InputError
 from audiokit.io.audio import MEDIA_SUFFIXES, SUFFIXES, Reader
-from audiokit.io.preview import Codec, codec_for, data_uri, encoded, smaller, spectrogram_webp, waveform_svg
+from audiokit.io.preview import Codec, codec_for, data_uri, encoded, peak_of, smaller, spectrogram_webp, waveform_svg
 
 if TYPE_CHECKING:
-    import numpy as np
+    from audiokit.dsp.spectrum.samples import Samples
 
 #: Longer files are shown and played up to here, so that a page stays a page.
 MAX_SECONDS = 600.0
@@ -209,14 +211,16 @@ class _Tracks:
         with Reader(path) as reader:
             info, most = reader.info, int(MAX_SECONDS * reader.rate)
         with Reader(path, stop=most) as reader:
-            y = reader.read()
+            y = at_hand(reader.blocks(), channels=reader.channels)
         # Some containers do not say how long they are: then it may just be that long.
         more = y.shape[1] == most and (info.length is None or info.length > most)
         note = f"first {MAX_SECONDS / 60:.0f} minutes" if more else ""
-        sound = hashlib.sha256(f"{info.rate} {y.shape}".encode() + y.tobytes()).hexdigest()
+        digest = hashlib.sha256(f"{info.rate} {y.shape}".encode())
+        for block in blocks_of(y):
+            digest.update(block.tobytes())
+        sound = digest.hexdigest()
         same = self._known.get(sound)
         embedded = "" if same is not None or self._codec is None else data_uri(*encoded(y, info.rate, self._codec))
-        mid = y.mean(axis=0)
         relative = path.relative_to(self._folder)
         made = Track(
             name=relative.name,
@@ -228,9 +232,9 @@ class _Tracks:
             same=same,
             link="" if self._lossless else quote(Path(os.path.relpath(path.resolve(), self._beside)).as_posix()),
             lufs=_lufs(y, info.rate),
-            peak=min(1.0, float(abs(y[:2]).max(initial=0.0))),
-            waveform=waveform_svg(mid, info.rate),
-            spectrogram=data_uri("image/webp", spectrogram_webp(mid, info.rate)),
+            peak=min(1.0, peak_of(y)),
+            waveform=waveform_svg(y, info.rate),
+            spectrogram=data_uri("image/webp", spectrogram_webp(y, info.rate)),
             history=info.history,
             top_hz=min(16_000, info.rate / 2),
             note=note,
@@ -240,16 +244,16 @@ class _Tracks:
         return made
 
 
-def _lufs(y: np.ndarray, rate: int) -> float | None:
+def _lufs(y: Samples, rate: int) -> float | None:
     """Measure loudness as the page plays it; None where the meter hears nothing or the rate is below its range."""
-    import numpy as np
-
-    from audiokit.dsp.loudness.loudness import LOWEST_RATE, measure
+    from audiokit.dsp.loudness.loudness import LOWEST_RATE, Meter
 
     if rate < LOWEST_RATE:
         return None
-    heard = y[:2] / max(1.0, float(np.abs(y[:2]).max(initial=0.0)))
-    level = measure(heard, rate, dual_mono=True).integrated_lufs
+    meter, full = Meter(rate, min(2, y.shape[0]), dual_mono=True), max(1.0, peak_of(y))
+    for block in blocks_of(y, 1 << 16):
+        meter.process(block[:2] / full)
+    level = meter.result().integrated_lufs
     return round(level, 2) if math.isfinite(level) else None
 
 

@@ -75,7 +75,7 @@ def test_spectrogram_picture_shows_the_tone_where_it_is(tmp_path):
 
     from audiokit.io.preview import spectrogram_webp
 
-    picture = np.asarray(Image.open(io.BytesIO(spectrogram_webp(signals.sine(2000, 1.0)[0], 22_050))), float)
+    picture = np.asarray(Image.open(io.BytesIO(spectrogram_webp(signals.sine(2000, 1.0), 22_050))), float)
     row = picture.sum(axis=(1, 2)).argmax()
     expected = 160 * (1 - np.log1p(2000 / 700) / np.log1p(11_025 / 700))
     assert abs(row - expected) < 4
