@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from typing import Any
 
 from audiokit.engine.execute import run_job
 from audiokit.engine.job import Job, Outcome, Task
@@ -20,31 +21,35 @@ from audiokit.errors import InputError
 #: What a worker is given at once takes about this long, where files are short.
 _GROUP_S = 0.1
 _LARGEST_GROUP = 16
+_PROCESSES = multiprocessing.get_context("spawn")
+#: How far each job is, in memory that workers share with their parent, which so knows what a dead one was busy with.
+_BEGUN, _DONE = 1, 2
+_states: Any = None
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def run_in_processes(task: Task, jobs: Sequence[Job], count: int) -> Iterator[Outcome]:
     """Run jobs in `count` fresh processes and yield outcomes as they come.
 
-    When a worker dies (out of memory, killed), the jobs that were under way are retried once, each alone in a worker
-    of its own, so that the file that kills workers is found and the others are done.
+    When a worker dies (out of memory, killed), the jobs that it and its neighbours were busy with are retried once,
+    each alone in a worker of its own, so that the file that kills workers is found; all others go on as before.
     """
     waiting, suspects = list(jobs), []
     while waiting:
-        died = yield from _drain(task, waiting, count)
+        died, waiting = yield from _drain(task, waiting, count)
         suspects += died
     for job in suspects:
-        # It may have finished just before its neighbour died: its own output must not be in its way.
-        alone = [replace(job, force=True)]
-        if (yield from _drain(task, alone, 1)):
+        if (yield from _drain(task, [job], 1))[0]:
             message = f"{job.source}: its worker process died twice"
             yield Outcome(job, error=InputError(message, hint="probably out of memory: use fewer --jobs"))
 
 
-def _drain(task: Task, waiting: list[Job], count: int) -> Generator[Outcome, None, list[Job]]:
-    """Work `waiting` off (it is emptied); return the jobs that were under way when a worker died."""
-    pool, together = _pool(min(count, len(waiting))), 1
-    under_way: dict[Future[list[Outcome]], list[Job]] = {}
+def _drain(task: Task, jobs: Sequence[Job], count: int) -> Generator[Outcome, None, tuple[list[Job], list[Job]]]:
+    """Work jobs off; where a worker dies, return those that were in work then, and those that are still to be done."""
+    states = _PROCESSES.RawArray("b", len(jobs))
+    waiting, together = list(enumerate(jobs)), 1
+    pool = _pool(min(count, len(waiting)), states)
+    under_way: dict[Future[list[Outcome]], list[tuple[int, Job]]] = {}
     try:
         while waiting or under_way:
             # Some in work and some in hand for each worker: none waits while an outcome is being reported.
@@ -58,14 +63,26 @@ def _drain(task: Task, waiting: list[Job], count: int) -> Generator[Outcome, Non
                 together = _worth_a_message(outcomes)
                 yield from outcomes
     except BrokenProcessPool:
-        return [job for some in under_way.values() for job in some]
+        pass
     finally:
         _stop(pool, kill=bool(under_way))
-    return []
+    # Only now nothing goes on any more.
+    lost = [pair for some in under_way.values() for pair in some]
+    # Where nobody had begun, workers die of what they are handed, or of starting.
+    begun = [number for number, _ in lost if states[number] == _BEGUN] or [number for number, _ in lost]
+    # One may be finished though its worker could not say so: its own output must not be in its way.
+    again = [(number, replace(job, force=job.force or states[number] > 0)) for number, job in lost]
+    suspects = [replace(job, force=True) for number, job in again if number in begun]
+    return suspects, [job for number, job in [*again, *waiting] if number not in begun]
 
 
-def _run_all(task: Task, jobs: Sequence[Job]) -> list[Outcome]:
-    return [run_job(task, job) for job in jobs]
+def _run_all(task: Task, jobs: Sequence[tuple[int, Job]]) -> list[Outcome]:
+    outcomes = []
+    for number, job in jobs:
+        _states[number] = _BEGUN
+        outcomes.append(run_job(task, job))
+        _states[number] = _DONE
+    return outcomes
 
 
 def _worth_a_message(outcomes: Sequence[Outcome]) -> int:
@@ -74,20 +91,22 @@ def _worth_a_message(outcomes: Sequence[Outcome]) -> int:
     return max(1, min(_LARGEST_GROUP, int(_GROUP_S / max(spent, 1e-3))))
 
 
-def _pool(count: int) -> ProcessPoolExecutor:
+def _pool(count: int, states: Any = None) -> ProcessPoolExecutor:
     threads = str(max(1, (os.cpu_count() or 1) // count))
     before = {name: os.environ.get(name) for name in _THREADS}
     for name in _THREADS:
         # One thread for numpy's matrices, as in `cli.main`: another number of jobs gives the same numbers.
         os.environ.setdefault(name, "1" if name == "OPENBLAS_NUM_THREADS" else threads)
-    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker)
+    pool = ProcessPoolExecutor(count, mp_context=_PROCESSES, initializer=_start_worker, initargs=(states,))
     # Workers start on the first submit and inherit the environment then; it is restored when the pool stops.
     pool._audiokit_environment = before  # type: ignore[attr-defined]
     return pool
 
 
-def _start_worker() -> None:
+def _start_worker(states: Any) -> None:
     """Leave Ctrl-C to the parent, and clean up temporary files when told to stop."""
+    global _states
+    _states = states
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     reuse_freed_memory()

@@ -147,6 +147,30 @@ def test_a_worker_that_dies_costs_only_its_file(songs, tmp_path):
     assert len(_bytes(tmp_path / "again")) == 3
 
 
+def noted(job: batch.Job, *, log: str, poison: str) -> dict:
+    """Say on which file which worker works; short files, so that a worker gets several at once."""
+    with open(log, "a") as file:
+        file.write(f"{os.path.basename(job.source)} {os.getpid()}\n")
+    return halve(job, poison=poison)
+
+
+def test_a_worker_that_dies_suspects_only_what_was_in_work(tmp_path, rng):
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    names = [f"{number:03d}.wav" for number in range(60)]
+    for name in names:
+        audio.write(folder / name, signals.noise(rng, 0.01), 8000, subtype="PCM_16")
+    log = tmp_path / "log"
+    with pytest.raises(BatchError, match=r"1 of 60(.|\n)*040\.wav: its worker process died twice"):
+        run([folder], tmp_path / "out", partial(noted, log=str(log), poison="040.wav"), jobs=2)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [name for name in names if name != "040.wav"]
+    begun = [line.split() for line in log.read_text().splitlines()]
+    workers = {name: {pid for other, pid in begun if other == name} for name in names}
+    assert len(workers["040.wav"]) == 2
+    # The two first workers, two that go on, and one for each file that was in work: the killer and its neighbour's.
+    assert len({pid for _, pid in begun}) <= 6
+
+
 def test_long_names(tmp_path, rng):
     name = "n" * 251 + ".wav"
     audio.write(tmp_path / name, signals.noise(rng, 0.01), 8000)
