@@ -1,9 +1,10 @@
 """Beats: ours beside librosa's, on synthesised patterns, whole songs and annotated clips; then alignment, warp, keys.
 
-    python -m tests.bench.bench_beats [--patterns 40] [--songs 60] [--keys 60] [--shared ../shared] [--write]
+    python -m tests.bench.bench_beats [--only songs keys] [--patterns 40] [--songs 60] [--keys 60] [--shared ../shared]
 
 Seeds of patterns and songs are held out: neither the fit of the weights nor any test uses them, and no recording was
 fitted to. Clips are read when the folder is there. Needs mir_eval (extra score); songs in known keys need fluidsynth.
+Each row is kept in results/rows as soon as it is measured: a run that was stopped goes on, --only repeats single rows.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 from audiokit.dsp.rhythm.beats import Beats, track_beats
 from audiokit.dsp.rhythm.warp import TimeMap, at_level, map_beats, resolve_level, steady_grid, warp
 from audiokit.io import audio
+from tests.bench.measure import Rows, publish
 from tests.drums import STYLES, Pattern, pattern, random_pattern
 from tests.full_songs import beatless, full_song
 
@@ -30,9 +32,20 @@ LOOPS = {
 }  # fmt: skip
 SONGS = {"francium": 128, "potassium": 90, "sodium": 140, "rubidium": 132}
 #: First seeds of songs, of sound without a beat and of arrangements that nothing else uses.
-SONG_SEED, BEATLESS_SEED, ARRANGEMENT_SEED = 101_000, 101_500, 33_000
+SONG_SEED, BEATLESS_SEED, ARRANGEMENT_SEED = 111_000, 111_500, 33_000
 #: First seed of songs that are aligned to other tempi.
-ALIGN_SEED = 102_000
+ALIGN_SEED = 112_000
+#: Rows of the first table, by the name under which they are kept.
+TRACKED = {
+    "patterns": "drum patterns, 60 to 200 BPM: straight, swing, fills, ramps",
+    "harder": "harder patterns, drawn at random",
+    "songs": "songs, 60 to 200 BPM",
+    "bare": "songs whose drums are silent",
+    "arrangements": "arrangements played by fluidsynth",
+    "recordings": "annotated recordings",
+}
+#: What is measured after them.
+MORE = ("beatless", "alignment", "warp", "songs aligned", "recordings aligned", "keys")
 #: The patterns of the table: every style of a drum kit at tempi across the range.
 PLAIN = ("rock", "rock2", "quarter", "funk", "floor", "house", "break", "motown", "swing", "waltz", "clicks")
 
@@ -124,11 +137,9 @@ def row(name: str, theirs: np.ndarray, ours: np.ndarray, more: str = "") -> str:
     return f"| {name} | {cells[0]} | {cells[1]} | {more} |"
 
 
-def compare(
-    title: str, cases: Iterator[tuple[str, np.ndarray, int, np.ndarray]], said: list[tuple[float, bool]]
-) -> str:
-    """Print every case, note how sure we were and whether that was right, and give the line of the means."""
-    values, spent = [], [0.0, 0.0]
+def compare(title: str, cases: Iterator[tuple[str, np.ndarray, int, np.ndarray]]) -> dict[str, Any]:
+    """Print every case; the line of the means, and for each case how sure we were and whether that was right."""
+    values, said, spent = [], [], [0.0, 0.0]
     for name, y, rate, truth in cases:
         began = time.process_time()
         theirs = measure(truth, librosa_beats(y, rate))
@@ -145,7 +156,7 @@ def compare(
     print(f"{title}: median of |offset| {np.nanmedian(np.abs(table[:, 1, 3])):.1f} ms")
     difference = table[:, 1, 0] - table[:, 0, 0]
     more = f"{(difference < -0.02).sum()} of {len(table)}, worst {difference.min():+.2f} | {spent[1] / spent[0]:.1f}"
-    return row(f"{title} ({len(table)})", mean[0], mean[1], more)
+    return {"lines": [row(f"{title} ({len(table)})", mean[0], mean[1], more)], "said": said}
 
 
 def reliability(said: list[tuple[float, bool]]) -> list[str]:
@@ -203,10 +214,9 @@ def moved(y: np.ndarray, rate: int, truth: np.ndarray, wanted_bpm: float) -> flo
     return float(max(scores))
 
 
-def song_alignment(pairs: int, shared: Path) -> list[str]:
-    """Whole songs to tempi up to 1.5 times theirs: named pairs, pairs that are drawn, and annotated recordings."""
-    lines = ["| songs aligned to another tempo: F at 35 ms of their true beats on the new grid | mean | 0.95 or more |"]
-    lines.append("|---|---|---|")
+def song_alignment(pairs: int) -> list[str]:
+    """Whole songs to tempi up to 1.5 times theirs: named pairs, and pairs that are drawn."""
+    lines = []
     for own, wanted in ((90, 120), (140, 120), (150, 120), (170, 120)):
         songs = [full_song(ALIGN_SEED + 10 * k, bpm=float(own)) for k in range(8)]
         lines.append(_line(f"{own} to {wanted} BPM", [moved(s.y, s.rate, s.beats_s, wanted) for s in songs]))
@@ -219,13 +229,18 @@ def song_alignment(pairs: int, shared: Path) -> list[str]:
         if not song.name.startswith("rubato"):
             steady.append(results[-1])
     lines.append(_line("1/1.5 to 1.5 times", results))
-    lines.append(_line("of these, without those that begin in free tempo", steady))
-    results = []
-    for name, y, rate, beats in clips(shared) if shared.is_dir() else ():
+    return [*lines, _line("of these, without those that begin in free tempo", steady)]
+
+
+def clip_alignment(shared: Path, before: int) -> list[str]:
+    """Annotated recordings to tempi up to 1.5 times theirs, drawn after those of so many songs."""
+    rng, results = np.random.default_rng(78), []
+    rng.uniform(size=before)
+    for name, y, rate, beats in clips(shared):
         wanted = 60 / float(np.median(np.diff(beats))) * 1.5 ** float(rng.uniform(-1, 1))
         results.append(moved(y, rate, beats, wanted))
         print(f"  {name} -> {wanted:.1f}: F {results[-1]:.3f}", flush=True)
-    return [*lines, _line("annotated recordings, 1/1.5 to 1.5 times", results)] if results else lines
+    return [_line("annotated recordings, 1/1.5 to 1.5 times", results)]
 
 
 def _line(name: str, results: list[float]) -> str:
@@ -288,45 +303,76 @@ def keys(pairs: int, soundfont: str) -> str:
     )
 
 
+def tracked(name: str, given: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, int, np.ndarray]]:
+    """Cases of a row of the first table: name, audio, rate, beats."""
+    if name == "recordings":
+        yield from clips(given.shared)
+    elif name == "arrangements":
+        yield from (_played(ARRANGEMENT_SEED + k, given.soundfont) for k in range(given.songs))
+    elif name == "patterns":
+        yield from ((f"{p.name} ({way})", p.y, p.rate, p.beats_s) for way, p in grid_patterns())
+    else:
+        made = {
+            "harder": (random_pattern(seed) for seed in range(500, 500 + given.patterns)),
+            "songs": (full_song(SONG_SEED + k) for k in range(given.songs)),
+            "bare": (full_song(SONG_SEED + 200 + k, drums=False) for k in range(given.songs)),
+        }[name]
+        yield from ((p.name, p.y, p.rate, p.beats_s) for p in made)
+
+
+def measured(name: str, given: argparse.Namespace) -> dict[str, Any]:
+    """What is kept of a row; nothing where what it needs is not there."""
+    played, recorded = Path(given.soundfont).is_file(), given.shared.is_dir()
+    if (name.startswith("recordings") and not recorded) or (name in ("arrangements", "keys") and not played):
+        return {}
+    if name in TRACKED:
+        return compare(TRACKED[name], tracked(name, given))
+    if name == "beatless":
+        sure = [track_beats(beatless(BEATLESS_SEED + k), 22_050).confidence for k in range(20)]
+        return {"lines": [], "said": [(one, False) for one in sure]}
+    lines = {
+        "alignment": lambda: [alignment(given.pairs)],
+        "warp": lambda: [warping()],
+        "songs aligned": lambda: song_alignment(given.songs),
+        "recordings aligned": lambda: clip_alignment(given.shared, given.songs),
+        "keys": lambda: [keys(given.keys, given.soundfont)],
+    }[name]()
+    return {"lines": lines}
+
+
+def written(rows: Rows) -> str:
+    """The tables."""
+    lines = [
+        "| | librosa: F / CMLt / AMLt / offset ms | audiokit | worse by more than 0.02 | x librosa's processor time |",
+        "|---|---|---|---|---|",
+    ]
+    found = {name: rows.of(name).get("lines", []) for name in (*TRACKED, *MORE)}
+    lines += [line for name in TRACKED for line in found[name]]
+    lines += ["", *reliability([one for name in (*TRACKED, "beatless") for one in rows.of(name).get("said", [])])]
+    lines += ["", *found["alignment"], *found["warp"], ""]
+    lines += ["| aligned to another tempo: F at 35 ms of the true beats on the new grid | mean | 0.95 or more |"]
+    lines += ["|---|---|---|", *found["songs aligned"], *found["recordings aligned"], "", *found["keys"]]
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=(*TRACKED, *MORE), default=[])
     parser.add_argument("--patterns", type=int, default=40)
     parser.add_argument("--songs", type=int, default=60)
     parser.add_argument("--keys", type=int, default=60)
     parser.add_argument("--pairs", type=int, default=8)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--soundfont", default="/usr/share/sounds/sf2/FluidR3_GM.sf2")
-    parser.add_argument("--write", action="store_true", help="keep the table in results/beats.md")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
-    cases = ((f"{p.name} ({way})", p.y, p.rate, p.beats_s) for way, p in grid_patterns())
-    drawn = (random_pattern(seed) for seed in range(500, 500 + given.patterns))
-    songs = (full_song(SONG_SEED + k) for k in range(given.songs))
-    bare = (full_song(SONG_SEED + 200 + k, drums=False) for k in range(given.songs))
-    said: list[tuple[float, bool]] = []
-    lines = [
-        "| | librosa: F / CMLt / AMLt / offset ms | audiokit | worse by more than 0.02 | x librosa's processor time |",
-        "|---|---|---|---|---|",
-        compare("drum patterns, 60 to 200 BPM: straight, swing, fills, ramps", cases, said),
-        compare("harder patterns, drawn at random", ((p.name, p.y, p.rate, p.beats_s) for p in drawn), said),
-        compare("songs, 60 to 200 BPM", ((p.name, p.y, p.rate, p.beats_s) for p in songs), said),
-        compare("songs whose drums are silent", ((p.name, p.y, p.rate, p.beats_s) for p in bare), said),
-    ]
-    if Path(given.soundfont).is_file():
-        cases = (_played(ARRANGEMENT_SEED + k, given.soundfont) for k in range(given.songs))
-        lines.append(compare("arrangements played by fluidsynth", cases, said))
-    if given.shared.is_dir():
-        lines.append(compare("annotated recordings", clips(given.shared), said))
-    said += [(track_beats(beatless(BEATLESS_SEED + k), 22_050).confidence, False) for k in range(20)]
-    lines += ["", *reliability(said)]
-    lines += ["", alignment(given.pairs), warping()]
-    lines += ["", *song_alignment(given.songs, given.shared), ""]
-    if given.keys and Path(given.soundfont).is_file():
-        lines.append(keys(given.keys, given.soundfont))
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if given.write:
-        (Path(__file__).parent / "results" / "beats.md").write_text(text, encoding="utf-8")
+    rows = Rows("beats", anew=given.only)
+    for name in given.only or (*TRACKED, *MORE):
+        if not rows.of(name):
+            rows.of(name).update(measured(name, given))
+            rows.save()
+    publish("beats", written(rows))
+    rows.save(finished=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from audiokit.dsp.rhythm.beats import beat_measures, track_beats
+from audiokit.dsp.rhythm.harmony import Harmony
 from audiokit.dsp.rhythm.metre import phase_features
 from audiokit.dsp.rhythm.onsets import onset_curves
 from tests.bench.fit_level import JUDGED, RATE, SOUNDFONT, music
@@ -26,7 +27,7 @@ from tests.drums import random_pattern
 Example = tuple[np.ndarray, np.ndarray]  # measures of every choice (N, M), and how well each choice fits (N,)
 
 #: What the confidence is fitted on, in the form of `JUDGED`.
-SPARE = (*JUDGED, ("arrangement", 30_120, 60, 0), ("song", 70_000, 60, 0), ("beatless", 45_000, 60, 0))
+SPARE = (*JUDGED, ("arrangement", 30_120, 60, 0), ("song", 70_000, 20, 0), ("beatless", 45_000, 60, 0))
 #: Choices that fit this much less than the best count as right too.
 NEARLY = 0.05
 #: How much large weights of the bars cost.
@@ -39,7 +40,7 @@ def phase_example(seed: int) -> Example:
     skipped = seed % 3
     times = made.beats_s[skipped:]
     per_bar = round(float(np.diff(made.downbeats_s).mean() / np.diff(made.beats_s).mean()))
-    features = phase_features(made.y, made.rate, times, onset_curves(made.y, made.rate))
+    features = phase_features(times, onset_curves(made.y, made.rate), Harmony.of(made.y, made.rate))
     right = np.array([float(choice == (per_bar, -skipped % per_bar)) for choice in features])
     return np.array(list(features.values())), right
 

@@ -2,8 +2,9 @@
 
     python -m tests.bench.fit_level [--jobs 2] [--part 1.0] [--out level.npz]
 
-Four generators: drum patterns, arrangements played by fluidsynth, songs, and songs whose drums are silent; some of each
-as another studio would leave them, so that a network which has only heard clean synthesis learns less of it. No
+Three generators: drum patterns, arrangements played by fluidsynth on two soundfonts, and songs, with and without drums,
+more of them slow or swung than come by themselves; some of each as another studio would leave them, so that a network
+which has only heard clean synthesis learns less of it. No
 annotated recording is learnt from. What is judged (JUDGED) was not learnt from either, and the bench uses other seeds
 again. Several small networks are trained and joined to one of as many hidden units: their scores are averaged.
 """
@@ -19,26 +20,35 @@ from typing import Any
 import numpy as np
 
 from audiokit.dsp.rhythm.beats import level_paths, smooth
+from audiokit.dsp.rhythm.harmony import Harmony
 from audiokit.dsp.rhythm.level import NETWORK, level_scores
 from audiokit.dsp.rhythm.metre import Evidence, level_features
 from audiokit.dsp.rhythm.onsets import onset_curves
 from audiokit.dsp.rhythm.tempo import HIGHEST_BPM, LOWEST_BPM, normalised_curve
 from tests.arrangements import arrange, play
 from tests.drums import random_pattern
-from tests.full_songs import beatless, full_song, produced
+from tests.full_songs import WAYS, beatless, full_song, produced
 
 #: Measures of every path (K, M), how well each fits (K,), its tempo (K,), and what it was drawn from.
 Example = tuple[np.ndarray, np.ndarray, np.ndarray, str]
 
 RATE = 22_050
 SOUNDFONT = "/usr/share/sounds/sf2/FluidR3_GM.sf2"
-#: Kind, first seed, count, which seeds are produced anew: every 1st, every 2nd (0: none).
+#: Kind, first seed, count, which seeds are produced anew: every 1st, every 2nd (0: none). Songs may be "bare" (their
+#: drums are silent), "slow" (60 to 95 BPM, where half of what is played is often twice a tempo too), and "swung".
 LEARNT = (
-    ("pattern", 1000, 300, 0), ("pattern", 1500, 120, 1), ("pattern", 1700, 300, 2),
-    ("arrangement", 30_000, 120, 0), ("arrangement", 31_000, 320, 2),
-    ("song", 40_000, 400, 0), ("song", 41_000, 400, 0), ("song", 42_000, 200, 1), ("bare", 43_000, 120, 0),
+    ("pattern", 1000, 150, 2), ("pattern", 1700, 190, 2), ("arrangement", 30_000, 76, 0),
+    ("arrangement", 31_000, 190, 2), ("song", 40_000, 380, 3), ("bare song", 3001, 250, 2), ("slow song", 6001, 95, 2),
+    ("slow bare song", 7001, 55, 2), ("swung song", 5000, 90, 3), ("swung bare song", 5200, 90, 3),
 )  # fmt: skip
-JUDGED = (("pattern", 1300, 200, 0), ("arrangement", 31_320, 80, 2), ("song", 41_400, 80, 0), ("bare", 44_000, 60, 0))
+JUDGED = (
+    ("pattern", 1300, 80, 0), ("arrangement", 31_320, 60, 2), ("song", 1, 60, 0), ("bare song", 1, 60, 0),
+    ("slow song", 5001, 30, 0), ("slow bare song", 5101, 30, 0),
+)  # fmt: skip
+#: Every third arrangement that is learnt from is played on another soundfont, where there is one.
+OTHER_SOUNDFONT = "/usr/share/sounds/sf2/TimGM6mb.sf2"
+#: Arrangements from this seed on are judged, on one soundfont.
+JUDGED_FROM = 31_320
 #: Patterns from this seed on last 10 to 26 s, others 20.
 LENGTHS_FROM = 1700
 #: Paths that fit this much less than the best count as right too.
@@ -60,9 +70,12 @@ def music(kind: str, seed: int, every: int, soundfont: str = SOUNDFONT) -> tuple
         y, beats_s, within_s = drawn.y, drawn.beats_s, 0.045
     elif kind == "arrangement":  # instruments speak a little after the note
         made = arrange(seed)
-        y, beats_s, within_s = play(made, soundfont, rate=RATE), made.beats_s, 0.07
+        other = seed % 3 == 0 and seed < JUDGED_FROM and Path(OTHER_SOUNDFONT).is_file()
+        y, beats_s, within_s = play(made, OTHER_SOUNDFONT if other else soundfont, rate=RATE), made.beats_s, 0.07
     else:
-        song = full_song(seed, drums=kind == "song")
+        seed = 10 * seed + list(WAYS).index("swing") if "swung" in kind else seed
+        bpm = round(60 * (95 / 60) ** np.random.default_rng([seed, 9]).random(), 1) if "slow" in kind else None
+        song = full_song(seed, bpm=bpm, drums="bare" not in kind)
         y, beats_s, within_s = song.y, song.beats_s, 0.05
     return (produced(y, seed) if every and seed % every == every - 1 else y), beats_s, within_s
 
@@ -72,7 +85,7 @@ def example(job: tuple[str, int, int], soundfont: str = SOUNDFONT) -> Example:
     y, beats_s, within_s = music(*job, soundfont)
     curves = onset_curves(y, RATE)
     curve = normalised_curve(smooth(curves.total), curves.frames_per_s)
-    evidence, measures, fits, bpm = Evidence.of(curves, curve), [], [], []
+    evidence, measures, fits, bpm = Evidence.of(curves, curve, Harmony.of(y, RATE)), [], [], []
     for path, even in level_paths(curve, curves.frames_per_s, (LOWEST_BPM, HIGHEST_BPM)):
         hits = np.abs(beats_s[:, None] - curves.time(path)[None, :]).min(axis=1) < within_s
         measures.append(level_features(evidence, path, even=even))
@@ -109,7 +122,7 @@ def train(examples: list[Example], centre: np.ndarray, spread: np.ndarray, seed:
     batch = min(_BATCH, len(examples))
     steps = len(examples) // batch
     plan = torch.optim.lr_scheduler.OneCycleLR(optimizer, 6e-3, total_steps=_PASSES * steps)
-    share = np.array([1.0 if kind == "song" else _OTHERS for *_, kind in examples])
+    share = np.array([1.0 if "song" in kind else _OTHERS for *_, kind in examples])
     for _ in range(_PASSES):
         order = rng.choice(len(examples), steps * batch, p=share / share.sum())
         for chosen in order.reshape(steps, batch):

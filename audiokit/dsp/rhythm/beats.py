@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from audiokit.dsp.rhythm.confidence import confidence_measures, confidence_of
+from audiokit.dsp.rhythm.harmony import Harmony
 from audiokit.dsp.rhythm.level import level_scores
 from audiokit.dsp.rhythm.metre import Evidence, bar_phase, level_features
 from audiokit.dsp.rhythm.onsets import OnsetCurves, attack_candidates, attack_times, onset_curves
@@ -105,7 +106,7 @@ def track_beats(
     curve = normalised_curve(smooth(curves.total), curves.frames_per_s)
     if len(curve) < 10 or float(curves.strength.max(initial=0.0)) <= 1e-6:
         return Beats(np.zeros(0), np.zeros(0, np.int64), bpm or 0.0, 0.0)
-    evidence = Evidence.of(curves, curve)
+    evidence = Evidence.of(curves, curve, Harmony.of(y, rate))
     paths = _paths(curves, curve, bpm, range_bpm)
     scores = level_scores(np.stack([level_features(evidence, path, even=even) for path, even in paths]))
     best = int(scores.argmax())
@@ -119,7 +120,7 @@ def track_beats(
         sure = confidence_of(confidence_measures(evidence, curves.frame(times), scores[best], others, scores))
     tempo_bpm = 60 / float(np.median(np.diff(times))) if len(times) < 8 else _slope_bpm(times)
     beats = Beats(times, np.zeros(0, np.int64), tempo_bpm, sure)
-    per_bar, phase = bar_phase(y, rate, times, curves)
+    per_bar, phase = bar_phase(times, curves, evidence.harmony)
     return replace(beats, downbeats=np.arange(phase, len(times), per_bar), beats_per_bar=per_bar)
 
 
@@ -336,7 +337,7 @@ def beat_measures(y: Samples, rate: int, times_s: np.ndarray) -> np.ndarray | No
     curve = normalised_curve(smooth(curves.total), curves.frames_per_s)
     if len(times_s) < 3 or len(curve) < 10 or float(curves.strength.max(initial=0.0)) <= 1e-6:
         return None
-    evidence, frames = Evidence.of(curves, curve), curves.frame(times_s)
+    evidence, frames = Evidence.of(curves, curve, Harmony.of(y, rate)), curves.frame(times_s)
     paths = level_paths(curve, curves.frames_per_s, (LOWEST_BPM, HIGHEST_BPM))
     measures = [level_features(evidence, path, even=even) for path, even in [*paths, (frames, False)]]
     scores = level_scores(np.stack(measures))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from audiokit.dsp.rhythm.beats import Beats, refine
+from audiokit.dsp.rhythm.harmony import Harmony
 from audiokit.dsp.rhythm.metre import bar_phase
 from audiokit.dsp.rhythm.onsets import OnsetCurves, attack_candidates, onset_curves
 from audiokit.dsp.rhythm.warp import TimeMap, at_level
@@ -110,7 +111,7 @@ def find_groove(y: np.ndarray, rate: int, beats: Beats, *, known: bool = False) 
     if moved:
         beats = replace(beats, times_s=refine(y, rate, beats.times_s))
     if beats is not tracked:
-        count, phase = bar_phase(y, rate, beats.times_s, curves)
+        count, phase = bar_phase(beats.times_s, curves, Harmony.of(y, rate))
         beats = replace(beats, downbeats=np.arange(phase, len(beats.times_s), count), beats_per_bar=count)
     place = _common_place(curves, beats)[0]
     periods = np.diff(beats.times_s)

@@ -12,6 +12,7 @@ from audiokit.dsp.spectrum.stft import window_values
 
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _LOW_HZ, _HIGH_HZ = 60.0, 2100.0
+_BASS_HZ = (36.0, 180.0)
 _WINDOW_S, _HOP_S = 0.19, 0.093
 _BLOCK_FRAMES = 400
 # Weight of each scale degree in major and minor, from listeners' and corpus statistics.
@@ -69,13 +70,31 @@ def chroma(y: Samples, rate: int) -> tuple[np.ndarray, float]:
     >>> PITCH_CLASSES[int(chroma(tone, 22050)[0].mean(axis=1).argmax())]
     'A'
     """
+    values, fps = chroma_and_bass(y, rate)
+    return np.ascontiguousarray(values[:12]), fps
+
+
+def chroma_and_bass(y: Samples, rate: int) -> tuple[np.ndarray, float]:
+    """Measure how strong each pitch class is over time, and each pitch class of the bass.
+
+    Args:
+        y: audio (C, T), float32.
+        rate: sample rate in Hz.
+
+    Returns:
+        Chroma and chroma of the bass (24, N), float32, non-negative, rows 0 and 12 are C; and the frames per second.
+
+    >>> tone = np.sin(2 * np.pi * 110 * np.arange(22050) / 22050).astype(np.float32)[None]
+    >>> chroma_and_bass(tone, 22050)[0].mean(axis=1).reshape(2, 12).argmax(axis=1).tolist()
+    [9, 9]
+    """
     n_fft = 1 << max(8, round(np.log2(rate * _WINDOW_S)))
     hop = max(1, round(rate * _HOP_S))
     bins_hz = np.arange(n_fft // 2 + 1) * rate / n_fft
-    used = (bins_hz >= _LOW_HZ) & (bins_hz <= min(_HIGH_HZ, rate / 2 * 0.95))
+    used = (bins_hz >= _BASS_HZ[0]) & (bins_hz <= min(_HIGH_HZ, rate / 2 * 0.95))
     first, last = (int(np.flatnonzero(used)[0]), int(np.flatnonzero(used)[-1]) + 1) if used.any() else (1, 2)
-    # Fine pitch histogram: five cells per semitone, folded to one octave.
-    cells = np.zeros((60, 1 + y.shape[1] // hop), np.float32)
+    # Fine pitch histograms: five cells per semitone, folded to one octave.
+    cells = np.zeros((120, 1 + y.shape[1] // hop), np.float32)
     window = window_values("hann", n_fft)
     for start in range(0, cells.shape[1], _BLOCK_FRAMES):
         stop = min(cells.shape[1], start + _BLOCK_FRAMES)
@@ -86,15 +105,18 @@ def chroma(y: Samples, rate: int) -> tuple[np.ndarray, float]:
             spectra = np.fft.rfft(frames * window)[:, first - 1 : last + 1]
             power += (spectra.real**2 + spectra.imag**2).astype(np.float32)
         cells[:, start:stop] = _fold_peaks(np.sqrt(power), first, rate / n_fft)
-    tuning = _tuning_cells(cells.sum(axis=1))
-    shifted = np.roll(cells, 2 - tuning, axis=0)
-    return np.ascontiguousarray(shifted.reshape(12, 5, -1).sum(axis=1)), rate / hop
+    tuning = _tuning_cells(cells[:60].sum(axis=1))
+    shifted = np.roll(cells.reshape(2, 60, -1), 2 - tuning, axis=1)
+    return np.ascontiguousarray(shifted.reshape(24, 5, -1).sum(axis=1)), rate / hop
 
 
 def _fold_peaks(magnitude: np.ndarray, first: int, bin_hz: float) -> np.ndarray:
-    """Histogram (60, N) of spectral peaks of magnitudes (N, F + 2) whose second column is bin `first`."""
+    """Histograms (120, N), of all and of the bass, of spectral peaks of magnitudes (N, F + 2) from bin `first` - 1."""
     middle, left, right = magnitude[:, 1:-1], magnitude[:, :-2], magnitude[:, 2:]
-    peak = (middle > left) & (middle >= right) & (middle > 0.01 * magnitude.max(axis=1, keepdims=True))
+    # What booms below all notes but the bass's must not hide the others.
+    low = max(0, int(np.ceil(_LOW_HZ / bin_hz)) - first)
+    least, least_bass = (0.01 * part.max(axis=1) for part in (magnitude[:, low:], magnitude))
+    peak = (middle > left) & (middle >= right) & (middle > least[:, None])
     row, column = np.nonzero(peak)
     a, b, c = (np.log(part[row, column] + 1e-12) for part in (left, middle, right))
     offset = np.clip(0.5 * (a - c) / np.minimum(a - 2 * b + c, -1e-9), -0.5, 0.5)
@@ -103,8 +125,11 @@ def _fold_peaks(magnitude: np.ndarray, first: int, bin_hz: float) -> np.ndarray:
     # Low partials say more about the notes that are meant than high ones.
     weight = np.sqrt(middle[row, column]) * np.clip(1.5 - hz / _HIGH_HZ, 0.3, 1.0)
     cell = np.floor(5 * (pitch % 12)).astype(int) % 60
-    out = np.zeros((60, len(magnitude)), np.float32)
-    np.add.at(out, (cell, row), weight)
+    out = np.zeros((120, len(magnitude)), np.float32)
+    heard = column >= low
+    bass = (hz < _BASS_HZ[1]) & (middle[row, column] > least_bass[row])
+    np.add.at(out, (cell[heard], row[heard]), weight[heard])
+    np.add.at(out, (cell[bass] + 60, row[bass]), weight[bass])
     return out
 
 
@@ -118,8 +143,12 @@ def _tuning_cells(histogram: np.ndarray) -> int:
 
 def beat_chroma(y: Samples, rate: int, beats_s: np.ndarray) -> np.ndarray:
     """Mean chroma from each beat to the next (12, B)."""
-    values, fps = chroma(y, rate)
-    out = np.zeros((12, len(beats_s)), np.float32)
+    return beat_means(*chroma(y, rate), beats_s)
+
+
+def beat_means(values: np.ndarray, fps: float, beats_s: np.ndarray) -> np.ndarray:
+    """Mean of values (K, N), frame n at n / fps, from each beat to the next (K, B)."""
+    out = np.zeros((len(values), len(beats_s)), np.float32)
     if not len(beats_s) or not values.shape[1]:
         return out
     last = beats_s[-1] + (beats_s[-1] - beats_s[-2] if len(beats_s) > 1 else 0.5)

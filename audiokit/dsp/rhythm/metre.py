@@ -6,16 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audiokit.dsp.rhythm.harmony import LAGS, Harmony, harmony_measures
+from audiokit.dsp.rhythm.key import beat_means
 from audiokit.dsp.rhythm.onsets import OnsetCurves
 from audiokit.dsp.rhythm.tempo import autocorrelation, tempo_prior
-from audiokit.dsp.spectrum.samples import Samples
 
 # Longest lag of the autocorrelations, in frames.
 _LONGEST, _LONGEST_NOTES = 600, 1000
+# Parts of a beat at which onsets are read.
+_PARTS = np.array([0.0, 0.5, 0.25, 0.75, 1 / 3, 2 / 3, 1 / 6, 5 / 6])
 #: Multiples of the period at which the autocorrelations are read.
 MULTIPLES = (1 / 3, 1 / 2, 2 / 3, 1, 3 / 2, 2, 3, 4)
 #: Beats after which notes and drums may come again: bars and parts of them.
 BARS = (2, 3, 4, 6, 8)
+# Their places, one bar after the other, the bar each belongs to, and where each bar begins among them.
+_PLACES, _SIZES = np.concatenate([np.arange(size) for size in BARS]), np.repeat(BARS, BARS)
+_FIRSTS = np.cumsum((0, *BARS))[:-1]
 #: Tempi from which the dislike of slower and faster ones may bend.
 STEPS_BPM = (65, 100, 125, 145, 180)
 #: Names of the measures of a tempo level, in the order of `level_features`.
@@ -30,6 +36,9 @@ FEATURES = (
     *(f"mid_every_{size}" for size in BARS), *(f"notes_again_{size}" for size in BARS),
     *(f"above_{bpm}" for bpm in STEPS_BPM),
     "apart_half", *(f"apart_{beats}" for beats in range(4)), "dense", "far_from_dense",
+    *(f"{what}_every_{size}" for what in ("chords", "bass") for size in BARS),
+    *(f"{what}_{where}" for where in ("on_off", "on") for what in ("chords", "bass")),
+    *(f"{what}_alike_{lag}" for what in ("chords", "bass") for lag in LAGS),
 )  # fmt: skip
 
 
@@ -46,6 +55,7 @@ class Evidence:
         repeats: autocorrelation of everything, of the low and of the middle band (3, lags).
         notes: autocorrelation of how notes change (lags,).
         chords: how much notes change beyond what they do half of the time (vibrato, drums), around 1 (N,).
+        harmony: pitch classes over time.
     """
 
     curves: OnsetCurves
@@ -56,10 +66,11 @@ class Evidence:
     repeats: np.ndarray
     notes: np.ndarray
     chords: np.ndarray
+    harmony: Harmony
 
     @staticmethod
-    def of(curves: OnsetCurves, curve: np.ndarray) -> Evidence:
-        """Gather it from onset curves and their flattened sum (N,)."""
+    def of(curves: OnsetCurves, curve: np.ndarray, harmony: Harmony) -> Evidence:
+        """Gather it from onset curves, their flattened sum (N,) and the harmony."""
         kernel = np.array([0.25, 0.7, 1.0, 0.7, 0.25])
         bands = [np.convolve(band, kernel, mode="same") if len(band) >= 5 else band for band in curves.strength[:2]]
         repeats = np.stack([autocorrelation(values, _LONGEST) for values in (curve, *bands)])
@@ -72,7 +83,7 @@ class Evidence:
         notes = autocorrelation(curves.change, _LONGEST_NOTES)
         chords = np.maximum(0.0, curves.change - np.median(curves.change))
         chords /= float(chords.mean()) + 1e-6
-        return Evidence(curves, curve, peaks, near, float(total.sum()) + 1e-9, repeats, notes, chords)
+        return Evidence(curves, curve, peaks, near, float(total.sum()) + 1e-9, repeats, notes, chords, harmony)
 
 
 def level_features(evidence: Evidence, path: np.ndarray, *, even: bool = False) -> np.ndarray:
@@ -92,35 +103,32 @@ def level_features(evidence: Evidence, path: np.ndarray, *, even: bool = False) 
     period = np.diff(frames).astype(float)
     bpm = 60 * evidence.curves.frames_per_s / float(np.median(period))
 
-    def at(part: float) -> np.ndarray:
-        places = np.round(frames[:-1] + part * period).astype(int)
-        return evidence.peaks[:, np.clip(places, 0, last_frame)]
+    places = np.round(frames[:-1] + _PARTS[:, None] * period).astype(int)
+    hits = evidence.peaks[:, np.clip(places, 0, last_frame)]
+    on, half, first, last, early, late = (hits[:3, part] for part in range(6))
+    means = hits.mean(axis=2)
+    third, strength, whole = np.maximum(early, late), float(means[3, 0]), float(means[:3, 0].sum())
+    contrast = (means[:3, 0] - means[:3, 1]) / (means[:3, 0] + means[:3, 1] + 1e-6)
 
-    strength = float(at(0.0)[3].mean())
-    on, half, first, last, early, late = (at(part)[:3] for part in (0.0, 0.5, 0.25, 0.75, 1 / 3, 2 / 3))
-    third = np.maximum(early, late)
-    contrast = (on.mean(axis=1) - half.mean(axis=1)) / (on.mean(axis=1) + half.mean(axis=1) + 1e-6)
-    whole = float(on.sum(axis=0).mean())
-
-    def share(hits: np.ndarray) -> float:
+    def share(elsewhere: float) -> float:
         # Bounded, so that a path with next to nothing on its beats gets no extreme measures.
-        elsewhere = float(hits.sum(axis=0).mean())
         return 2 * elsewhere / (elsewhere + whole + 1e-6)
 
     shapes = np.concatenate([on, half, first, last])
     turns = [_turns(on[0]), _turns(on[1])]
     return np.array([
         tempo_prior(bpm), np.log2(bpm / 120), strength / 3, *contrast,
-        share(third), share(np.maximum(first, last)),
-        float(on[0].mean()) / 3, float(on[1].mean()) / 3, -10 * float(np.median(np.abs(np.diff(np.log(period))))),
+        share(float(third.mean(axis=1).sum())), share(float(np.maximum(first, last).mean(axis=1).sum())),
+        *(means[:2, 0] / 3), -10 * float(np.median(np.abs(np.diff(np.log(period))))),
         *_alike(shapes, (1, 2, 3, 4)), *_alike(shapes[0::3], (1, 2, 4)), *_alike(shapes[1::3], (1, 2, 4)),
         -turns[0] * turns[1], abs(turns[0]), abs(turns[1]),
-        float((on[0] - first[0]).mean()) / 3, float((on[0] - last[0]).mean()) / 3,
+        float(means[0, 0] - means[0, 2]) / 3, float(means[0, 0] - means[0, 3]) / 3,
         max(0.0, float(np.log2(bpm / 160))), max(0.0, float(np.log2(80 / bpm))),
-        *(share(hits) for hits in (late, early, at(1 / 6)[:3], at(5 / 6)[:3])), float(even),
+        *(share(float(means[:3, part].sum())) for part in (5, 4, 6, 7)), float(even),
         *_repeats(evidence.repeats, float(np.median(np.diff(path)))), *_shares(evidence, path),
         *_bars(evidence, path, on), *(max(0.0, float(np.log2(bpm / step))) for step in STEPS_BPM),
         max(0.0, -float(contrast[0] * contrast[1])), *_apart(on), *_density(evidence.curve, path),
+        *_harmony(evidence, path),
     ])  # fmt: skip
 
 
@@ -154,25 +162,28 @@ def _bars(evidence: Evidence, path: np.ndarray, on: np.ndarray) -> list[float]:
     rows = np.stack([notes, on[0], on[1]])
     return [
         float(notes.mean()) - 1, float(at(0.5).mean()) - 1,
-        *np.ravel(np.transpose([_stand_out(rows, size) for size in BARS])),
+        *(float(v) for v in np.ravel(_stand_out(rows))),
         *(float(v) for v in np.where(inside, _interpolated(evidence.notes, lags), 0.0)),
     ]  # fmt: skip
 
 
-def _stand_out(rows: np.ndarray, size: int) -> list[float]:
-    """How far the strongest of `size` places is above the mean of all, of each row (R, B), 0 to 1.
+def _harmony(evidence: Evidence, path: np.ndarray) -> list[float]:
+    """How much chords and bass change on one beat of so many, on beats and between, and how alike they are later."""
+    change, measures = harmony_measures(evidence.harmony, evidence.curves.time(path))
+    return [*(float(value) for value in np.ravel(_stand_out(change))), *(float(value) for value in measures)]
+
+
+def _stand_out(rows: np.ndarray) -> np.ndarray:
+    """How far the strongest place of bars of each size is above the mean of all, of each row (R, B), 0 to 1 (R, 5).
 
     What chance does with few beats is taken off.
     """
-    count = rows.shape[1]
-    if count < 2 * size:
-        return [0.0] * len(rows)
-    bars = -(-count // size)
-    folded = np.pad(rows, ((0, 0), (0, bars * size - count))).reshape(len(rows), bars, size).sum(axis=1)
-    most = (folded / (bars - (np.arange(size) >= count - (bars - 1) * size))).max(axis=1)
-    whole = rows.mean(axis=1) + 1e-6
-    chance = rows.std(axis=1) / np.sqrt(count / size)
-    return [float(value) for value in np.clip((most - whole - chance) / (size * whole), -1.0, 1.0)]
+    count, sizes = rows.shape[1], np.array(BARS)
+    fold = np.arange(count)[:, None] % _SIZES == _PLACES
+    most = np.maximum.reduceat(rows @ fold / np.maximum(fold.sum(axis=0), 1), _FIRSTS, axis=1)
+    whole = rows.mean(axis=1, keepdims=True) + 1e-6
+    chance = rows.std(axis=1, keepdims=True) / np.sqrt(count / sizes)
+    return np.where(count < 2 * sizes, 0.0, np.clip((most - whole - chance) / (sizes * whole), -1.0, 1.0))
 
 
 def _repeats(repeats: np.ndarray, period: float) -> list[float]:
@@ -189,12 +200,10 @@ def _interpolated(row: np.ndarray, lags: np.ndarray) -> np.ndarray:
 def _shares(evidence: Evidence, path: np.ndarray) -> list[float]:
     """Part of all onsets that lies on the beats, and half, a quarter and a third of the way between them."""
 
-    def near(part: float) -> float:
-        places = np.round(path[:-1] + part * np.diff(path)).astype(int)
-        return float(evidence.near[np.clip(places, 0, len(evidence.near) - 1)].sum())
-
-    pieces = (near(0.0), near(0.5), near(0.25) + near(0.75), near(1 / 3) + near(2 / 3))
-    return [piece / evidence.whole for piece in pieces]
+    places = np.round(path[:-1] + _PARTS[:6, None] * np.diff(path)).astype(int)
+    near = evidence.near[np.clip(places, 0, len(evidence.near) - 1)].sum(axis=1)
+    pieces = (near[0], near[1], near[2] + near[3], near[4] + near[5])
+    return [float(piece) / evidence.whole for piece in pieces]
 
 
 def _turns(hits: np.ndarray) -> float:
@@ -222,29 +231,28 @@ PHASE_WEIGHTS = np.array([
 ])  # fmt: skip
 
 
-def bar_phase(y: Samples, rate: int, times: np.ndarray, curves: OnsetCurves) -> tuple[int, int]:
+def bar_phase(times: np.ndarray, curves: OnsetCurves, harmony: Harmony) -> tuple[int, int]:
     """Find the beats per bar and the first downbeat.
 
     Bars begin where the bass drum falls, where the harmony changes and where the snare does not play.
 
     Args:
-        y: audio (C, T), float32.
-        rate: sample rate in Hz.
         times: beats in seconds (B,).
         curves: the onset curves of the audio.
+        harmony: its pitch classes.
 
     Returns:
         Beats per bar (3 or 4) and the index of the first downbeat.
     """
     if len(times) < 5:
         return 4, 0
-    features = phase_features(y, rate, times, curves)
+    features = phase_features(times, curves, harmony)
     return max(features, key=lambda which: float(features[which] @ PHASE_WEIGHTS))
 
 
-def phase_features(y: Samples, rate: int, times: np.ndarray, curves: OnsetCurves) -> dict[tuple[int, int], np.ndarray]:
+def phase_features(times: np.ndarray, curves: OnsetCurves, harmony: Harmony) -> dict[tuple[int, int], np.ndarray]:
     """Measure every (beats per bar, first downbeat): what happens on each beat of such bars (18,)."""
-    signals = _beat_signals(y, rate, times, curves)
+    signals = _beat_signals(times, curves, harmony)
     likeness = alike(signals, 3) - alike(signals, 4)
     out = {}
     for per_bar in (4, 3):
@@ -258,13 +266,11 @@ def phase_features(y: Samples, rate: int, times: np.ndarray, curves: OnsetCurves
     return out
 
 
-def _beat_signals(y: Samples, rate: int, times: np.ndarray, curves: OnsetCurves) -> np.ndarray:
+def _beat_signals(times: np.ndarray, curves: OnsetCurves, harmony: Harmony) -> np.ndarray:
     """Low, middle and high onsets on each beat, and how much the harmony changes there (4, B), each around 1."""
-    from audiokit.dsp.rhythm.key import beat_chroma
-
     reach = np.round(curves.frame(times)).astype(int)[:, None] + np.arange(-3, 4)
     hits = curves.strength[:, np.clip(reach, 0, curves.strength.shape[1] - 1)].max(axis=2)
-    chroma = beat_chroma(y, rate, times)
+    chroma = beat_means(harmony.values[:12], harmony.frames_per_s, times)
     unit = chroma / (np.linalg.norm(chroma, axis=0) + 1e-9)
     change = np.zeros(len(times))
     change[1:] = 1 - (unit[:, 1:] * unit[:, :-1]).sum(axis=0)

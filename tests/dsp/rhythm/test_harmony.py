@@ -5,7 +5,8 @@ import pytest
 
 from audiokit.dsp.rhythm.beats import Beats
 from audiokit.dsp.rhythm.chords import LABELS, chord_tones, estimate_chords
-from audiokit.dsp.rhythm.key import Key, chroma, estimate_key
+from audiokit.dsp.rhythm.harmony import Harmony, changes, harmony_measures
+from audiokit.dsp.rhythm.key import Key, chroma, chroma_and_bass, estimate_key
 from audiokit.dsp.rhythm.warp import TimeMap, warp
 
 RATE = 22_050
@@ -41,6 +42,34 @@ def test_key_and_chords(semitones, detune_cents):
     beats = Beats(np.arange(16) * 0.5, np.array([0, 4, 8, 12]), 120.0, 1.0)
     found = estimate_chords(y, RATE, beats)
     assert np.mean([a == b for a, b in zip(found, np.repeat(labels, 2), strict=True)]) >= 0.9
+
+
+def test_the_bass_is_heard_apart_from_the_chord_above_it():
+    t = np.arange(2 * RATE) / RATE
+    over = sum(np.sin(2 * np.pi * hz * t) for hz in (261.63, 329.63, 392.0))
+    values, _ = chroma_and_bass((over + np.sin(2 * np.pi * 55.0 * t)).astype(np.float32)[None], RATE)
+    bass = values[12:].mean(axis=1)
+    assert bass.argmax() == 9 and bass[9] > 0.9 * bass.sum()
+    assert set(np.argsort(values[:12].mean(axis=1))[-3:]) == {0, 4, 7}
+
+
+def test_harmony_moves_on_the_beats_on_which_chords_change():
+    """Chords of two seconds: beats of half a second change on one in four, off-beats never on an off-beat."""
+    harmony = Harmony.of(play(["C:maj", "F:maj", "D:min", "E:min"] * 2, seconds_each=2.0), RATE)
+    beats = np.arange(0, 15.6, 0.5)
+    moves, measures = harmony_measures(harmony, beats)
+    by_place = moves[:, 4:-3].reshape(2, -1, 4).mean(axis=1)
+    assert (by_place.argmax(axis=1) == 0).all() and by_place[0, 0] > 10 * by_place[0, 1:].max()
+    _, between = harmony_measures(harmony, beats[:-1] + 0.25)
+    assert min(measures[:2]) > 0.4 and max(between[:2]) < -0.4
+    again = harmony_measures(harmony, np.arange(0, 15.6, 1.0))[1][4:11]
+    assert again[5] == max(again)  # the four chords come again after eight beats of a second
+
+
+def test_harmony_of_silence_does_not_move():
+    silent = Harmony.of(np.zeros((1, RATE), np.float32), RATE)
+    assert np.isfinite(harmony_measures(silent, np.arange(5) * 0.2)[0]).all()
+    assert not changes(np.ones((2, 12, 4)) / np.sqrt(12)).round(9).any()
 
 
 def test_minor_key():
