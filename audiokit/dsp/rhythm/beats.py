@@ -232,7 +232,8 @@ def refine(y: Samples, rate: int, times: np.ndarray) -> np.ndarray:
         attacks = (trust * attacks + held * times) / (trust + held + 1e-9)
         trust = trust + held
         grid = whittaker(attacks, trust * firm, _STIFFNESS)
-    return grid
+    # Where next to nothing is struck, the few attacks there are may lead the grid back in time.
+    return grid if (np.diff(grid) > 0).all() else times
 
 
 def _wandering(distance: np.ndarray) -> np.ndarray:
