@@ -6,7 +6,9 @@ Three generators: drum patterns, arrangements played by fluidsynth on two soundf
 more of them slow or swung than come by themselves; some of each as another studio would leave them, so that a network
 which has only heard clean synthesis learns less of it. No
 annotated recording is learnt from. What is judged (JUDGED) was not learnt from either, and the bench uses other seeds
-again. Several small networks are trained and joined to one of as many hidden units: their scores are averaged.
+again. Several small networks are trained and joined to one of as many hidden units: their scores are averaged. The
+shipped one counts for two thirds beside the one before (--beside), which had heard no harmony: it is needed where the
+harmony misleads.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import numpy as np
 
 from audiokit.dsp.rhythm.beats import level_paths, smooth
 from audiokit.dsp.rhythm.harmony import Harmony
-from audiokit.dsp.rhythm.level import NETWORK, level_scores
+from audiokit.dsp.rhythm.level import ARRAYS, NETWORK, level_scores
 from audiokit.dsp.rhythm.metre import Evidence, level_features
 from audiokit.dsp.rhythm.onsets import onset_curves
 from audiokit.dsp.rhythm.tempo import HIGHEST_BPM, LOWEST_BPM, normalised_curve
@@ -155,6 +157,24 @@ def joined(networks: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {**side_by_side, "straight": np.mean([net["straight"] for net in networks], axis=0)}
 
 
+def beside(network: dict[str, np.ndarray], other: dict[str, np.ndarray], share: float) -> dict[str, np.ndarray]:
+    """One network whose score is that of two, the other's counting `share`.
+
+    The other may know only the first measures. Its weights are brought to the scale of the measures of the first.
+    """
+    known, size = len(other["centre"]), len(network["centre"])
+    scale = network["spread"][:known] / other["spread"]
+    moved = (network["centre"][:known] - other["centre"]) / other["spread"]
+    padded = {"bias": other["bias"] + moved @ (other["own"] + other["context"]), "out": share * other["out"]}
+    for name in ("own", "context"):
+        padded[name] = np.pad(other[name] * scale[:, None], ((0, size - known), (0, 0)))
+    both = {name: np.concatenate([network[name], padded[name]], axis=-1) for name in ("own", "context", "bias")}
+    both["out"] = np.concatenate([(1 - share) * network["out"], padded["out"]])
+    straight = np.pad(other["straight"] * scale, (0, size - known))
+    both["straight"] = (1 - share) * network["straight"] + share * straight
+    return {**network, **both}
+
+
 def judge(examples: list[Example], network: dict[str, np.ndarray]) -> None:
     """Print, per kind, the mean fit of the chosen paths, of the best ones (an oracle), and how often it is right."""
     for kind in sorted({kind for *_, kind in examples}):
@@ -172,6 +192,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--part", type=float, default=1.0, help="of the music, for a quick look")
     parser.add_argument("--soundfont", default=SOUNDFONT)
+    parser.add_argument("--beside", type=Path, help="a network trained before, to be joined to it")
+    parser.add_argument("--share", type=float, default=0.33, help="how much that one's score counts")
     parser.add_argument("--out", type=Path, default=NETWORK)
     given = parser.parse_args()
     sets = []
@@ -183,8 +205,12 @@ def main() -> None:
     everything = np.concatenate([measures for measures, *_ in learnt])
     centre, spread = everything.mean(axis=0), everything.std(axis=0) + 1e-3
     network = joined([train(learnt, centre, spread, seed) for seed in range(_NETWORKS)])
-    network = {name: values.astype(np.float16) for name, values in network.items()}
-    network |= {"centre": centre.astype(np.float32), "spread": spread.astype(np.float32)}
+    network |= {"centre": centre, "spread": spread}
+    if given.beside:
+        with np.load(given.beside) as other:
+            network = beside(network, {name: other[name].astype(np.float32) for name in ARRAYS}, given.share)
+    small = {name: values.astype(np.float16) for name, values in network.items()}
+    network = {**small, "centre": centre.astype(np.float32), "spread": spread.astype(np.float32)}
     np.savez_compressed(given.out, **network)
     judge(judged, {name: values.astype(np.float32) for name, values in network.items()})
 
