@@ -1,7 +1,7 @@
 """Inner loops of phase retrieval; the only one that numpy cannot do is compiled for long sounds, with the same bits.
 
-Loading compiled code takes half a second of processor time, and compiling it for the first time on a machine some
-seconds more. Sounds of a few seconds are done before that.
+Loading compiled code takes half a second of processor time, and compiling it for the first time on a machine another
+half. Sounds of a few seconds are done before that.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ def compiled() -> Callable[..., None]:
     """Compile `spread_phase`, or load it from numba's cache: without fast maths, so that the bits are Python's."""
     from numba import njit
 
-    return njit(cache=True)(spread_phase)
+    try:
+        return njit(cache=True)(spread_phase)
+    except RuntimeError:  # nowhere to keep it: neither the package's folder nor the user's can be written to
+        return njit(spread_phase)
 
 
 def spread_phase(

@@ -173,3 +173,12 @@ def test_wrong_parameters_are_refused(wrong):
 def test_a_missing_source_is_refused():
     with pytest.raises(ParameterError, match="source"):
         retrieve_phase(np.ones((1, 513, 4), np.float32), PhaseSettings(N_FFT, HOP, init="source"))
+
+
+def test_compiled_code_needs_no_place_to_be_kept(monkeypatch):
+    from numba.core.caching import CacheImpl
+
+    from audiokit.dsp.spectrum.phase_kernels import compiled
+
+    monkeypatch.setattr(CacheImpl, "_locator_classes", [])
+    assert compiled.__wrapped__() is not None
