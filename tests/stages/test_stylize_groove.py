@@ -225,3 +225,10 @@ def test_chunks_are_refused(rng):
         audiokit.stylize(*chunks, engine="groove")
     with pytest.raises(UsageError, match="of type tuple"):
         audiokit.stylize(chunks, engine="groove")
+
+
+def test_what_was_swung_is_heard_at_its_tempo_again():
+    """Swung sixteenths fall on triplets too: the harmony says which of the two the beats are."""
+    one = song(104, sixteenths=True, seed=1)
+    beats = track_beats(audiokit.stylize(one.y, one.rate, engine="groove", swing=66.0), one.rate)
+    assert abs(beats.tempo_bpm / 104 - 1) < 0.005
