@@ -207,13 +207,13 @@ class _State:
             self._last = (middles[0], *middles)
             return a
         lobes = cut_lobes(np.abs(middles[0]), power_a), cut_lobes(np.abs(middles[1]), power_b)
-        loud = [np.sqrt(float((np.abs(s) ** 2).sum())) for s in (a, b)]
+        loud = [_norm(s) for s in (a, b)]
         if min(loud) < 0.01 * max(loud) or min(loud) < 1e-6 or not (len(lobes[0].peak) and len(lobes[1].peak)):
             made = (1 - amount) * a + amount * b  # nothing to travel to: fade
         else:
             made = self._travel(a, b, middles, lobes, amount)
             wanted = (1 - amount) * loud[0] + amount * loud[1]
-            is_now = np.sqrt(float((np.abs(made) ** 2).sum()))
+            is_now = _norm(made)
             made *= min(4.0, wanted / is_now) if is_now > 0 else 1.0
         self._last = (made.sum(axis=0), *middles)
         return made
@@ -252,11 +252,15 @@ class _State:
         own = np.where(lead, positions[1], positions[0])
         at = np.clip(np.round(place).astype(int), 0, len(made) - 1)
         going_on = np.angle(made[at]) + source - before + self._turn * (place - own)
-        now = [np.sqrt(float((np.abs(m) ** 2).sum())) for m in middles]
-        risen = [now[k] > 2.5 * np.sqrt(float((np.abs(last) ** 2).sum())) for k, last in enumerate((last_a, last_b))]
+        now = [_norm(m) for m in middles]
+        risen = [now[k] > 2.5 * _norm(last) for k, last in enumerate((last_a, last_b))]
         silent = np.abs(made[at]) < 0.02 * np.maximum(heights[0], heights[1])
         anew = silent | np.where(lead, risen[1], risen[0])
         return np.where(anew, source, going_on)
+
+
+def _norm(spectrum: np.ndarray) -> float:
+    return float(np.sqrt(np.vdot(spectrum, spectrum).real))
 
 
 def cut_lobes(magnitude: np.ndarray, power: np.ndarray) -> Lobes:

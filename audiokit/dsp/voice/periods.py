@@ -18,6 +18,8 @@ from audiokit.dsp.voice.world import HOP_S, Voice, runs
 
 #: Positions inside a sample: grains are set with this precision, so that pitch has no jitter of whole samples.
 OVERSAMPLING = 4
+#: Samples around a piece that its oversampling hears.
+_AROUND = 1024
 #: Half of a grain where there is no pitch, in seconds: short enough for the burst of a plosive.
 NOISE_S = 0.005
 #: A pulse is sung up to so many seconds from its own time.
@@ -29,28 +31,50 @@ IRREGULAR, REPLACED_S = 0.1, 0.015
 NEAREST, FARTHEST = 0.85, 1.18
 
 
+class Oversampled:
+    """Speech (T,) between its samples: T * OVERSAMPLING values, made where a slice of them is taken.
+
+    >>> fine = Oversampled(np.ones(4000, np.float32), 16000)
+    >>> len(fine), fine[8000:8003].round(3).tolist()
+    (16000, [1.0, 1.0, 1.0])
+    """
+
+    def __init__(self, speech: np.ndarray, rate: int) -> None:
+        self._speech, self._rate = speech, rate
+
+    def __len__(self) -> int:
+        return OVERSAMPLING * len(self._speech)
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        import soxr
+
+        start, stop, _ = part.indices(len(self))
+        first = max(0, start // OVERSAMPLING - _AROUND)
+        piece = self._speech[first : -(-stop // OVERSAMPLING) + _AROUND]
+        made = np.asarray(soxr.resample(piece, self._rate, OVERSAMPLING * self._rate))
+        return made[start - OVERSAMPLING * first :][: stop - start]
+
+
 @dataclass(frozen=True)
 class Recording:
     """Speech whose periods are known.
 
     Attributes:
-        fine: the speech, oversampled by `OVERSAMPLING` (T * OVERSAMPLING,).
+        fine: the speech, oversampled by `OVERSAMPLING`: an array (T * OVERSAMPLING,), or what makes slices of it.
         pulses: one moment of each period that may be sung, in samples of the speech (P,).
         left: distance of each to the pulse before, or a period (P,).
         right: distance of each to the next pulse, or a period (P,).
     """
 
-    fine: np.ndarray
+    fine: np.ndarray | Oversampled
     pulses: np.ndarray
     left: np.ndarray
     right: np.ndarray
 
     @classmethod
     def of(cls, speech: np.ndarray, voice: Voice, voiced: np.ndarray) -> Recording:
-        """Oversample speech (T,), find the pulses of its voiced frames (N,), and leave out irregular ones (creak)."""
-        import soxr
-
-        fine = soxr.resample(speech, voice.rate, OVERSAMPLING * voice.rate)
+        """Find the pulses of the voiced frames (N,) of speech (T,), and leave out irregular ones (creak)."""
+        fine = Oversampled(speech, voice.rate)
         pulses = find_pulses(speech, voice, voiced)
         left, right, regular = _widths(voice, pulses)
         return cls(fine, pulses[regular], left[regular], right[regular])
@@ -96,9 +120,8 @@ def find_pulses(y: np.ndarray, voice: Voice, voiced: np.ndarray) -> np.ndarray:
     >>> np.unique(np.diff(find_pulses(y, voice, voice.voiced)))
     array([128.])
     """
-    x = y.astype(np.float64)
-    if (x**3).sum() < 0:  # the pulses of a recording may point either way
-        x = -x
+    # The pulses of a recording may point either way.
+    x = y if np.einsum("i,i,i->", y, y, y, dtype=np.float64) >= 0 else -y
     hop = HOP_S * voice.rate
     found: list[float] = []
     for a, b in runs(voiced & (voice.f0_hz > 0)):
@@ -122,8 +145,9 @@ def _next_pulse(x: np.ndarray, at: int, step: int, periods: np.ndarray, first: i
     ends = sorted((round(at + step * period * NEAREST), round(at + step * period * FARTHEST)))
     if ends[0] - half < 0 or at - half < 0 or max(ends[1], at) + half + 1 > len(x):
         return None
-    here = x[at - half : at + half + 1]
-    there = np.lib.stride_tricks.sliding_window_view(x[ends[0] - half : ends[1] + half + 1], 2 * half + 1)
+    here = x[at - half : at + half + 1].astype(np.float64)
+    around = x[ends[0] - half : ends[1] + half + 1].astype(np.float64)
+    there = np.lib.stride_tricks.sliding_window_view(around, 2 * half + 1)
     alike = there @ here / np.sqrt(np.einsum("ij,ij->i", there, there) * (here @ here) + 1e-12)
     places = np.arange(ends[0], ends[1] + 1)
     return int(places[np.argmax(alike - 0.15 * (np.abs(places - at) / period - 1) ** 2)])
@@ -205,7 +229,7 @@ def _widths(voice: Voice, pulses: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
     return sides[0], sides[1], regular | alone
 
 
-def _overlap_add(speech: np.ndarray, grains: Grains, length: int) -> np.ndarray:
+def _overlap_add(speech: np.ndarray | Oversampled, grains: Grains, length: int) -> np.ndarray:
     """Add up windowed pieces of the oversampled recording."""
     out = np.zeros(length)
     for a in range(0, len(grains.at), 500):  # in pieces: the arrays are grains times samples
@@ -218,6 +242,8 @@ def _overlap_add(speech: np.ndarray, grains: Grains, length: int) -> np.ndarray:
         inside = (x <= right) & (samples >= 0) & (samples < length)
         window = 0.5 + 0.5 * np.cos(np.pi * x / np.where(x < 0, left, right))
         index = np.clip(np.round((source + x) * OVERSAMPLING).astype(int), 0, len(speech) - 1)
-        values = (gain * window * speech[index])[inside]
+        first_heard = int(index.min())
+        heard = speech[first_heard : int(index.max()) + 1]
+        values = (gain * window * heard[index - first_heard])[inside]
         out += np.bincount(samples[inside].astype(int), values, length)
     return out.astype(np.float32)

@@ -7,6 +7,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -135,12 +136,11 @@ def analyse_voice(
         raise ParameterError(f"pitch tracker {tracker!r} is none of {', '.join(get_args(PitchTracker))}")
     if y.ndim != 1 or len(y) < rate // 10:
         raise InputError(f"{y.shape[-1] / rate:.3f} s of audio is too short for a voice")
-    x = np.ascontiguousarray(y, np.float64)
     if tracker == "world":
-        f0, times = _pitch(x, rate, quality)
+        f0, times = _pitch(y, rate, quality)
     else:
-        times = np.arange(1 + int(len(x) / (rate * HOP_S))) * HOP_S
-        f0 = learnt_pitch(x, rate, times)
+        times = np.arange(1 + int(len(y) / (rate * HOP_S))) * HOP_S
+        f0 = learnt_pitch(np.ascontiguousarray(y, np.float64), rate, times)
     n_fft = pyworld.get_cheaptrick_fft_size(rate, FLOOR_HZ)
     shaped = np.where(f0 > 0, np.maximum(f0, FLOOR_HZ + 0.5), 0.0)
     count = len(f0)
@@ -150,9 +150,13 @@ def analyse_voice(
     below = max(2, int(3000 / (rate / 2) * (n_fft // 2)))
     for a in range(0, count, 2000):  # in pieces: the full-size float64 arrays are large
         part = slice(a, min(a + 2000, count))
-        envelope[part] = pyworld.cheaptrick(x, shaped[part], times[part], rate, f0_floor=FLOOR_HZ, fft_size=n_fft)
+        # Whole seconds, on which samples and frames meet, and one more on either side.
+        from_s, to_s = max(0, a // round(1 / HOP_S) - 1), math.ceil(part.stop * HOP_S) + 1
+        x = np.ascontiguousarray(y[from_s * rate : to_s * rate], np.float64)
+        when = times - from_s
+        envelope[part] = pyworld.cheaptrick(x, shaped[part], when[part], rate, f0_floor=FLOOR_HZ, fft_size=n_fft)
         at = np.arange(a, part.stop, noise_every)
-        noise = pyworld.d4c(x, shaped[at], times[at], rate, fft_size=n_fft)
+        noise = pyworld.d4c(x, shaped[at], when[at], rate, fft_size=n_fft)
         coded = np.column_stack([noise[:, :below].mean(axis=1), pyworld.code_aperiodicity(noise, rate)])
         if noise_every > 1:
             coded = np.stack([np.interp(np.arange(a, part.stop), at, row) for row in coded.T], axis=1)
@@ -193,7 +197,7 @@ def _in_pieces(measure: Callable[[np.ndarray], np.ndarray], x: np.ndarray, rate:
         before = min(start, _AROUND_S)
         last = len(x) // rate < start + 2 * _PIECE_S
         stop = len(x) if last else (start + _PIECE_S + _AROUND_S) * rate
-        values = measure(x[(start - before) * rate : stop])
+        values = measure(np.ascontiguousarray(x[(start - before) * rate : stop], np.float64))
         found.append(values[before * frames : None if last else (before + _PIECE_S) * frames])
     return np.concatenate(found)
 

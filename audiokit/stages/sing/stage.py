@@ -212,9 +212,8 @@ def sing(
     plan_path, mix_path = _placed(plan, stem, ".json"), _placed(mix, stem, ".wav")
     try:
         given = _given(options, plan_path)
-        sung = sing_over(
-            sound.samples, sound.rate, backing.samples, backing.rate, how=how, given=given, tell=_teller(sound)
-        )
+        speech, band = sound.at(mono=True).samples, backing.samples
+        sung = sing_over(speech, sound.rate, band, backing.rate, how=how, given=given, tell=_teller(sound))
     except InputError as error:
         raise type(error)(f"{sound.name}: {error}", hint=error.hint) from None
     notes.warnings += sung.warnings
