@@ -173,7 +173,8 @@ def main():
     parts.append(
         "Log-mel and log-spectral distance to the true rendering (less is better), windows of 3 s that a classifier"
         " takes for the style (it learned from the training recordings of both sides; its share of doing nothing says"
-        " how often it errs), chroma cosine and onset F with the input, and how much the level follows the windows that"
+        " how often it errs; learned from other recordings of the same kind, its shares differ by 10 points and more),"
+        " chroma cosine and onset F with the input, and how much the level follows the windows that"
         " the model works in. Pieces that were not used in training."
     )
     text = "\n\n".join(parts) + "\n"

@@ -68,7 +68,16 @@ class PatchGan(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, input_nc, H, W) to logits (B, 1, h, w), one per patch."""
-        return self.net(x) if self.config.n_layers == 0 else self.model(x)
+        return self.features(x)[-1]
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Map (B, input_nc, H, W) to what every stage makes of it: after each activation, and the logits."""
+        found = []
+        for layer in self.net if self.config.n_layers == 0 else self.model:
+            x = layer(x)
+            if isinstance(layer, nn.LeakyReLU):
+                found.append(x)
+        return [*found, x]
 
 
 def _pixel_layers(config: PatchGanConfig) -> nn.Sequential:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from audiokit.engine.option import Option
 from audiokit.engine.parse import front_end
+from audiokit.errors import ParameterError
 
 if TYPE_CHECKING:
     from audiokit.dsp.spectrum.style import StyleFrontend
@@ -113,8 +114,24 @@ class Pix2PixSettings(StyleSettings):
     eq_db: Annotated[
         float, Option("Filter the inputs at random, about this much.", flag="--eq", metavar="DB", min=0)
     ] = 0.0
+    decay: Annotated[
+        float, Option("Let the inputs fade faster or slower at random, by up to this factor.", metavar="X", min=1)
+    ] = 1.0
+    coarse: Annotated[
+        float, Option("Weight of the distance of coarser pictures, as a share of --l1.", metavar="X", min=0)
+    ] = 0.0
+    chroma: Annotated[
+        float, Option("Cosine with the input's chroma that is held; 0 asks for none.", metavar="X", min=0, max=1)
+    ] = 0.0
+    matching: Annotated[
+        float, Option("Weight of the distance of the discriminator's features, if it takes part.", min=0)
+    ] = 0.0
     layers: int = 3
     gan: str = "vanilla"
+
+    def __post_init__(self) -> None:
+        if self.matching and not self.adversarial:
+            raise ParameterError(f"matching {self.matching:g} needs a discriminator: adversarial above 0")
 
 
 @dataclass(frozen=True)

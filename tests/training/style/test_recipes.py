@@ -15,7 +15,7 @@ from audiokit.training.style.adversarial import gan_loss
 from audiokit.training.style.cyclegan import CycleGan, CycleGanSettings
 from audiokit.training.style.data import Crops, PairedCrops, open_tracks
 from audiokit.training.style.image_pool import ImagePool
-from audiokit.training.style.pix2pix import Pix2Pix, Pix2PixSettings
+from audiokit.training.style.pix2pix import ChromaLikeness, Pix2Pix, Pix2PixSettings, coarse_distance
 from audiokit.training.style.style import paired_distance
 from tests.signals import plucks
 
@@ -62,6 +62,58 @@ def test_pix2pix_learns_a_filter(folders, tmp_path, adversarial):
     recipe = paired(folders, tmp_path, adversarial=adversarial, eq_db=1.0, level_db=3.0)
     values = train(recipe, tmp_path / "run", 50, average=0.8)
     assert values["distance_db"] < 0.8 * values["input_distance_db"]
+
+
+def test_pix2pix_learns_by_features_averages_and_chroma(folders, tmp_path):
+    recipe = paired(folders, tmp_path, matching=10.0, coarse=1.0, chroma=0.9)
+    values = train(recipe, tmp_path / "run", 50, average=0.8)
+    assert values["distance_db"] < 0.8 * values["input_distance_db"]
+
+
+@pytest.mark.parametrize("option", [{"coarse": 5.0}, {"chroma": 1.0}, {"adversarial": 1.0, "matching": 10.0}])
+def test_what_is_asked_beside_the_distance_moves_the_generator(folders, tmp_path, option):
+    wanted = {"adversarial": 0.0, "l1": 0.0 if "matching" in option else 1.0, **option}
+    plain = {**wanted, **dict.fromkeys(option.keys() - {"adversarial"}, 0.0)}
+    moved = []
+    for settings in (wanted, plain):
+        recipe = paired(folders, tmp_path, **settings)
+        recipe.step(np.random.default_rng(0), 0)
+        moved.append(torch.cat([p.grad.flatten() for p in recipe.G.parameters()]))
+    assert not torch.allclose(moved[0], moved[1], rtol=1e-2, atol=1e-8)
+
+
+def test_features_are_matched_only_with_a_discriminator():
+    with pytest.raises(ParameterError, match="adversarial"):
+        Pix2PixSettings(matching=10.0, adversarial=0.0)
+
+
+def test_chroma_is_kept_an_octave_higher_and_lost_a_fifth_higher():
+    hz = FRONTEND.centres * FRONTEND.transform.rate / FRONTEND.transform.n_fft
+
+    def tone(pitch_hz):
+        x = torch.full((1, 1, FRONTEND.bins, 8), -1.0)
+        x[:, :, int(np.argmin(np.abs(hz - pitch_hz)))] = 1.0
+        return x
+
+    likeness, low = ChromaLikeness(FRONTEND), hz[int(np.argmin(np.abs(hz - 880)))]
+    assert likeness(tone(low), tone(low)) == pytest.approx(1, abs=1e-4)
+    assert likeness(tone(low), tone(2 * low)) > 0.8
+    assert likeness(tone(low), tone(1.5 * low)) < 0.2
+
+
+def test_coarse_distance_hears_levels_and_not_where_a_frame_lies(rng):
+    x = torch.from_numpy(rng.normal(size=(1, 1, 8, 64)).astype(np.float32))
+    shuffled = x[..., torch.randperm(64, generator=torch.Generator().manual_seed(0))]
+    assert coarse_distance(x, x + 0.5) == pytest.approx(0.5, abs=1e-5)
+    assert coarse_distance(x, shuffled) < 0.5 * (x - shuffled).abs().mean()
+    assert coarse_distance(x[..., :4], x[..., :4]) == 0
+
+
+def test_inputs_fade_faster_and_slower_by_no_more_than_asked(folders, tmp_path):
+    still, drawn = (paired(folders, tmp_path, decay=d)._draw(np.random.default_rng(1))[0] for d in (1.0, 1.5))
+    sounds = (still > -1) & (drawn > -1) & (still < 0.9)
+    factor = ((1 - drawn[sounds]) / (1 - still[sounds])).numpy()
+    assert np.ptp(factor) < 1e-3 and 1 / 1.5 <= factor.mean() <= 1.5 and abs(factor.mean() - 1) > 0.01
 
 
 def test_cyclegan_learns_to_keep_and_to_come_back(folders, tmp_path):
