@@ -143,7 +143,7 @@ def _one(
     try:
         made = measure(line, cwd=folder)
     except RuntimeError as error:
-        return f"failed at {minutes:g} minutes: {str(error).strip().splitlines()[-1]}"
+        return f"failed at {minutes:g} minutes: {str(error).strip().splitlines()[-1].rpartition('audiokit: ')[2]}"
     print(f"{command} {minutes:g} min {made.processor:.2f} s {made.peak_mb:.0f} MB", file=sys.stderr, flush=True)
     return [round(made.processor, 3), round(made.peak_mb, 1)]
 
