@@ -324,8 +324,8 @@ NOTES = {
     "mixes": "Six seconds each of voices and players that were not trained on, the voice in the middle and 5 dB below. "
     "Loops go round exactly, which is what REPET listens for.",
     "acts": "Excerpts of up to 30 s of acts that nothing was trained or chosen on, from demonstrations of players: "
-    "a pop song (wfp) whose voice is as loud as the rest, and arrangements whose voice is 11 to 22 dB below: with ten "
-    "instruments (bway), with eight that go round (salsa), with drums, chords and a melody that go round (rx).",
+    "a pop song (wfp) whose voice is as loud as the rest, and arrangements whose voice is far below: of ten "
+    "instruments (bway), and nine seconds of eight, some of which go round (salsa).",
     "speed": "The same full-size weights of random numbers for both programs, except for the built-in model; start "
     "included in the first column.",
     "memory": "Stereo, 44.1 kHz, two stems.",

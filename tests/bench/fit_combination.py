@@ -1,4 +1,4 @@
-"""Fit how the built-in separator's network and REPET are weighed against each other, and show what that gains.
+"""Fit how the built-in separator's network, REPET and what comes back are weighed, and show what that gains.
 
     python -m tests.bench.fit_combination MODEL --unseen FOLDER [--unseen FOLDER ...] [--seen FOLDER] [--leave WORD ...]
 
@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 
 from audiokit.models.folder.runtime import open_network
-from audiokit.models.separation.combination import GLOBAL, LOCAL, CombinedMasks, evidence, logarithms
+from audiokit.models.separation.combination import GLOBAL, LOCAL, WAYS, CombinedMasks, evidence, logarithms
 from tests.bench.bench_split import RATE, load_song
 
-NEVER = [[0.0] * (1 + LOCAL + GLOBAL)] * 3
+NEVER = [[0.0] * (1 + LOCAL + GLOBAL)] * WAYS
 
 
 @dataclass
@@ -50,6 +50,7 @@ class Example:
 
 def example(folder: Path, masks: CombinedMasks) -> Example:
     """Work out what is known of the bands of an excerpt of true stems."""
+    from audiokit.dsp.separation.returns import new_masks
     from audiokit.dsp.spectrum.stft import stft
     from audiokit.stages.split import split
 
@@ -62,11 +63,13 @@ def example(folder: Path, masks: CombinedMasks) -> Example:
         return stft(rotated, n_fft=c.n_fft, hop=c.hop)
 
     X, V, R = map(spectra, (mix, truth["vocals"], split(mix, RATE, engine="repet")["vocals"]))
-    own, *known = masks.known(X, R, 0, X.shape[2])
+    new = new_masks(X[None], rate=c.rate, hop=c.hop)[0, 0] * X
+    own, *known = masks.known(X, R, new, 0, X.shape[2])
     local, overall = evidence(own[0], *known)
+    power = known[4]
     gathered = [masks._bands.gather(y).transpose(0, 2, 1) for y in ((X * V.conj()).real, np.abs(V) ** 2)]
-    scale = 1 / known[1].mean()
-    parts = (local, overall, logarithms(own[0], known[0], known[2]), *(scale * y for y in (known[1], *gathered)))
+    scale = 1 / power.mean()
+    parts = (local, overall, logarithms(own[0], *known), *(scale * y for y in (power, *gathered)))
     print(folder.name, flush=True)
     return Example(folder.name, *(torch.from_numpy(np.ascontiguousarray(part, np.float32)) for part in parts))
 
@@ -77,7 +80,7 @@ def masked(ways: Tensor, exponents: Tensor) -> Tensor:
 
 
 def exponents_of(one: Example, weights: Tensor) -> Tensor:
-    """As in the separator: (3, 2, n, bands), by the mean of sets (K, 3, ...)."""
+    """As in the separator: (WAYS, 2, n, bands), by the mean of sets (K, WAYS, ...)."""
     sums = torch.tensordot(weights[:, :, 1 + LOCAL :], one.overall, dims=1)[:, :, None, :, None]
     sums = sums + torch.tensordot(weights[:, :, 1 : 1 + LOCAL], one.local, dims=1) + weights[:, :, 0, None, None, None]
     return torch.nn.functional.softplus(sums).mean(dim=0)
@@ -96,7 +99,7 @@ def mean_of(examples: Sequence[Example], what: Callable[[Example], Tensor]) -> T
 
 
 def fit(examples: Sequence[Example], *, local: bool, rounds: int = 10, seed: int = 0) -> Tensor:
-    """Fit one set of weights (1, 3, 1 + LOCAL + GLOBAL) by the mean of SI-SDR and SDR."""
+    """Fit one set of weights (1, WAYS, 1 + LOCAL + GLOBAL) by SI-SDR: SDR is best where faint voices are left out."""
     rng = np.random.default_rng(seed)
     local_means = mean_of(examples, lambda e: e.local.mean((1, 2, 3)))
     means = torch.cat([local_means, mean_of(examples, lambda e: e.overall.mean(1))])
@@ -104,8 +107,8 @@ def fit(examples: Sequence[Example], *, local: bool, rounds: int = 10, seed: int
     spreads = torch.cat([mean_of(examples, lambda e: e.local.flatten(1).std(1)), among]) + 0.02
     used = torch.ones(LOCAL + GLOBAL)
     used[:LOCAL] = float(local)
-    w = torch.zeros(3, LOCAL + GLOBAL, requires_grad=True)
-    b = torch.tensor([-0.43, -0.43, -2.0], requires_grad=True)  # the geometric mean of network and REPET
+    w = torch.zeros(WAYS, LOCAL + GLOBAL, requires_grad=True)
+    b = torch.tensor([-0.43, -0.43, -2.0, -2.0], requires_grad=True)  # the geometric mean of network and REPET
     rate = 0.02 if local else 0.03
     optimizer = torch.optim.AdamW([w, b], lr=rate, weight_decay=0.3 if local else 0.01)
 
@@ -118,9 +121,9 @@ def fit(examples: Sequence[Example], *, local: bool, rounds: int = 10, seed: int
     for step, index in enumerate(order):
         one = examples[index].every(5, int(rng.integers(5)))
         optimizer.param_groups[0]["lr"] = rate * 0.5 * (1 + np.cos(np.pi * step / steps))
-        si_sdr, sdr = quality(one, masked(one.ways, exponents_of(one, weights())))
+        si_sdr, _ = quality(one, masked(one.ways, exponents_of(one, weights())))
         optimizer.zero_grad()
-        (-0.5 * si_sdr.clamp(-30, 25) - 0.5 * sdr).backward()
+        (-si_sdr.clamp(-30, 25)).backward()
         torch.nn.utils.clip_grad_norm_([w, b], 5.0)
         optimizer.step()
     return weights().detach()
@@ -134,7 +137,13 @@ def fitted(unseen: Sequence[Example], seen: Sequence[Example]) -> Tensor:
 def show(label: str, examples: Sequence[Example], weights: Tensor) -> None:
     """Print means beside those of the ways alone."""
     rows = {}
-    fixed = {"network": (1, 0, 0), "fast": (0.5, 0, 0.5), "repet": (0, 1, 0), "geometric mean": (0.5, 0.5, 0)}
+    fixed = {
+        "network": (1, 0, 0, 0),
+        "fast": (0.5, 0, 0.5, 0),
+        "repet": (0, 1, 0, 0),
+        "new": (0, 0, 0, 1),
+        "geometric mean": (0.5, 0.5, 0, 0),
+    }
     for name, powers in fixed.items():
         exponents = torch.tensor(powers)[:, None, None, None]
         rows[name] = [quality(e, masked(e.ways, exponents)) for e in examples]

@@ -125,7 +125,7 @@ def test_best_weighs_repet_where_the_card_says_how(rng, tmp_path):
     alone, repet = (split(y, RATE, **way)["vocals"] for way in ({"model": model}, {"engine": "repet"}))
     shutil.copytree(model, tmp_path / "both")
     card = json.loads((tmp_path / "both" / "model.json").read_text())
-    halves = [[[bias] + [0.0] * (LOCAL + GLOBAL) for bias in (-0.4328, -0.4328, -30.0)]]  # their geometric mean
+    halves = [[[bias] + [0.0] * (LOCAL + GLOBAL) for bias in (-0.4328, -0.4328, -30.0, -30.0)]]  # their geometric mean
     (tmp_path / "both" / "model.json").write_text(json.dumps({**card, "combination": halves}))
     both = str(tmp_path / "both")
 

@@ -88,22 +88,29 @@ def separate(
         yield _unrotated(y.reshape(len(wanted), -1, y.shape[1]), masking)
 
 
-def beside(blocks: Iterable[np.ndarray], other: Masking) -> Iterator[np.ndarray]:
-    """Put below a stream the first stem that a way finds in it, for masks that look at both.
+def beside(blocks: Iterable[np.ndarray], *others: Masking) -> Iterator[np.ndarray]:
+    """Put below a stream the first stem that each of several ways finds in it, for masks that look at all of them.
 
     Args:
-        blocks: audio (2 * B, n) at the way's rate.
-        other: the way.
+        blocks: audio (2 * B, n) at the ways' rate.
+        others: the ways.
 
     Yields:
-        Audio (4 * B, n), float32; together as long as the input. `separate` masks the upper half, if the masks are
-        of that alone.
+        Audio (2 * B * (1 + ways), n), float32; together as long as the input. `separate` masks the uppermost, if the
+        masks are of that alone.
     """
-    mix, copy = tee(blocks)
+    upper, *copies = tee(blocks, 1 + len(others))
+    for copy, other in zip(copies, others, strict=True):
+        upper = _below(upper, separate(copy, other, stems=other.stems[:1]))
+    yield from upper
+
+
+def _below(upper: Iterator[np.ndarray], lower: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Put the one stem (1, C, n) of a stream below another stream (C, n), whose blocks are of other lengths."""
     held: np.ndarray | None = None
-    for found in separate(copy, other, stems=other.stems[:1]):
+    for found in lower:
         while held is None or held.shape[1] < found.shape[2]:
-            held = next(mix) if held is None else np.concatenate([held, next(mix)], axis=1)
+            held = next(upper) if held is None else np.concatenate([held, next(upper)], axis=1)
         yield np.concatenate([held[:, : found.shape[2]], found[0]])
         held = held[:, found.shape[2] :]
 

@@ -1,10 +1,10 @@
 """The band U-Net's voice weighed against what a recording repeats, more on the one or the other as the music asks.
 
-The voice's masks are a product of powers: of the network's own, of the share that REPET gives to the voice, and of what
-rises above the median of like moments. The exponents differ from band to band and moment to moment: they are read off
-how the three agree around it, how much of the last seconds each takes for voice, and how loud things are. Where a
-recording does not repeat, REPET loses its say; where the network takes far more for voice than repetition explains,
-the network does.
+The voice's masks are a product of powers: of the network's own, of the share that REPET gives to the voice, of what
+rises above the median of like moments, and of what does not come back to the sample. The exponents differ from band to
+band and moment to moment: they are read off how the four agree around it, how much of the last seconds each takes for
+voice, and how loud things are. Where a recording does not repeat, REPET loses its say; where the network takes far more
+for voice than repetition explains, the network does; where bars are copies of each other, what differs is the voice.
 """
 
 from __future__ import annotations
@@ -22,16 +22,22 @@ from audiokit.models.separation.band_masks import BandMasks
 MARGIN = 192
 # Frames of the means: of about a fifth of a second, one second, six seconds.
 _SHORT, _MIDDLE, _LONG = 9, 43, 259
+# The share of a band that is new, below which it comes back.
+_RETURNS = 0.3
+# Power that counts as none.
+_SILENT = np.float32(1e-12)
 #: How many numbers there are of every band and moment, and of every moment.
-LOCAL, GLOBAL = 12, 11
+LOCAL, GLOBAL = 16, 16
+#: How many ways are raised to exponents.
+WAYS = 4
 
 
 class CombinedMasks:
-    """Turn spectra of a mix and of the voice that REPET finds in it into masks.
+    """Turn spectra of a mix, of the voice that REPET finds in it and of what does not come back into masks.
 
     Args:
         network: a band U-Net with memory.
-        weights: (K, 3, 1 + LOCAL + GLOBAL): of K sets of exponents, which are averaged.
+        weights: (K, WAYS, 1 + LOCAL + GLOBAL): of K sets of exponents, which are averaged.
 
     Raises:
         ModelError: the weights are of another shape, or the network does not look for what repeats.
@@ -42,65 +48,76 @@ class CombinedMasks:
         self.config = config = self._own.config
         self._bands = Bands(n_fft=config.n_fft, bands=config.bands, single=config.single)
         self._weights = np.asarray(weights, np.float32)
-        if not config.memory or self._weights.shape[1:] != (3, 1 + LOCAL + GLOBAL):
+        if not config.memory or self._weights.shape[1:] != (WAYS, 1 + LOCAL + GLOBAL):
             raise ModelError(f"{network.name}: its card's combination does not fit the network")
 
     def __call__(self, X: np.ndarray, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Find the masks of frames `start` to `stop`, as `BandMasks` does.
 
         Args:
-            X: spectra (2 * B, 2, F, N) of mid and side, complex: of the mix, and below them of REPET's voice.
+            X: spectra (3 * B, 2, F, N) of mid and side, complex: of the mix, below them of REPET's voice, and of what
+                does not come back to the sample.
             start, stop: the frames; all by default.
 
         Returns:
             Masks (B, S, 2, F, stop - start), float32, which sum to 1 over the stems.
         """
         stop = X.shape[3] if stop is None else stop
-        mix, found = np.split(X, 2)
-        return np.stack([self._of_pair(x, y, start, stop) for x, y in zip(mix, found, strict=True)])
+        pairs = zip(*np.split(X, 3), strict=True)
+        return np.stack([self._of_pair(mix, voice, new, start, stop) for mix, voice, new in pairs])
 
-    def _of_pair(self, mix: np.ndarray, found: np.ndarray, start: int, stop: int) -> np.ndarray:
+    def _of_pair(self, mix: np.ndarray, voice: np.ndarray, new: np.ndarray, start: int, stop: int) -> np.ndarray:
         first, last = max(0, start - MARGIN), min(mix.shape[2], stop + MARGIN)
-        masks, *known = self.known(mix, found, first, last)
+        masks, *known = self.known(mix, voice, new, first, last)
         inner = slice(start - first, stop - first)
         local, overall = evidence(masks[0], *known)
         exponents = _exponents(local[..., inner, :], overall[:, inner], self._weights)
-        ways = logarithms(masks[0], known[0], known[2])[..., inner, :]
-        voice = np.exp(np.sum(exponents * ways, axis=0))  # (2, n, bands)
-        spread = self._bands.spread(voice.transpose(0, 2, 1))[None]
+        ways = logarithms(masks[0], *known)[..., inner, :]
+        mask = np.exp(np.sum(exponents * ways, axis=0))  # (2, n, bands)
+        spread = self._bands.spread(mask.transpose(0, 2, 1))[None]
         others = masks[1:, :, inner]
         if len(others) == 1:
             return np.concatenate([spread, 1 - spread]).astype(np.float32, copy=False)
         shares = self._bands.spread((others / np.maximum(others.sum(axis=0), 1e-6)).transpose(0, 1, 3, 2))
         return np.concatenate([spread, shares * (1 - spread)]).astype(np.float32, copy=False)
 
-    def known(self, mix: np.ndarray, found: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, ...]:
+    def known(
+        self, mix: np.ndarray, voice: np.ndarray, new: np.ndarray, start: int, stop: int
+    ) -> tuple[np.ndarray, ...]:
         """Find what is known of the bands of a pair in frames `start` to `stop`.
 
         Args:
-            mix, found: spectra (2, F, N) of the mix and of REPET's voice.
+            mix, voice, new: spectra (2, F, N) of the mix, of REPET's voice and of what does not come back.
             start, stop: the frames.
 
         Returns:
-            The network's masks (S, 2, n, bands); then, each (2, n, bands): REPET's share, power, what rises above the
-            median of like moments, what rises above the second lowest, levels.
+            The network's masks (S, 2, n, bands); then, each (2, n, bands): REPET's share, what rises above the median
+            of like moments, the share of what does not come back, what rises above the second lowest of like moments,
+            power, levels.
         """
         masks, features = self._own.of_bands(mix, start, stop)
-        pair = (y[..., start:stop] for y in (mix, found))
-        power, voice = (self._bands.gather(y.real**2 + y.imag**2).transpose(0, 2, 1) for y in pair)
-        share = np.sqrt(np.clip(voice / (power + np.float32(1e-12)), 0, 1))
+        several = (y[..., start:stop] for y in (mix, voice, new))
+        power, *found = (self._bands.gather(y.real**2 + y.imag**2).transpose(0, 2, 1) for y in several)
+        share = np.sqrt(np.clip(found[0] / (power + _SILENT), 0, 1))
+        fresh = np.sqrt(np.clip((found[1] + _SILENT) / (power + _SILENT), 0, 1))
         low, median = (1 - np.minimum(np.float32(10) ** (-4 * above), 1) for above in (features[2:4], features[4:6]))
-        return masks, share, power, median, low, features[:2]
+        return masks, share, median, fresh, low, power, features[:2]
 
 
 def evidence(
-    own: np.ndarray, share: np.ndarray, power: np.ndarray, median: np.ndarray, low: np.ndarray, levels: np.ndarray
+    own: np.ndarray,
+    share: np.ndarray,
+    median: np.ndarray,
+    fresh: np.ndarray,
+    low: np.ndarray,
+    power: np.ndarray,
+    levels: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Put what is known of the bands, each (2, n, bands), into numbers of about unit size.
 
     Returns:
         Of every band (LOCAL, 2, n, bands): what the ways say there and around it, and how loud it is. Of every moment
-        (GLOBAL, n): how much of the sound the ways take for voice, and how far they agree.
+        (GLOBAL, n): how much of the sound the ways take for voice, how far they agree, and how much comes back.
     """
     from scipy.ndimage import uniform_filter1d
 
@@ -113,31 +130,40 @@ def evidence(
 
     def part(some: np.ndarray, of: np.ndarray, size: int) -> np.ndarray:
         found, whole = (mean(x.sum(axis=(0, 2)), size, axis=0) for x in (some, of))
-        return np.log10((found + 1e-9) / (whole + 1e-9)) / 2
+        return np.log10(np.maximum((found + 1e-9) / (whole + 1e-9), 1e-4)) / 2
 
-    network, repet = _odds(own), _odds(share)
+    network, repet, new = _odds(own), _odds(share), _odds(fresh)
     local = [network, repet, _odds(median), _odds(low)]
     local += [mean(network, _SHORT), mean(repet, _SHORT), mean(network, _MIDDLE), mean(repet, _MIDDLE)]
     local += [mean(network, _SHORT, axis=2), mean(repet, _SHORT, axis=2)]
+    local += [new, mean(new, _SHORT), mean(new, _MIDDLE), mean(new, _SHORT, axis=2)]
     local = [x / 4 for x in local]
     local += [levels - mean(levels, _MIDDLE), levels - levels[::-1]]
-    overall = [part(x * x * power, power, size) for x in (own, share, median, low) for size in (_MIDDLE, _LONG)]
+    overall = [part(x * x * power, power, size) for x in (own, share, median, low, fresh) for size in (_MIDDLE, _LONG)]
     voice, rest, repeated = own**2 * power, (1 - own) ** 2 * power, share**2 * power
+    returns = (fresh < _RETURNS).astype(np.float32)
     overall += [
         part((1 - share) ** 2 * voice, voice, _LONG),
         part((1 - own) ** 2 * repeated, repeated, _LONG),
         part(median**2 * rest, rest, _LONG),
+        part((1 - fresh) ** 2 * voice, voice, _LONG),
+        part(returns * power, power, _LONG),
+        part(returns, np.ones_like(returns), _LONG),
     ]
     return np.stack(local).astype(np.float32, copy=False), np.stack(overall).astype(np.float32, copy=False)
 
 
-def logarithms(own: np.ndarray, share: np.ndarray, median: np.ndarray) -> np.ndarray:
-    """Logarithms of what is raised to the exponents: (3, 2, n, bands)."""
-    return np.log(np.stack([np.maximum(own, 1e-4), np.maximum(share, 1e-3), np.maximum(median, 1e-3)]))
+def logarithms(own: np.ndarray, share: np.ndarray, median: np.ndarray, fresh: np.ndarray, *_: np.ndarray) -> np.ndarray:
+    """Logarithms of what is raised to the exponents: (WAYS, 2, n, bands).
+
+    Voices are copied from bar to bar too: what the network takes for voice is not taken from it because it comes back.
+    """
+    others = (share, median, np.maximum(fresh, own))
+    return np.log(np.stack([np.maximum(own, 1e-4), *(np.maximum(way, 1e-3) for way in others)]))
 
 
 def _exponents(local: np.ndarray, overall: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Exponents (3, 2, n, bands) by the mean of the sets of weights."""
+    """Exponents (WAYS, 2, n, bands) by the mean of the sets of weights."""
     sums = np.tensordot(weights[:, :, 1 + LOCAL :], overall, axes=1)[:, :, None, :, None]
     sums = sums + np.tensordot(weights[:, :, 1 : 1 + LOCAL], local, axes=1) + weights[:, :, 0, None, None, None]
     return np.logaddexp(np.float32(0), sums).mean(axis=0)

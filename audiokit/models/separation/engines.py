@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,11 +81,11 @@ def _average(engines: Sequence[Engine], settings: Settings) -> Engine:
     return Engine(stems, first.rate, run, alike and all(engine.complete for engine in engines))
 
 
-def _masking_engine(masking: Masking, *, repet: bool = False, compat: bool = False) -> Engine:
-    """Make an engine of masks, which are also shown the voice that REPET finds."""
+def _masking_engine(masking: Masking, *, shown: Sequence[Masking] = (), compat: bool = False) -> Engine:
+    """Make an engine of masks, which are also shown the first stems of other ways."""
 
     def run(blocks: Iterable[np.ndarray], stems: Sequence[str]) -> Iterator[np.ndarray]:
-        return separate(beside(blocks, _classical("repet")) if repet else blocks, masking, stems=stems)
+        return separate(beside(blocks, *shown), masking, stems=stems)
 
     return Engine(tuple(masking.stems), masking.rate, run, masking.complete and not compat, compat)
 
@@ -96,6 +96,14 @@ def _center(blocks: Iterable[np.ndarray], stems: Sequence[str]) -> Iterator[np.n
         middle = np.repeat(0.5 * (y[0::2] + y[1::2]), 2, axis=0)
         parts = {"vocals": middle, "accompaniment": y - middle}
         yield np.stack([parts[stem] for stem in stems])
+
+
+def _new_to_the_sample() -> Masking:
+    from audiokit.dsp.separation.returns import new_masks
+
+    masks = partial(new_masks, rate=44_100, hop=1024)
+    stems = ("new", "returning")
+    return Masking(stems, 44_100, 4096, 1024, masks, 1280, fade=43, after=43, mid_side=True)
 
 
 def _classical(engine: str) -> Masking:
@@ -129,7 +137,8 @@ def _network_engine(settings: Settings) -> Engine:
     if kind == "spleeter-unet":
         return _masking_engine(_spleeter(network, settings), compat=settings.compat)
     weights = network.card.get("combination") if settings.quality == "best" else None
-    return _masking_engine(_banded(network, settings, weights), repet=bool(weights))
+    shown = (_classical("repet"), _new_to_the_sample()) if weights else ()
+    return _masking_engine(_banded(network, settings, weights), shown=shown)
 
 
 def _not_spleeter(model: str) -> ParameterError:
