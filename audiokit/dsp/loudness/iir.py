@@ -121,7 +121,8 @@ class _Matrices:
         return before[:, :count], local[:, groups - 1, count - (groups - 1) * _GROUP].copy()
 
 
-@lru_cache(maxsize=32)
+# Those of fourteen states take some MB, and filters that are drawn at random never come again.
+@lru_cache(maxsize=4)
 def _matrices(sections: tuple[tuple[float, ...], ...]) -> _Matrices:
     return _Matrices(np.array(sections))
 
