@@ -85,3 +85,25 @@ def test_a_broken_plugin_is_named_in_one_line_and_breaks_nothing_else(installed,
     assert said.startswith("audiokit: shatter: the plugin broken_thing cannot be loaded") and "pip uninstall" in said
     sf.write(tmp_path / "x.wav", noise(rng, 1, 8000)[0], 8000)
     installed("normalize", "x.wav", "-o", "y.wav", cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("shatter = print", "TypeError: broken_thing:shatter is no stage"),
+        ("def shatter(:", "SyntaxError"),
+        ("", "has no attribute 'shatter'"),
+    ],
+    ids=["leaves", "no stage", "no Python", "nothing"],
+)
+def test_whatever_is_wrong_with_a_plugin_is_said(cli, tmp_path, code, reason):
+    (tmp_path / "broken_thing-1.0.dist-info").mkdir()
+    text = "[audiokit.stages]\nshatter = broken_thing:shatter\n"
+    (tmp_path / "broken_thing-1.0.dist-info/entry_points.txt").write_text(text)
+    (tmp_path / "broken_thing.py").write_text(code)
+    path = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", ""), str(ROOT)])}
+    listing = cli("--help", env=path).stdout
+    assert b"cannot be loaded" in b" ".join(listing.split()) and b"normalize" in listing
+    said = cli("shatter", "x.wav", status=2, env=path).stderr.decode()
+    assert "the plugin broken_thing cannot be loaded" in said and reason in said and len(said.splitlines()) == 2

@@ -259,6 +259,9 @@ class Stage(Generic[P, Made, Plain]):
             if option.is_source and values[option.name] is not None:
                 values[option.name] = _source(values[option.name], flow)
         made = self.function(flow, **values) if self.reads else self.function(**values)
+        if not isinstance(made, self.writes):
+            declared = " or ".join(kind.__name__ for kind in self.writes)
+            raise TypeError(f"the stage {self.name} is declared to give {declared}, and gave {type(made).__name__}")
         if inputs is not None:
             made.notes.details["inputs"] = list(inputs)
         made.recorded(self.entry(options, save=save))

@@ -111,8 +111,11 @@ def find(name: str) -> Any:
 
 def _load_plugin(plugin: Plugin) -> Any:
     try:
-        return load(plugin.where)
-    except Exception as error:  # another project's code may fail in any way
+        found = load(plugin.where)
+        if not hasattr(found, "schema"):
+            raise TypeError(f"{plugin.where} is no stage")
+        return found
+    except (Exception, SystemExit) as error:  # another project's code may fail in any way
         reason = f"{type(error).__name__}: {error}"
         raise UsageError(
             f"{plugin.name}: the plugin {plugin.package} cannot be loaded ({reason})",

@@ -5,15 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audiokit import __version__
+from audiokit.errors import DamagedError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 BLOCK = 1 << 16
+#: No recording is louder, whatever its scale; not far above, energies no longer fit into float32.
+LARGEST = 1e12
 #: What libsndfile reads; other suffixes are tried too, these are collected from folders.
 SUFFIXES = (".wav", ".wave", ".aiff", ".aif", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".rf64", ".w64", ".au", ".caf")
 MEDIA_SUFFIXES = (".m4a", ".mp4", ".webm", ".mkv", ".mov", ".aac", ".wma", ".avi", ".mka")
 TAGS = ("title", "artist", "album", "comment", "date", "genre", "copyright", "tracknumber")
+#: The way out where only a part of a file can be decoded.
+TO_KEEP = "to keep what is there: ffmpeg -i FILE FIXED.wav"
 _LOSSY = (
     "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "AAC", "MP2", "AC3", "EAC3", "DCA", "WMAV1",
     "WMAV2", "WMAPRO", "AMRNB", "AMRWB", "AMR_NB", "AMR_WB", "COOK", "ATRAC3",
@@ -52,6 +60,31 @@ class AudioInfo:
     def lossy(self) -> bool:
         """Whether the encoding throws something away."""
         return self.subtype in _LOSSY
+
+
+def check_samples(block: np.ndarray, *, name: str, start: int, rate: int) -> None:
+    """Refuse samples (C, n) that cannot be computed with: NaN, infinity, and numbers beyond `LARGEST` (DamagedError).
+
+    Args:
+        block: samples (C, n), float32.
+        name: of the file.
+        start: of the block in the file, in samples.
+        rate: Hz.
+    """
+    import numpy as np
+
+    if not block.size or max(block.max(), -block.min()) <= LARGEST:
+        return
+    sane = (np.abs(block) <= LARGEST).all(axis=0)
+    first = int(np.argmin(sane))
+    finite = np.isfinite(block[:, first]).all()
+    found = f"a sample of {np.abs(block[:, first]).max():.0e} (full scale is 1)" if finite else "NaN or infinity"
+    raise DamagedError(
+        f"{name}: holds {found}, first at {(start + first) / rate:.3f} s",
+        hint="were its numbers mistaken for floating point?"
+        if finite
+        else "find what wrote it; sox FILE OUT replaces such samples",
+    )
 
 
 def history_entry(name: str, options: dict[str, Any], seed: int | None = None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import os
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from audiokit.errors import shown
 from audiokit.io.files import atomic_file
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def save_spectrogram(
 
     values = values[None] if values.ndim == 2 else values
     values = _thin(values)
-    figure = _figure(9, 2.2 + 2.4 * len(values))
+    figure = new_figure(9, 2.2 + 2.4 * len(values))
     axes = figure.subplots(len(values), 1, sharex=True, squeeze=False)[:, 0]
     finite = values[np.isfinite(values)]
     high = float(finite.max()) if finite.size else 0.0
@@ -62,7 +63,7 @@ def save_spectrogram(
             axes_one.set_title(f"channel {channel + 1}", fontsize=8, loc="left")
     axes[-1].set_xlabel("time (s)")
     if title:
-        figure.suptitle(title, fontsize=10)
+        figure.suptitle(label(title), fontsize=10)
     if mesh is not None:
         figure.colorbar(mesh, ax=list(axes), label=unit, pad=0.02)
     save_figure(figure, target, force=force)
@@ -97,7 +98,8 @@ def envelope(y: Samples, rate: int, columns: int = 1200) -> tuple[np.ndarray, np
     return edges[:-1] / rate, low, high
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """Open a figure, in inches at 100 dots per inch, that no global state knows of."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -106,9 +108,21 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
+def label(name: str) -> str:
+    r"""Write a name as a figure draws it: what it may hold is no formula and moves no line.
+
+    >>> print(label("a$x_$b"))
+    a\$x_\$b
+    """
+    return shown(name).replace("$", r"\$")
+
+
 def save_figure(figure: Figure, target: str | os.PathLike[str], *, force: bool = False) -> None:
     """Write a matplotlib Figure as PNG, whole or not at all, the same bytes every time."""
-    with atomic_file(target, force=force) as temporary:
+    import warnings
+
+    with atomic_file(target, force=force) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a script the font lacks is drawn as boxes
         figure.savefig(temporary, format="png", metadata={"Software": "audiokit"})
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from audiokit.errors import DamagedError, InputError, UsageError
-from audiokit.io.about import TAGS, AudioInfo, parse_software_tag
+from audiokit.io.about import TAGS, TO_KEEP, AudioInfo, parse_software_tag
 
 if TYPE_CHECKING:
     import av
@@ -119,12 +119,14 @@ class MediaBackend:
                     if keep.shape[1]:
                         yield np.ascontiguousarray(keep)
         except av.error.FFmpegError as error:
-            raise DamagedError(f"{self._name}: damaged at {position / self.info.rate:.3f} s ({error})") from None
+            raise DamagedError(
+                f"{self._name}: damaged at {position / self.info.rate:.3f} s ({error})", hint=TO_KEEP
+            ) from None
         # Where only `stop` is known, the end may simply have come before it.
         if self.info.length is not None and end is not None and position < end - 8192:
             raise DamagedError(
                 f"{self._name}: cut short: {end} samples promised, {position} could be decoded",
-                hint="to keep what is there: ffmpeg -i FILE FIXED.wav",
+                hint=TO_KEEP,
             )
 
 

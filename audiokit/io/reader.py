@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from audiokit.errors import DamagedError, InputError, ParameterError, UsageError
-from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, AudioInfo, parse_software_tag
+from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, TO_KEEP, AudioInfo, check_samples, parse_software_tag
 from audiokit.io.files import check_readable, is_pipe
 from audiokit.io.headers import LEFT_OPEN, OPEN_64, Look, Patched, look
 from audiokit.io.lossy import OGG_ORDER
@@ -91,16 +91,10 @@ class Reader:
         yield from resampled(self._checked(size), self.info.rate, self.rate, self.channels, name=self.name)
 
     def _checked(self, size: int) -> Iterator[np.ndarray]:
-        import numpy as np
-
         position, whole = self._start, self.info.subtype in _WHOLE
         for block in self._backend.blocks(size, self._start, self._stop):
-            if not (whole or np.isfinite(block).all()):
-                where = position + int(np.argmax(~np.isfinite(block).all(axis=0)))
-                raise DamagedError(
-                    f"{self.name}: holds NaN or infinity, first at {where / self.info.rate:.3f} s",
-                    hint="find what wrote it; sox FILE OUT replaces such samples",
-                )
+            if not whole:
+                check_samples(block, name=self.name, start=position, rate=self.info.rate)
             position += block.shape[1]
             yield averaged(block) if self._mono else block
 
@@ -220,7 +214,7 @@ class _SoundfileBackend:
         seen = look(path) if os.path.isfile(path) else None
         fault = "" if seen is None or (piped and seen.open) else seen.fault
         try:
-            source = path if seen is None or not seen.head else _patched(path, seen, stack)
+            source = os.fsencode(path) if seen is None or not seen.head else _patched(path, seen, stack)
             self._file = stack.enter_context(sf.SoundFile(source))
         except (sf.LibsndfileError, TypeError) as error:
             reason = str(getattr(error, "error_string", error)).rstrip(".").lower()
@@ -279,11 +273,14 @@ class _SoundfileBackend:
                 yield found
         except sf.LibsndfileError as error:
             reason = str(error.error_string).rstrip(".")
-            raise DamagedError(f"{self._name}: damaged at {position / self.info.rate:.3f} s ({reason})") from None
+            raise DamagedError(
+                f"{self._name}: damaged at {position / self.info.rate:.3f} s ({reason})",
+                hint=TO_KEEP,
+            ) from None
         if position < end and known and not self.info.lossy:
             raise DamagedError(
                 f"{self._name}: cut short: {end} samples promised, {position} could be decoded",
-                hint="to keep what is there: ffmpeg -i FILE FIXED.wav",
+                hint=TO_KEEP,
             )
 
 

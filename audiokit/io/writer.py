@@ -306,7 +306,7 @@ class _SoundfileSink:
     def __init__(self, writer: Writer, stack: ExitStack) -> None:
         import soundfile as sf
 
-        self._writer, target = writer, writer._path
+        self._writer, target = writer, os.fsencode(writer._path)
         level = vorbis_level(writer._bit_rate, writer.rate, writer.channels) if writer._bit_rate else None
         try:
             self._file = stack.enter_context(

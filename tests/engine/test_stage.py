@@ -175,6 +175,15 @@ def test_a_flow_of_another_kind_is_refused():
         fade(parts)
 
 
+def test_a_stage_that_gives_something_else_is_told_what_it_declared(rng):
+    @stage(reads=Sound, writes=Sound)
+    def forgetful(sound: Sound) -> Sound:
+        """Forget to return."""
+
+    with pytest.raises(TypeError, match="stage forgetful is declared to give Sound, and gave NoneType"):
+        forgetful(noise(rng, 1, RATE), RATE)
+
+
 def test_stages_travel_to_workers_by_name():
     assert pickle.loads(pickle.dumps(audiokit.normalize)) is audiokit.normalize
 

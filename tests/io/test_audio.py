@@ -160,6 +160,17 @@ def _infinite(path):
     path.write_bytes(header(8000, 1) + encode(y, "FLOAT"))
 
 
+def _enormous(path):
+    y = np.zeros((2, 8000), np.float32)
+    y[1, 4000] = -3e30
+    path.write_bytes(header(8000, 2) + encode(y, "FLOAT"))
+
+
+def _cut_flac(path):
+    sf.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, (30_000, 1)), 8000, format="FLAC")
+    path.write_bytes(path.read_bytes()[:-20_000])
+
+
 def _missing(path):
     pass
 
@@ -176,6 +187,8 @@ def _folder(path):
         (_truncated, 4, "cut short: the header promises 5000 samples"),
         (_nan, 4, "NaN"),
         (_infinite, 4, "NaN or infinity, first at 0.000 s"),
+        (_enormous, 4, r"a sample of 3e\+30 \(full scale is 1\), first at 0.500 s"),
+        (_cut_flac, 4, "damaged at"),
         (_missing, 3, "no such file"),
         (_folder, 3, "folder"),
     ],
@@ -186,6 +199,28 @@ def test_odd_inputs_have_a_sentence_and_a_status(tmp_path, make, status, words):
     with pytest.raises(AudiokitError, match=words) as caught:
         audio.read(path)
     assert caught.value.status == status
+    if status == 4:
+        assert caught.value.hint
+
+
+def test_badly_scaled_floats_are_still_audio(tmp_path):
+    """Whole numbers of 32 bits that were written as floating point are loud, not damaged."""
+    y = np.array([[2.0**31, -(2.0**31), 5e11]], np.float32)
+    audio.write(tmp_path / "loud.wav", y, 8000, subtype="FLOAT")
+    np.testing.assert_array_equal(audio.read(tmp_path / "loud.wav")[0], y)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3", "m4a"])
+def test_names_that_are_no_text_are_names(tmp_path, cli, suffix):
+    """Linux allows any bytes: archives of old systems hold names in Latin-1."""
+    given, made = (os.fsdecode(b"\xe9t\xe9 %d." % number) + suffix for number in (1, 2))
+    y = 0.5 * signals.sine(440, 0.5, rate=44_100)
+    audio.write(tmp_path / given, y, 44_100)
+    done = cli("normalize", given, "-o", made, "--to", "-20")
+    assert rb"\xe9t\xe9 1" in done.stderr
+    back, info = audio.read(tmp_path / made)
+    assert info.history[0]["name"] == "normalize" and back.shape[1] >= y.shape[1]
+    cli("info", made, "--check")
 
 
 @pytest.mark.parametrize("length", [0, 1, 2])

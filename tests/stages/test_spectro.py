@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 
 import numpy as np
@@ -59,6 +60,15 @@ def test_picture_shows_a_tone_where_it_is(cli, tmp_path):
     column = picture[int(0.1 * height) : int(0.85 * height), int(0.4 * width)]
     brightest = column.argmax() / column.size
     assert 0.65 < brightest < 0.85  # 2 kHz of 8 kHz, counted from the top
+
+
+@pytest.mark.parametrize("name", ["a$x_{$b", "two\nlines", "\u66f2\u540d", os.fsdecode(b"\xe9")], ids=ascii)
+def test_any_name_can_stand_over_a_picture(cli, song, name):
+    """Names are no formulas and need not be text; what the font lacks is no news."""
+    song.rename(song.with_name(f"{name}.wav"))
+    for line in (("spectro", f"{name}.wav", "-o", "x.png"), ("align-beats", f"{name}.wav", "--picture", "beats.png")):
+        assert b"Warning" not in cli(*line).stderr
+    assert {"x.png", "beats.png"} <= set(os.listdir(song.parent))
 
 
 def test_a_stream_is_the_same_set(cli, song):

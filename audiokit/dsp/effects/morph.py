@@ -242,12 +242,12 @@ def _by_world(a: np.ndarray, b: np.ndarray, rate: int, points: Curve, align: boo
         length = max(a.shape[1], b.shape[1])
     pitch, envelope, bands, level, voiced = [], [], [], [], []
     heard = []
-    for voice, at, (mono, _) in zip(voices, where, sounds, strict=True):
+    for called, voice, at, (mono, _) in zip(("first", "second"), voices, where, sounds, strict=True):
         inside = at <= voice.frames - 1
         near = np.clip(np.round(at).astype(int), 0, voice.frames - 1)
         known = np.flatnonzero(voice.voiced & (voice.f0_hz > 0))
         if not len(known):
-            raise InputError("a sound has no pitch", hint="use --engine transport")
+            raise InputError(f"the {called} sound has no pitch", hint="use --engine transport")
         pitch.append(np.interp(at, known, np.log(voice.f0_hz[known])))
         power = voice.envelope.astype(np.float64).sum(axis=1)
         envelope.append(np.log(voice.envelope[near] / np.maximum(power[near], 1e-16)[:, None] + 1e-12))

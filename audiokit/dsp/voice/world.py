@@ -176,8 +176,11 @@ def _pitch(x: np.ndarray, rate: int, quality: str) -> tuple[np.ndarray, np.ndarr
         return pyworld.dio(y, rate, f0_floor=60, f0_ceil=800, frame_period=HOP_S * 1000)[0]
 
     def fine(y: np.ndarray) -> np.ndarray:
-        find = pyworld.harvest if quality == "best" else pyworld.dio
-        f0, at = find(y, rate, f0_floor=max(50.0, middle / 2.1), f0_ceil=middle * 2.3, frame_period=HOP_S * 1000)
+        # Harvest finds no pitch in sounds of two partials, where DIO does.
+        for find in (pyworld.harvest, pyworld.dio) if quality == "best" else (pyworld.dio,):
+            f0, at = find(y, rate, f0_floor=max(50.0, middle / 2.1), f0_ceil=middle * 2.3, frame_period=HOP_S * 1000)
+            if f0.any():
+                break
         return pyworld.stonemask(y, f0, at, rate)
 
     f0 = _in_pieces(coarse, x, rate)

@@ -24,7 +24,7 @@ from audiokit.errors import UsageError, shown
 from audiokit.io.about import BLOCK
 from audiokit.io.beats import write_beat_list
 from audiokit.io.files import atomic_file
-from audiokit.io.image import save_figure
+from audiokit.io.image import label, new_figure, save_figure
 from audiokit.stages.align_beats.plan import Alignment, Plan, beginning
 from audiokit.stages.align_beats.trackers import find_beats
 
@@ -164,18 +164,14 @@ def click_track(beats: Beats, rate: int, length: int) -> Sound:
 
 def save_grids(path: Path, panels: Sequence[Panel]) -> None:
     """Draw how strongly sounds begin over the first 20 s of each track, and its beats as lines."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 1.0 + 1.7 * len(panels)), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 1.0 + 1.7 * len(panels))
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for one, (name, y, rate, times) in zip(axes, panels, strict=True):
         curves = onset_curves(y[:, : _DRAWN_S * rate], rate)
         total = curves.total
         one.fill_between(curves.time(np.arange(len(total))), 0, total / (total.max() or 1.0), linewidth=0, alpha=0.7)
         one.vlines(times[times < 20], 0, 1, colors="tab:red", linewidth=0.8)
-        one.set(ylabel=name, ylim=(0, 1), yticks=[], xlim=(0, 20))
+        one.set(ylabel=label(name), ylim=(0, 1), yticks=[], xlim=(0, 20))
     axes[-1].set_xlabel("time (s); lines are beats, the shape is how strongly sounds begin")
     save_figure(figure, path, force=True)
 

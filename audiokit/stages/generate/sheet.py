@@ -28,19 +28,16 @@ def picture(y: Array, rate: int) -> Array:
 def draw_sheet(target: str | Path, pictures: Sequence[tuple[str, Array]]) -> None:
     """Draw a grid of pictures, each with its name, low frequencies at the bottom."""
     import numpy as np
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    from audiokit.io.image import save_figure
+    from audiokit.io.image import label, new_figure, save_figure
 
     columns = min(8, max(1, int(np.ceil(np.sqrt(len(pictures))))))
     rows = -(-len(pictures) // columns)
-    figure = Figure(figsize=(2.4 * columns, 1.9 * rows), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(2.4 * columns, 1.9 * rows)
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, (name, levels) in zip(axes.flat, pictures, strict=False):
         axis.imshow(levels, origin="lower", aspect="auto", cmap="magma", vmin=levels.max() - 80, vmax=levels.max())
-        axis.set_title(name, fontsize=6)
+        axis.set_title(label(name), fontsize=6)
     save_figure(figure, target)

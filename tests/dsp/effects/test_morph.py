@@ -211,10 +211,19 @@ def test_wrong_values(wrong):
 def test_nothing_to_morph():
     with pytest.raises(InputError):
         morph(np.zeros((1, 0), np.float32), sine(330, 0.1), RATE)
-    with pytest.raises(InputError, match="no pitch"):
+    with pytest.raises(InputError, match="the first sound has no pitch"):
         morph(np.zeros((1, RATE), np.float32), note(220), RATE, engine="world")
     with pytest.raises(ParameterError, match="channels"):
         morph(sine(220, 0.1, channels=2), sine(330, 0.1), RATE)
+
+
+def test_sounds_of_two_partials_morph():
+    """Harvest finds no pitch in them; the engine that was chosen for their pitch must not fail for want of it."""
+    a, b = sine(220, amplitude=0.2) + sine(440, amplitude=0.2), note(247)
+    assert choose_engine(a, b, RATE) == "world"
+    found, _ = strongest(morph(a, b, RATE, amount=0.5, engine="world"))
+    between = (220 * 247) ** 0.5
+    assert min(abs(12 * np.log2(found / (k * between))) for k in (1, 2)) < 0.5
 
 
 @pytest.mark.parametrize("rate", [1, 8, 100])
