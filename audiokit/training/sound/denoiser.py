@@ -20,7 +20,7 @@ from audiokit.errors import ModelError, ParameterError
 from audiokit.models.voice.gtcrn import Gtcrn, StridedBlock
 from audiokit.training.engine.loop import OneNetwork, update
 from audiokit.training.engine.options import RunOptions
-from audiokit.training.sound.hearing import LoudnessLoss
+from audiokit.training.sound.hearing import IntelligibilityLoss, LoudnessLoss
 from audiokit.training.sound.mixer import Audio, Groups, Mixer, _level
 from audiokit.training.sound.settings import DenoiserSettings
 
@@ -29,7 +29,8 @@ class EnhancementLoss(nn.Module):
     """Compare enhanced and clean speech as compressed spectra, as waveforms, and as they are heard.
 
     The weighted sum of the squared errors of compressed magnitudes, of compressed real and imaginary
-    parts, of the negative scale-invariant signal-to-noise ratio, and of the disturbance of loudness.
+    parts, of the negative scale-invariant signal-to-noise ratio, of the disturbance of loudness, and of
+    what is lost of intelligibility.
 
     References:
         Rong et al. (2024), ICASSP, equation 7; Braun and Tashev (2021), A consolidated view of loss
@@ -46,11 +47,14 @@ class EnhancementLoss(nn.Module):
         magnitude: float = 70.0,
         parts: float = 30.0,
         loudness: float = 0.0,
+        intelligibility: float = 0.0,
     ) -> None:
         super().__init__()
         self.n_fft, self.hop, self.power = n_fft, hop, power
-        self.magnitude, self.parts, self.loudness = magnitude, parts, loudness
+        self.magnitude, self.parts = magnitude, parts
+        self.loudness, self.intelligibility = loudness, intelligibility
         self.ear = LoudnessLoss(rate=rate, n_fft=n_fft)
+        self.words = IntelligibilityLoss(rate=rate, n_fft=n_fft, hop=hop)
         self.window: Tensor
         self.register_buffer("window", torch.hann_window(n_fft).sqrt())
 
@@ -73,8 +77,9 @@ class EnhancementLoss(nn.Module):
         ratio = target.square().sum(-1) / ((audio - target).square().sum(-1) + 1e-8)
         si_snr = torch.log10(ratio + 1e-8).mean()
         ear = self.ear(estimate, clean)
-        total = self.magnitude * sizes + self.parts * parts - si_snr + self.loudness * ear
-        told = {"magnitude": sizes, "parts": parts, "si_snr_db": 10 * si_snr, "loudness": ear}
+        lost = self.words(estimate, clean)
+        total = self.magnitude * sizes + self.parts * parts - si_snr + self.loudness * ear + self.intelligibility * lost
+        told = {"magnitude": sizes, "parts": parts, "si_snr_db": 10 * si_snr, "loudness": ear, "lost": lost}
         return {"loss": total, **{name: value.detach() for name, value in told.items()}}
 
 
@@ -88,6 +93,7 @@ class DenoiserRecipe(OneNetwork):
         batch: examples per step.
         learning_rate: highest rate of AdamW.
         loudness: weight of the disturbance of loudness in the loss.
+        intelligibility: weight of what is lost of intelligibility in the loss.
         start: weights to begin from, as `Gtcrn.state_dict` names them.
         card: what is known about the model beyond what the training measures.
         seed: of the first weights.
@@ -105,6 +111,7 @@ class DenoiserRecipe(OneNetwork):
         batch: int = 16,
         learning_rate: float = 2e-3,
         loudness: float = 0.0,
+        intelligibility: float = 0.0,
         start: dict[str, Tensor] | None = None,
         card: dict[str, Any] | None = None,
         seed: int = 0,
@@ -120,7 +127,9 @@ class DenoiserRecipe(OneNetwork):
         config = self.network.config
         if mixer.rate != config.rate:
             raise ParameterError(f"examples have {mixer.rate} Hz, the network works at {config.rate} Hz")
-        self.loss = EnhancementLoss(rate=config.rate, n_fft=config.n_fft, hop=config.hop, loudness=loudness).to(device)
+        self.loss = EnhancementLoss(
+            rate=config.rate, n_fft=config.n_fft, hop=config.hop, loudness=loudness, intelligibility=intelligibility
+        ).to(device)
         self.device, self.learning_rate = device, learning_rate
         self.optimizer = torch.optim.AdamW(
             [p for p in self.network.parameters() if p.requires_grad], lr=learning_rate, weight_decay=1e-3
@@ -134,7 +143,7 @@ class DenoiserRecipe(OneNetwork):
             "seconds": self.mixer.seconds,
             "first_db": self.mixer.first_db,
             "learning_rate": self.learning_rate,
-            **({"loudness": self.loss.loudness} if self.loss.loudness else {}),
+            **{name: weight for name in ("loudness", "intelligibility") if (weight := getattr(self.loss, name))},
         }
 
     def step(self, rng: np.random.Generator, step: int) -> dict[str, float | Tensor]:
@@ -281,6 +290,7 @@ def train_denoiser(
         batch=settings.batch,
         learning_rate=settings.learning_rate,
         loudness=settings.loudness,
+        intelligibility=settings.intelligibility,
         start=weights,
         card={k: v for k, v in {"licence": run.licence, "training_data": run.source}.items() if v},
         seed=run.seed,

@@ -51,6 +51,7 @@ class DenoiserSettings:
     batch: Annotated[int, Option("Examples per step; lower it when memory runs out.", min=1)] = 8
     learning_rate: Annotated[float, Option("Highest learning rate.", min=0)] = 2e-3
     loudness: Annotated[float, Option("Weight of what the ear would hear in the loss.", min=0)] = 0.0
+    intelligibility: Annotated[float, Option("Weight of what is lost of the words in the loss.", min=0)] = 0.0
     alone: Annotated[bool, Option("Let the network run alone, without the Wiener engine before it.")] = False
     start: Start = None
 

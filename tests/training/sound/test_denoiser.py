@@ -51,6 +51,14 @@ def test_the_loss_prefers_the_better_estimate(rng):
     assert values[0] < values[1] < values[2]
 
 
+def test_what_is_lost_of_the_words_counts_as_much_as_asked(rng):
+    clean = torch.from_numpy(syllables(rng, seconds=1))
+    noisy = clean + torch.from_numpy(noise(rng, 1, 16_000))
+    plain, asked = EnhancementLoss(), EnhancementLoss(intelligibility=6)
+    a, b = (loss(loss.spectrum(noisy), loss.spectrum(clean), clean) for loss in (plain, asked))
+    assert float(b["loss"] - a["loss"]) == pytest.approx(6 * float(a["lost"]), rel=1e-3) and float(a["lost"]) > 0.01
+
+
 def test_too_little_speech_is_refused(rng):
     with pytest.raises(InputError, match="at least 10 s"):
         Mixer([[syllables(rng, seconds=2)[0]]])

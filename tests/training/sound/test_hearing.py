@@ -1,9 +1,9 @@
-"""The loss that listens: what is louder, what is masked, and what no one would hear."""
+"""The losses that listen: what is louder, what is masked, what no one would hear, and what is left of the words."""
 
 import pytest
 import torch
 
-from audiokit.training.sound.hearing import LoudnessLoss
+from audiokit.training.sound.hearing import IntelligibilityLoss, LoudnessLoss
 from tests.signals import noise, syllables
 
 
@@ -54,3 +54,33 @@ def test_it_follows_pesq(spectra, rng):
         lost.append(float(LoudnessLoss()(*spectrum)))
         heard.append(pesq.pesq(16_000, clean[0], y[0], "wb"))
     assert heard == sorted(heard, reverse=True) and lost == sorted(lost)
+
+
+def test_the_loss_of_words_follows_stoi(spectra):
+    pystoi = pytest.importorskip("pystoi")
+    clean, hiss = spectra
+    window = torch.hann_window(512).sqrt()
+    audio = [torch.istft(x, 512, 256, 512, window)[0].numpy() for x in (clean, hiss)]
+    shares = (0.03, 0.1, 0.3, 1, 3)
+    lost = [float(IntelligibilityLoss()(clean + share * hiss, clean)) for share in shares]
+    wanted = [1 - pystoi.stoi(audio[0], audio[0] + share * audio[1], 16_000) for share in shares]
+    # Other frames than the measure's (16 ms apart for 12.8 ms, and 16 kHz for 10 kHz), the same formula.
+    assert lost == pytest.approx(wanted, abs=0.04)
+    assert lost == sorted(lost) and lost[-1] > 10 * lost[0]
+
+
+def test_words_are_as_clear_at_any_level_and_through_any_equaliser(spectra):
+    clean, hiss = spectra
+    loss = IntelligibilityLoss()
+    noisy = clean + 0.3 * hiss
+    assert float(loss(0.1 * noisy, clean)) == pytest.approx(float(loss(noisy, clean)), rel=1e-3)
+    bright = torch.linspace(0.5, 2, 257)[None, :, None]
+    assert float(loss(bright * clean, clean)) < 0.002
+
+
+def test_silence_has_no_words_and_finite_gradients(spectra):
+    clean, _ = spectra
+    estimate = torch.zeros_like(clean, requires_grad=True)
+    IntelligibilityLoss()(estimate, clean).backward()
+    assert torch.isfinite(torch.view_as_real(estimate.grad)).all()
+    assert float(IntelligibilityLoss()(clean, torch.zeros_like(clean))) == 0
