@@ -13,6 +13,9 @@ from audiokit.dsp.voice.syllables import Syllable
 #: The grid is the coarsest division of the beat whose steps are no longer than this: eighths at usual tempos, beats at
 #: very fast ones, sixteenths below 100 BPM, where eighths would stretch speech 1.7 times (sixteenths: 1.25 times).
 LONGEST_SLOT_S = 0.3
+#: Cost of beginning between eighths: sixteenths come in pairs. Without it a fifth of the notes of slow songs lie
+#: between eighths, now an eighth of them, for 1.23 times the time of speech instead of 1.22.
+BETWEEN_EIGHTHS = 0.3
 #: How much longer than spoken a syllable likes to be. The grid stretches it anyway: 1.46 times on average, where .72 of
 #: the words of ten sentences are recognised; with 1.5 here it was 1.71 times, and .63 of them.
 COMFORTABLE_STRETCH = 1.0
@@ -143,6 +146,10 @@ class _Grid:
         position = (slot - self.origin) % self.bar
         return 0.8 if self.bar % 4 == 0 and position == self.bar // 2 else 0.6
 
+    def is_off(self, slot: int) -> bool:
+        """Tell whether a slot lies between eighths."""
+        return self.divisions > 2 and slot % (self.divisions // 2) != 0
+
     def next_down(self, slot: int) -> int:
         while not self.is_down(slot):
             slot += 1
@@ -171,7 +178,7 @@ def _place_phrase(phrase: list[Syllable], grid: _Grid, cursor: int) -> list[int]
                     rest = grid.next_down(end) - end
                     total += 0.25 * max(0, rest - grid.bar // 2) + (0.6 if rest == 0 else 0.0)
                 else:
-                    total += _accent(phrase[i + 1], grid.strength(end))
+                    total += _accent(phrase[i + 1], grid.strength(end)) + BETWEEN_EIGHTHS * grid.is_off(end)
                 if end not in after or total < after[end][0]:
                     after[end] = (total, (*path, end))
         best = after
