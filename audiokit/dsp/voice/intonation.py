@@ -11,6 +11,9 @@ import numpy as np
 from audiokit.dsp.voice.plan import SungNote
 from audiokit.dsp.voice.world import HOP_S, Voice
 
+#: So long before a note its pitch begins to move.
+EARLY_S = 0.04
+
 
 @dataclass(frozen=True)
 class Expression:
@@ -34,7 +37,7 @@ class Expression:
     drift_cents: float = 5.0
     formant_db: float = 4.0
     breath: float = 0.5
-    evenness: float = 0.6
+    evenness: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -92,10 +95,10 @@ def draw_pitch(
 
 
 def _note_steps(notes: Sequence[SungNote], count: int) -> np.ndarray:
-    """The plan's pitch at every frame, changing 40 ms before each note and held through rests."""
+    """The plan's pitch at every frame, changing `EARLY_S` before each note and held through rests."""
     steps = np.full(count, notes[0].pitch if notes else 60.0, float)
     for note in notes:
-        steps[max(0, round((note.start_s - 0.04) / HOP_S)) :] = note.pitch
+        steps[max(0, round((note.start_s - EARLY_S) / HOP_S)) :] = note.pitch
     return steps
 
 

@@ -7,26 +7,23 @@ from dataclasses import replace
 
 import numpy as np
 
+from audiokit.dsp.voice.intonation import EARLY_S
 from audiokit.dsp.voice.plan import Music, SungNote
 from audiokit.dsp.voice.syllables import Syllable
 from audiokit.errors import ParameterError
 
-#: The middle of the melody lies so far above the median pitch of a low voice (110 Hz); of a high one (220 Hz and more)
-#: it is the median itself, because words are lost when harmonics are too few to show the formants.
-LIFT_SEMITONES = 2.0
 #: Cost of a semitone, squared, away from the pitch the syllable was spoken on. Harmonics that move are what an
-#: envelope loses most by: one pitch per syllable, the speaker's, has a mapped STOI of .89 (14 sentences), the nearest
-#: notes of the scale .88, a melody at 0.02 here .83, at 0.1 .855, at 0.2 .87, but there every ninth step is a leap and
-#: glides take more of the time.
-INTONATION = 0.1
+#: envelope loses most by: one pitch per syllable, the speaker's, has a mapped STOI of .88 (nine voices), a melody at
+#: 0.1 here .86, at 0.25 .87.
+INTONATION = 0.25
 #: Half of the range a melody uses.
 REACH_SEMITONES = 7.0
 
-#: A note must sound so long after a strong beat to be heard on it.
-LANDING_S = 0.05
-
-#: Cost of a melodic step by its size in semitones.
-_STEP_COST = (0.55, 0.0, 0.0, 0.35, 0.45, 0.9, 3.0, 1.3, 2.0, 2.2, 3.0, 3.5, 2.2)
+#: What is heard on a strong beat sounds between these times after it, glides being over: short notes share it, and one
+#: that has more than this part of it should be a tone of the chord.
+LANDING_S, LANDING_PART = (0.05, 0.2), 0.25
+#: Cost of a melodic step by its size in semitones. Leaps glide long, and would be many so near to the spoken pitch.
+_STEP_COST = (0.55, 0.0, 0.0, 0.35, 0.45, 1.4, 4.0, 2.2, 3.0, 3.4, 4.5, 5.0, 4.0)
 #: Cost of going back to the pitch before the last.
 _SEESAW_COST = 0.6
 
@@ -120,14 +117,25 @@ def _local_costs(
     costs = np.zeros((len(part), len(pitches)))
     for i, note in enumerate(part):
         held = note.end_s - note.start_s > 0.6
+        costs[i] = (1.4 if held else 0.35) * ~np.isin(pitches % 12, music.chord_at(note.start_s))
         # a note that began before a strong beat sounds on it too, over the chord that comes in there
-        strong = [at for at in strong_s if note.start_s - 0.05 <= at < note.end_s - LANDING_S]
-        weight = 2.6 if strong else 1.4 if held else 0.35
-        heard = [np.isin(pitches % 12, music.chord_at(at)) for at in strong or [note.start_s]]
-        chord = np.mean(heard, axis=0)
+        for at in strong_s:
+            if _landing(note, at) > LANDING_PART:
+                costs[i] = np.maximum(costs[i], 2.6 * ~np.isin(pitches % 12, music.chord_at(at)))
         intonation = float(np.clip(syllables[note.syllable].pitch_semitones, -REACH_SEMITONES, REACH_SEMITONES))
-        costs[i] = weight * (1 - chord) + INTONATION * (pitches - centre - intonation) ** 2
+        costs[i] += INTONATION * (pitches - centre - intonation) ** 2
     return costs
+
+
+def _landing(note: SungNote, beat_s: float) -> float:
+    """Part of what is heard on a beat that a note is.
+
+    >>> _landing(SungNote(1.0, 2.0, 60, 0), 1.5), round(_landing(SungNote(1.0, 1.16, 60, 0), 1.0), 2)
+    (1.0, 0.47)
+    """
+    first, last = (beat_s + part for part in LANDING_S)
+    inside = min(note.end_s - EARLY_S, last) - max(note.start_s - EARLY_S, first)
+    return max(0.0, inside / (last - first))
 
 
 def _end_cost(pitches: np.ndarray, note: SungNote, music: Music, *, last: bool, is_open: bool) -> np.ndarray:
@@ -179,13 +187,12 @@ def _viterbi(costs: np.ndarray, pitches: np.ndarray, previous: float | None) -> 
 
 
 def voice_range(median_hz: float) -> tuple[float, float]:
-    """Range of MIDI numbers for a speaker, centred on the median of the speech or a little above.
+    """Range of MIDI numbers for a speaker, centred on the median of the speech, where words are understood best.
 
     >>> voice_range(110.0), voice_range(220.0)
-    ((40.0, 54.0), (50.0, 64.0))
+    ((38.0, 52.0), (50.0, 64.0))
     """
-    lift = LIFT_SEMITONES * float(np.clip(1 - np.log2(median_hz / 110), 0, 1))
-    centre = 69 + 12 * np.log2(median_hz / 440) + lift
+    centre = 69 + 12 * np.log2(median_hz / 440)
     return float(centre - REACH_SEMITONES), float(centre + REACH_SEMITONES)
 
 

@@ -52,7 +52,7 @@ class Singing:
     device: str
     seed: int
     breath: float = 0.5
-    evenness: float = 0.6
+    evenness: float = 0.3
 
 
 def balance_of(text: str, name: str = "--balance") -> float | None:

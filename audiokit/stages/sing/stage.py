@@ -125,7 +125,7 @@ def sing(
     range_: Annotated[
         str,
         Option(
-            "Range, such as C3-C4; auto is a little above the speech.",
+            "Range, such as C3-C4; auto is around the pitch of the speech.",
             metavar="auto|LOW-HIGH",
             flag="--range",
             when=_SUNG,

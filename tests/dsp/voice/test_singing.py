@@ -101,6 +101,17 @@ def test_a_melody_follows_the_speakers_intonation():
     assert np.abs(sung - said).mean() < 2
 
 
+def test_short_notes_that_share_a_strong_beat_take_tones_of_its_chord():
+    chords = ((0, 4, 7),) * 16
+    music = even_music(8.0, bpm=96, chords=chords)
+    syllables = [Syllable(t, t, t, t, t, 0, 0.5, pitch) for t, pitch in enumerate([2.0, 2.0, -1.0, 2.0] * 8)]
+    notes = [SungNote(0.15625 * i, 0.15625 * (i + 1), 60, i) for i in range(32)]
+    sung = compose(notes, syllables, music, low=53, high=67)
+    shared = [note for i, note in enumerate(sung) if i % 8 < 2]
+    assert np.mean([note.pitch % 12 in chords[0] for note in shared]) >= 0.9
+    assert np.mean([note.pitch % 12 in chords[0] for note in sung]) < 0.9
+
+
 def test_notes_begin_on_beats_or_eighths_in_the_key(spoken):
     plan = _plan(spoken)
     beats = plan.music.beat_at([n.start_s for n in plan.notes]) * 2
