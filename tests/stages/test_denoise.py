@@ -168,7 +168,7 @@ def test_python_refuses_what_the_shell_refuses():
     y = np.zeros((1, 100), np.float32)
     with pytest.raises(ParameterError, match="engine"):
         denoise(y, rate=8000, engine="magic")
-    with pytest.raises(UsageError, match="profile"):
+    with pytest.raises(UsageError, match="--noise is for --engine"):
         denoise(y, rate=8000, engine="neural", noise=np.ones((1, 8000), np.float32))
 
 
