@@ -16,7 +16,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from functools import cache, cached_property
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from audiokit.errors import ParameterError, UsageError
+from audiokit.errors import ParameterError
 
 #: Reads the text of an option; the second argument is the option's flag, for errors.
 Parser = Callable[[str, str], Any]
@@ -254,14 +254,14 @@ def check_read(declared: Iterable[Declared], values: Mapping[str, Any], apart: C
         apart: flags that may stand there without being meant, such as those of a configuration file.
 
     Raises:
-        UsageError: one is given though what it is for was not chosen.
+        ParameterError: one is given though what it is for was not chosen.
 
     >>> from typing import Annotated
     >>> def clean(y, *, engine: Annotated[str, Option("How.")] = "auto",
     ...     hard: Annotated[bool, Option("All or nothing.", when=("engine", "mask"))] = False): ...
     >>> check_read(declared_in(clean), {"engine": "auto", "hard": True})
     Traceback (most recent call last):
-    audiokit.errors.UsageError: --hard is for --engine mask
+    audiokit.errors.ParameterError: --hard is for --engine mask
     """
     for option in declared:
         chooser, wanted = option.chooser, option.wanted
@@ -271,10 +271,12 @@ def check_read(declared: Iterable[Declared], values: Mapping[str, Any], apart: C
         if given is default or (not hasattr(given, "__array__") and given == default):
             continue
         if chooser.is_flag:
-            raise UsageError(f"{option.flag} means nothing with {chooser.flag}", hint="leave one of them out")
+            raise ParameterError(f"{option.flag} means nothing with {chooser.flag}", hint="leave one of them out")
         words = " or ".join([", ".join(wanted[:-1]), wanted[-1]] if wanted[1:] else wanted)
         way_out = f"leave {chooser.flag} out" if chooser.default in wanted else f"add {chooser.flag} {wanted[0]}"
-        raise UsageError(f"{option.flag} is for {chooser.flag} {words}", hint=f"{way_out}, or leave {option.flag} out")
+        raise ParameterError(
+            f"{option.flag} is for {chooser.flag} {words}", hint=f"{way_out}, or leave {option.flag} out"
+        )
 
 
 def recipe(declared: Iterable[Declared], given: Mapping[str, Any]) -> dict[str, Any]:

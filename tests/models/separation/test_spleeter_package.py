@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from audiokit.errors import MissingExtraError, ModelError, ParameterError, UsageError
+from audiokit.errors import MissingExtraError, ModelError, ParameterError
 from audiokit.io.audio import write
 from audiokit.stages.split import split
 
@@ -122,7 +122,7 @@ def test_errors(program, monkeypatch, tmp_path):
     y = np.zeros((2, 100), np.float32)
     with pytest.raises(ParameterError, match="has no such model"):
         split(y, RATE, engine="spleeter-package", model="htdemucs")
-    with pytest.raises(UsageError, match="--compat is for --engine auto or spleeter"):
+    with pytest.raises(ParameterError, match="--compat is for --engine auto or spleeter"):
         split(y, RATE, engine="spleeter-package", compat=True)
     with pytest.raises(ParameterError, match="there are vocals"):
         split(y, RATE, engine="spleeter-package", stems=["flute"])
