@@ -10,6 +10,8 @@ References:
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
 from audiokit.dsp.spectrum.fft import irfft, rfft
@@ -77,14 +79,17 @@ def _new(X: np.ndarray, rate: int, hop: int) -> np.ndarray:
     length, n_fft = y.shape[1], 2 * (X.shape[1] - 1)
     own = X.real**2 + X.imag**2
     least = own.copy()
-    for lag in return_lags(y, rate):
-        for later in (True, False):
-            other = np.zeros_like(y)
-            if later:
-                other[:, : length - lag] = y[:, lag:]
-            else:
-                other[:, lag:] = y[:, : length - lag]
-            apart = stft(other, n_fft=n_fft, hop=hop)[..., : X.shape[2]]
-            apart -= X
-            np.minimum(least, apart.real**2 + apart.imag**2, out=least)
-    return np.sqrt((least + _SILENT) / (own + _SILENT))
+    # One channel at a time: spectra of half a minute are what the memory goes into.
+    for lag, later, channel in product(return_lags(y, rate), (True, False), range(2)):
+        other = np.zeros((1, length), np.float32)
+        if later:
+            other[:, : length - lag] = y[channel, lag:]
+        else:
+            other[:, lag:] = y[channel, : length - lag]
+        apart = stft(other, n_fft=n_fft, hop=hop)[0, :, : X.shape[2]]
+        apart -= X[channel]
+        np.minimum(least[channel], apart.real**2 + apart.imag**2, out=least[channel])
+    least += _SILENT
+    own += _SILENT
+    least /= own
+    return np.sqrt(least, out=least)
