@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -144,8 +145,8 @@ def _report(
             job = outcome.job
             if outcome.error:
                 failures.append(outcome)
-                progress.failed(job.source, str(outcome.error))
-                line = {"input": job.source, "error": str(outcome.error), "status": outcome.error.status}
+                progress.failed(job.source, outcome.reason)
+                line = {"input": job.source, "error": outcome.reason, "status": outcome.error.status}
             else:
                 assert outcome.report is not None
                 targets = job.outputs
@@ -163,9 +164,7 @@ def _report(
 
 
 def _raise_failures(failures: Sequence[Outcome], total: int) -> None:
-    for outcome in failures:
-        if outcome.trace:
-            sys.stderr.write(outcome.trace)
+    _write_traces([outcome.trace for outcome in failures if outcome.trace])
     if total == 1:
         error = failures[0].error
         assert error is not None
@@ -173,6 +172,20 @@ def _raise_failures(failures: Sequence[Outcome], total: int) -> None:
     hints = {outcome.error.hint for outcome in failures if outcome.error and outcome.error.hint}
     raise BatchError(
         f"{len(failures)} of {total} files failed:",
-        lines=[outcome.error for outcome in failures],
+        lines=[outcome.reason for outcome in failures],
         hint=hints.pop() if len(hints) == 1 else "the others are done" if len(failures) < total else None,
     )
+
+
+def _write_traces(traces: Sequence[str]) -> None:
+    """Write where bugs were met, each place once however many files met it."""
+    first: dict[str, str] = {}
+    met: Counter[str] = Counter()
+    for trace in traces:
+        place = "".join(line for line in trace.splitlines() if line.startswith('  File "'))
+        first.setdefault(place, trace)
+        met[place] += 1
+    for place, trace in first.items():
+        sys.stderr.write(trace)
+        if met[place] > 1:
+            print(f"(the same in {met[place] - 1} more)", file=sys.stderr)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from audiokit.errors import AudiokitError
+from audiokit.errors import AudiokitError, shown
 
 
 @dataclass(frozen=True)
@@ -81,3 +82,15 @@ class Outcome:
     report: dict[str, Any] | None = None
     error: AudiokitError | None = None
     trace: str = ""
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, with the input's name: library code that met the fault may not have known it.
+
+        >>> Outcome(Job("a.wav", "b.wav"), error=AudiokitError("too low a rate")).reason
+        'a.wav: too low a rate'
+        """
+        reason = str(self.error)
+        own = [shown(PurePath(path).name) for path in (self.job.source, *self.job.outputs) if path != "-"]
+        said = self.job.source == "-" or any(name in reason for name in own)
+        return reason if said else f"{shown(self.job.source)}: {reason}"

@@ -14,7 +14,7 @@ import shlex
 import sys
 import tarfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
@@ -118,9 +118,17 @@ class TarWriter:
                 self._tar.close()
                 self._stream.flush()
             except BaseException as failure:
+                self._drop()
                 self._stack.__exit__(type(failure), failure, failure.__traceback__)
                 raise
+        else:
+            self._drop()
         return self._stack.__exit__(kind, error, trace)
+
+    def _drop(self) -> None:
+        """Close the tar of a failed set while its file is open: left alone, it writes once more as it is collected."""
+        with suppress(OSError, ValueError):
+            self._tar.fileobj.close()
 
 
 def _json_bytes(fields: dict[str, Any]) -> bytes:

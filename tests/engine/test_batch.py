@@ -211,3 +211,33 @@ def _alive(process: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def faulty(job: batch.Job) -> dict:
+    """A task with a bug."""
+    return {"seconds": 1 / (len(job.source) - len(job.source))}
+
+
+def nameless(job: batch.Job) -> dict:
+    """A task whose library code does not know the file that it refuses."""
+    raise InputError("too low a rate")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_bug_that_all_files_meet_is_traced_once(songs, tmp_path, jobs, capsys):
+    with pytest.raises(BatchError, match=r"3 of 3 files failed:\n(.*ZeroDivisionError.*\n?){3}$"):
+        run([songs], tmp_path / "out", faulty, jobs=jobs)
+    said = capsys.readouterr().err
+    assert said.count("Traceback") == 1 and "(the same in 2 more)" in said
+
+
+def test_every_reason_in_a_batch_names_its_file(songs, tmp_path, capsys):
+    with pytest.raises(BatchError) as caught:
+        run([songs], tmp_path / "out", nameless, json=True)
+    lines = str(caught.value).split("\n  ")[1:]
+    assert [line.rpartition("/")[2] for line in lines] == [
+        "a.wav: too low a rate",
+        "b c.flac: too low a rate",
+        "ü\\n-x.wav: too low a rate",
+    ]
+    assert [json.loads(line)["error"] for line in capsys.readouterr().out.splitlines()] == lines

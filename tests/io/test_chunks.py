@@ -1,7 +1,9 @@
 """Chunk sets, tar streams and single arrays say everything and never look whole when they are not."""
 
+import gc
 import io
 import json
+import sys
 import tarfile
 
 import numpy as np
@@ -61,6 +63,26 @@ def _stream(rng) -> bytes:
         for chunk in _chunks(rng)[1]:
             writer.write(*chunk)
     return buffer.getvalue()
+
+
+class Full(io.BytesIO):
+    """A disk that takes 20 KB."""
+
+    def write(self, data) -> int:
+        if self.tell() + len(data) > 20_000:
+            raise OSError(28, "No space left on device")
+        return super().write(data)
+
+
+def test_a_full_disk_is_the_only_thing_that_is_said(monkeypatch):
+    ignored = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    with pytest.raises(OSError, match="No space left"), Full() as disk, TarWriter("-", _head(), stream=disk) as writer:
+        while True:
+            writer.write(np.zeros((1, 999), np.float32), 0, 1)
+    del writer
+    gc.collect()
+    assert not ignored
 
 
 def test_same_input_same_bytes(rng):

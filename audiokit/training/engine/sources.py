@@ -95,3 +95,17 @@ def read_each(paths: Sequence[str], read: Callable[[str], T]) -> Iterator[tuple[
         raise failures[0]
     if failures and not done:
         raise InputError(f"none of {len(paths)} files can be read; the first: {failures[0]}", hint=failures[0].hint)
+
+
+def refuse_silence(paths: Sequence[str | Path], *, heard: bool) -> None:
+    """Refuse recordings that were all read and in which nothing is heard.
+
+    Args:
+        paths: what was read.
+        heard: whether any of them holds a sample that is not zero.
+
+    Raises:
+        InputError: there are recordings, and nothing is heard.
+    """
+    if paths and not heard:
+        raise InputError(f"{paths[0]}: only silence to learn from", hint="give recordings with sound in them")

@@ -211,19 +211,20 @@ def write_sample(path: Path, y: Audio, rate: int) -> None:
 
 
 def read_groups(folders: Sequence[str], *, rate: int, part: str = "train") -> list[list[Audio]]:
-    """Read folders or lists of audio as groups: each folder that holds audio is one.
+    """Read folders or lists of audio as groups: each folder that holds audio is one. Silent files are left out.
 
     Raises:
-        InputError: a folder is missing or holds no audio.
+        InputError: a folder is missing, or holds no audio or only silence.
     """
     from audiokit.io.audio import read
-    from audiokit.training.engine.sources import find_files, read_each
+    from audiokit.training.engine.sources import find_files, read_each, refuse_silence
 
     groups: dict[str, list[Audio]] = {}
     files = find_files(folders, part=part)
     for path, (y, _) in read_each(files, lambda path: read(path, rate=rate, mono=True)):
-        if y.shape[1]:
+        if y.any():
             groups.setdefault(str(Path(path).parent), []).append(y[0])
+    refuse_silence(files, heard=bool(groups))
     return list(groups.values())
 
 

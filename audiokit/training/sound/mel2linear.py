@@ -156,10 +156,13 @@ def load_sounds(files: Sequence[str | Path], rate: int, *, speeds: Sequence[floa
         speeds: 1 is the sound as it is, 2 an octave up and twice as fast.
 
     Returns:
-        Sounds (T,), int16, peaks as they were but at most full scale.
+        Sounds (T,), int16, peaks as they were but at most full scale; silent files are left out.
+
+    Raises:
+        InputError: no file can be read, or nothing is heard in any.
     """
     from audiokit.io.audio import read
-    from audiokit.training.engine.sources import read_each
+    from audiokit.training.engine.sources import read_each, refuse_silence
 
     def at_every_speed(file: str) -> list[np.ndarray]:
         return [read(file, rate=round(rate / speed), mono=True)[0] for speed in speeds]
@@ -167,9 +170,10 @@ def load_sounds(files: Sequence[str | Path], rate: int, *, speeds: Sequence[floa
     sounds = []
     for _, copies in read_each([str(file) for file in files], at_every_speed):
         for y in copies:
-            if y.size:
+            if y.any():
                 peak = max(1.0, float(np.abs(y).max()))
                 sounds.append(np.round(y[0] * (32767 / peak)).astype(np.int16))
+    refuse_silence(files, heard=bool(sounds))
     return sounds
 
 

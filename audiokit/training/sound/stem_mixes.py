@@ -91,10 +91,10 @@ class StemMixer:
     def __post_init__(self) -> None:
         """Refuse stems that nothing is there for."""
         for stem in self.stems:
-            length = sum(part.audio.shape[1] for part in self._all(stem))
+            length = sum(part.audio.shape[1] for part in self._all(stem) if part.audio.any())
             if length < 5 * self.rate:
                 raise InputError(
-                    f"{length / self.rate:.1f} s of {stem} found, at least 5 s needed",
+                    f"{length / self.rate:.1f} s of {stem} found in which something is heard, at least 5 s needed",
                     hint=f"name folders of songs with their stems, or add --part {stem}=FOLDER",
                 )
 

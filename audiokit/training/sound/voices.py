@@ -118,6 +118,7 @@ def _partners(folder: str | Path, backing: str | Path | None, paths: Sequence[Pa
 
 def _columns(path: Path, partner: Path | None, cache: Path, paired: bool) -> tuple[Mel, Mel, Mel]:
     from audiokit.io.audio import read
+    from audiokit.training.engine.sources import refuse_silence
 
     files = [p for p in (path, partner) if p]
     stamp = [[os.path.abspath(p), os.stat(p).st_size, os.stat(p).st_mtime_ns] for p in files]
@@ -127,6 +128,7 @@ def _columns(path: Path, partner: Path | None, cache: Path, paired: bool) -> tup
         with np.load(stored) as data:
             return data["mel"].astype(np.float32), data["backing"].astype(np.float32), data["copy"].astype(np.float32)
     y = read(path, rate=RATE, mono=True)[0][0]
+    refuse_silence([path], heard=bool(y.any()))
     y = y * np.float32(level_gain(y))
     mel = to_mel(y)
     backing = np.full_like(mel, SILENCE_DB)

@@ -137,6 +137,8 @@ def _is_chunked(path: str) -> bool:
 
 
 def _decode(paths: Sequence[str], frontend: StyleFrontend, cache: Path) -> list[Track]:
+    from audiokit.training.engine.sources import refuse_silence
+
     stamp = [[os.path.abspath(p), os.stat(p).st_size, os.stat(p).st_mtime_ns] for p in paths]
     key = hashlib.sha256(json.dumps([stamp, frontend.to_dict()]).encode()).hexdigest()[:16]
     index_path = cache / f"{key}.json"
@@ -149,8 +151,7 @@ def _decode(paths: Sequence[str], frontend: StyleFrontend, cache: Path) -> list[
         piece = samples[entry["start"] : entry["stop"]]
         if entry["peak"] > 0:
             tracks.append(AudioTrack(entry["name"], piece, frontend, resolved(frontend, entry["peak"])))
-    if not tracks:
-        raise InputError(f"{paths[0]}: only silence to learn from", hint="give recordings with sound in them")
+    refuse_silence(paths, heard=bool(tracks))
     return tracks
 
 

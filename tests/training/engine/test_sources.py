@@ -11,6 +11,9 @@ from audiokit.errors import InputError
 from audiokit.io import audio
 from audiokit.training.engine.sources import find_files, read_each, read_list
 from audiokit.training.sound.denoiser import read_groups
+from audiokit.training.sound.mel2linear import load_sounds
+from audiokit.training.sound.stem_mixes import Part, StemMixer
+from audiokit.training.sound.voices import load_voices
 
 
 @pytest.fixture
@@ -68,3 +71,30 @@ def test_when_nothing_can_be_read_the_first_reason_is_given(folder):
         read_groups([str(folder / "a.wav"), str(folder / "b.wav")], rate=8000)
     with pytest.raises(InputError, match=r"gone\.wav"):
         list(read_each(["gone.wav"], lambda path: audio.read(path)))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda folder, cache: read_groups([str(folder)], rate=8000),
+        lambda folder, cache: load_sounds(find_files([folder]), 8000),
+        lambda folder, cache: load_voices(folder, cache=cache, paired=False),
+    ],
+    ids=["groups", "sounds", "voices"],
+)
+def test_a_training_on_nothing_but_silence_is_refused(tmp_path, read):
+    for name in ("a", "b"):
+        audio.write(tmp_path / "quiet" / f"{name}.wav", np.zeros((1, 48_000), np.float32), 8000)
+    with pytest.raises(InputError, match=r"a\.wav: only silence to learn from"):
+        read(tmp_path / "quiet", tmp_path / "cache")
+
+
+def test_silent_recordings_among_others_are_left_out(folder):
+    audio.write(folder / "wavs" / "e.wav", np.zeros((1, 800), np.float32), 8000)
+    assert [len(group) for group in read_groups([str(folder / "wavs")], rate=8000)] == [3]
+
+
+def test_a_silent_stem_is_no_stem_to_learn():
+    silent, tone = (Part(np.full((2, 60_000), value, np.int16)) for value in (0, 1000))
+    with pytest.raises(InputError, match=r"0\.0 s of vocals found in which something is heard"):
+        StemMixer(["vocals", "other"], [{"vocals": silent, "other": tone}], rate=8000)
