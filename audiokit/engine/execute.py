@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 import traceback
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 from audiokit.engine.job import Job, Outcome, Task
 from audiokit.engine.remote import is_remote, run_local
 from audiokit.errors import AudiokitError, InputError
+from audiokit.io.standard import kept_for_data
 from audiokit.io.told import heard
 
 
@@ -41,7 +43,7 @@ def run_job(task: Task, job: Job) -> Outcome:
 
 def _heard(task: Task, job: Job) -> dict[str, Any]:
     """Run a task, and put what readers told about files into its report; the report is about the source anyway."""
-    with heard() as told:
+    with heard() as told, kept_for_data() if "-" in job.outputs else nullcontext():
         report = task(job)
     if told:
         own = f"{'standard input' if job.source == '-' else job.source}: "

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -111,7 +112,8 @@ def find(name: str) -> Any:
 
 def _load_plugin(plugin: Plugin) -> Any:
     try:
-        found = load(plugin.where)
+        with redirect_stdout(sys.stderr):  # what it prints as it is imported is not data
+            found = load(plugin.where)
         if not hasattr(found, "schema"):
             raise TypeError(f"{plugin.where} is no stage")
         return found

@@ -23,6 +23,7 @@ from audiokit.errors import DamagedError, InputError, UsageError
 from audiokit.io.files import atomic_file
 from audiokit.io.heads import Head, Item
 from audiokit.io.npy import decode_npy, encode_npy
+from audiokit.io.standard import data_stream
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,8 +84,8 @@ class TarWriter:
         if self._given is not None:
             stream = self._given
         elif str(self._target) == "-":
-            refuse_terminal(sys.stdout, "audiokit invert - -o back.wav")
-            stream = sys.stdout.buffer
+            refuse_terminal(data_stream(), "audiokit invert - -o back.wav")
+            stream = data_stream().buffer
         else:
             path = self._stack.enter_context(atomic_file(self._target, force=self._force))
             stream = self._stack.enter_context(open(path, "wb"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from audiokit.errors import DamagedError, ParameterError, UsageError
 from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, AudioInfo, software_tag
 from audiokit.io.files import atomic_file
 from audiokit.io.lossy import CODECS, OGG_ORDER, Codec, bit_rate_for, rate_for, vorbis_level
+from audiokit.io.standard import data_stream
 from audiokit.io.stream import refuse_terminal
 from audiokit.io.wav import ENCODINGS, WavFileWriter, encode, header
 
@@ -125,8 +125,8 @@ class Writer:
 
     def __enter__(self) -> Writer:
         if self._format == "STREAM":
-            refuse_terminal(sys.stdout, "audiokit info -")
-            sys.stdout.buffer.write(header(self.rate, self.channels, software_tag(self._history)))
+            refuse_terminal(data_stream(), "audiokit info -")
+            data_stream().buffer.write(header(self.rate, self.channels, software_tag(self._history)))
             return self
         self._path = self._stack.enter_context(atomic_file(self.target, force=self._force))
         if self._integer and self._clip != "allow":
@@ -198,7 +198,7 @@ class Writer:
         for start in range(0, y.shape[1], BLOCK):  # whole arrays too: what they become is not held beside them
             part = y[:, start : start + BLOCK]
             if self._format == "STREAM":
-                sys.stdout.buffer.write(encode(part, "FLOAT"))
+                data_stream().buffer.write(encode(part, "FLOAT"))
             elif hasattr(self, "_spool"):
                 self._spool.write(np.ascontiguousarray(part, np.float32).data)
                 self._spooled.append(part.shape[1])
@@ -223,7 +223,7 @@ class Writer:
 
     def _finish(self) -> None:
         if self._format == "STREAM":
-            sys.stdout.buffer.flush()
+            data_stream().buffer.flush()
             return
         if not self.length and (self._format in ("FLAC", "MP3", "M4A") or self.subtype == "OPUS"):
             # What their encoders leave then is a file that no one can read.

@@ -241,3 +241,18 @@ def test_every_reason_in_a_batch_names_its_file(songs, tmp_path, capsys):
         "ü\\n-x.wav: too low a rate",
     ]
     assert [json.loads(line)["error"] for line in capsys.readouterr().out.splitlines()] == lines
+
+
+def talkative(job: batch.Job) -> dict:
+    """A task that prints, as a package of others might."""
+    print("loading the model ...")
+    return halve(job)
+
+
+def test_what_a_stage_prints_does_not_come_into_the_sound(songs, tmp_path, capsysbinary):
+    run([songs / "a.wav"], "-", talkative)
+    said = capsysbinary.readouterr()
+    assert b"loading" not in said.out and b"loading the model ..." in said.err
+    (tmp_path / "piped.wav").write_bytes(said.out)
+    sound, _ = audio.read(tmp_path / "piped.wav")
+    assert np.abs(sound - audio.read(songs / "a.wav")[0] / 2).max() < 1e-7
