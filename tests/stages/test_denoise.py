@@ -70,6 +70,18 @@ def test_clean_speech_stays_clean(speech):
         assert pesq.pesq(16_000, clean[0], result[0], "wb") > 4.3
 
 
+@pytest.mark.parametrize("snr_db", [2.5, 7.5, 12.5, 17.5])
+def test_no_word_is_lost_to_the_network(speech, rng, snr_db):
+    """Where there is little noise, a mask that asks for much costs more intelligibility than the noise does."""
+    from pystoi import stoi
+
+    for clean in speech:
+        hiss = rng.standard_normal(clean.shape).astype(np.float32)
+        noisy = clean + hiss * np.sqrt(np.mean(clean**2)) * 10 ** (-snr_db / 20)
+        before, after = (stoi(clean[0], y[0], 16_000) for y in (noisy, denoise(noisy, rate=16_000, content="speech")))
+        assert after >= before
+
+
 @pytest.mark.parametrize("rate", [8_000, 22_050, 48_000])
 def test_any_rate_and_a_band_above_the_network(rng, rate, speech):
     y = np.repeat(soxr.resample(speech[0][0, :48_000], 16_000, rate)[None], 2, axis=0)

@@ -156,6 +156,7 @@ class AutoDenoiser:
                 strength=self.strength * (share_of(look, self.rate) if around.spare_clean else 1.0),
                 gain=working_gain(look),
                 first_db=around.first_db,
+                easing=around.easing,
             )
         else:
             rule = Rule(choice.engine, threshold_db=self._rule.threshold_db, hard=self._rule.hard)

@@ -12,6 +12,7 @@ from audiokit.dsp.separation.denoise import PlainDenoiser
 from audiokit.dsp.separation.noise import Rule
 from audiokit.dsp.spectrum.stft import IstftStream, StftStream
 from audiokit.errors import ModelError
+from audiokit.models.voice.easing import Easing
 
 if TYPE_CHECKING:
     from audiokit.models.folder.runtime import Network
@@ -24,21 +25,23 @@ class Surroundings:
     Attributes:
         first_db: floor of the Wiener engine that runs before the network; None: nothing runs before it.
         spare_clean: whether recordings that are clean already get less of the network's work.
+        easing: how gently gains are applied; None: the network's mask as it is.
     """
 
     first_db: float | None
     spare_clean: bool
+    easing: Easing | None = None
 
     @classmethod
     def of(cls, card: Mapping[str, Any]) -> Surroundings:
         """Read a model card.
 
         >>> Surroundings.of({"frontend": {"first_db": -12.0}})
-        Surroundings(first_db=-12.0, spare_clean=True)
+        Surroundings(first_db=-12.0, spare_clean=True, easing=None)
         """
         said = card.get("frontend", {})
         first_db = said.get("first_db")
-        return cls(first_db, bool(said.get("spare_clean", first_db is not None)))
+        return cls(first_db, bool(said.get("spare_clean", first_db is not None)), Easing.of(said.get("easing")))
 
 
 def load_network(model: str, *, device: str = "auto") -> tuple[Network, Surroundings]:
@@ -82,6 +85,7 @@ class NeuralDenoiser:
         strength: share of the noise reduction to apply.
         gain: brings the audio to the network's working level; undone afterwards.
         first_db: floor of the Wiener engine that runs before the network; None runs the network alone.
+        easing: how gently the gains of both are applied; None applies the network's mask as it is.
     """
 
     def __init__(
@@ -93,11 +97,12 @@ class NeuralDenoiser:
         strength: float = 1.0,
         gain: float = 1.0,
         first_db: float | None = None,
+        easing: Easing | None = None,
     ) -> None:
         config = network.settings
         own_rate = config["rate"]
         self.channels, self._strength, self._gain = channels, strength, gain
-        self._network = network
+        self._network, self._easing = network, easing
         states = list(network.inputs().values())[1:]
         self._state = tuple(
             np.zeros([channels if axis == "batch" else int(axis) for axis in s], np.float32) for s in states
@@ -105,14 +110,15 @@ class NeuralDenoiser:
         rule = None if first_db is None else Rule(floor_db=first_db)
         self._first = PlainDenoiser(channels=channels, rate=own_rate, rule=rule) if rule else None
         sizes: dict[str, Any] = {"n_fft": config["n_fft"], "hop": config["hop"], "window": "sqrt-hann"}
-        self._analysis = StftStream(channels=channels, **sizes)
+        self._analysis, self._raw_analysis = (StftStream(channels=channels, **sizes) for _ in range(2))
         self._synthesis = IstftStream(channels=channels, **sizes)
         self._down = _resampler(rate, own_rate, channels)
         self._up = _resampler(own_rate, rate, 2 * channels)
         self._above = PlainDenoiser(channels=channels, rate=rate, strength=strength) if rate > own_rate else None
         self._openness = _Curve(step=config["hop"] * rate / own_rate)
-        # Audio on its way: the input, the input at the network's rate, and the finished lower band.
-        self._input, self._low, self._lower = (_Queue(channels) for _ in range(3))
+        # Audio on its way: the input, the input at the network's rate (until it is heard, and until it is finished),
+        # and the finished lower band.
+        self._input, self._raw, self._low, self._lower = (_Queue(channels) for _ in range(4))
 
     def push(self, y: np.ndarray) -> np.ndarray:
         """Take audio (C, n) and return finished audio (C, m)."""
@@ -126,12 +132,14 @@ class NeuralDenoiser:
         self._input.put(y)
         low = self._down(y, last)
         self._low.put(low)
+        self._raw.put(low)
         if self._first is not None:
             low = self._first.push(low)
             low = np.concatenate([low, self._first.finish()], axis=1) if last else low
-        parts = [self._synthesis.push(self._enhance(self._analysis.push(low)))]
+        raw = self._raw.take(low.shape[1])
+        parts = [self._synthesis.push(self._enhance(self._analysis.push(low), self._raw_analysis.push(raw)))]
         if last:
-            parts.append(self._synthesis.push(self._enhance(self._analysis.finish())))
+            parts.append(self._synthesis.push(self._enhance(self._analysis.finish(), self._raw_analysis.finish())))
             parts.append(self._synthesis.finish(self._analysis.length))
         done = np.concatenate(parts, axis=1)
         heard = self._low.take(done.shape[1])
@@ -150,7 +158,7 @@ class NeuralDenoiser:
             above = np.concatenate([above, self._above.finish()], axis=1)
         return self._lower.take(above.shape[1]) + above * self._openness.take(above.shape[1], self._strength)
 
-    def _enhance(self, spectra: np.ndarray) -> np.ndarray:
+    def _enhance(self, spectra: np.ndarray, raw: np.ndarray) -> np.ndarray:
         if spectra.shape[2] == 0:
             return spectra
         x = (spectra * np.float32(self._gain)).transpose(0, 2, 1)  # (C, N, F)
@@ -162,7 +170,11 @@ class NeuralDenoiser:
             masks = (masks * weight).sum(axis=0, keepdims=True) / weight.sum(axis=0, keepdims=True)
         enhanced = (spectra * masks).astype(np.complex64)
         self._openness.put(_band_ratio(spectra, enhanced))
-        return enhanced
+        if self._easing is None:
+            return enhanced
+        loud, left = (np.sqrt((np.abs(S) ** 2).sum(axis=0, keepdims=True)) for S in (raw, spectra))
+        gain = self._easing.gain(np.abs(masks), left / (loud + 1e-9))
+        return (raw * gain.astype(np.float32)).astype(np.complex64)
 
 
 def _band_ratio(before: np.ndarray, after: np.ndarray) -> np.ndarray:

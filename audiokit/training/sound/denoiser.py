@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from audiokit.errors import ModelError, ParameterError
+from audiokit.models.voice.denoise import Surroundings
+from audiokit.models.voice.easing import Easing
 from audiokit.models.voice.gtcrn import Gtcrn, StridedBlock
 from audiokit.training.engine.loop import OneNetwork, update
 from audiokit.training.engine.options import RunOptions
@@ -95,6 +97,7 @@ class DenoiserRecipe(OneNetwork):
         loudness: weight of the disturbance of loudness in the loss.
         intelligibility: weight of what is lost of intelligibility in the loss.
         start: weights to begin from, as `Gtcrn.state_dict` names them.
+        easing: how gently gains are applied, here and wherever the model runs.
         card: what is known about the model beyond what the training measures.
         seed: of the first weights.
         device: where to train.
@@ -113,6 +116,7 @@ class DenoiserRecipe(OneNetwork):
         loudness: float = 0.0,
         intelligibility: float = 0.0,
         start: dict[str, Tensor] | None = None,
+        easing: Easing | None = None,
         card: dict[str, Any] | None = None,
         seed: int = 0,
         device: str = "cpu",
@@ -130,7 +134,7 @@ class DenoiserRecipe(OneNetwork):
         self.loss = EnhancementLoss(
             rate=config.rate, n_fft=config.n_fft, hop=config.hop, loudness=loudness, intelligibility=intelligibility
         ).to(device)
-        self.device, self.learning_rate = device, learning_rate
+        self.device, self.learning_rate, self.easing = device, learning_rate, easing
         self.optimizer = torch.optim.AdamW(
             [p for p in self.network.parameters() if p.requires_grad], lr=learning_rate, weight_decay=1e-3
         )
@@ -143,16 +147,27 @@ class DenoiserRecipe(OneNetwork):
             "seconds": self.mixer.seconds,
             "first_db": self.mixer.first_db,
             "learning_rate": self.learning_rate,
+            **({"easing": self.easing.card()} if self.easing else {}),
             **{name: weight for name in ("loudness", "intelligibility") if (weight := getattr(self.loss, name))},
         }
 
     def step(self, rng: np.random.Generator, step: int) -> dict[str, float | Tensor]:
         """Mix a batch, enhance it, and learn from the difference."""
-        noisy, clean = (torch.from_numpy(y).to(self.device) for y in self.mixer.batch(rng, self.batch))
-        estimate, _ = self.network(self.loss.spectrum(noisy))
+        noisy, wanted = self.mixer.pairs(rng, self.batch)
+        drawn = (noisy, self.mixer.first(noisy), wanted)
+        raw, heard, clean = (torch.from_numpy(y).to(self.device) for y in drawn)
+        estimate = self.enhance(self.loss.spectrum(heard), self.loss.spectrum(raw))
         losses: dict[str, float | Tensor] = dict(self.loss(estimate, self.loss.spectrum(clean), clean))
         losses["loss"] = update(self.optimizer, losses["loss"], clip=5.0)  # type: ignore[arg-type]
         return losses
+
+    def enhance(self, heard: Tensor, raw: Tensor) -> Tensor:
+        """Run the network on spectra (B, F, N) that it hears, and apply its gains to the raw ones as `denoise` does."""
+        estimate, _ = self.network(heard)
+        if self.easing is None:
+            return cast(Tensor, estimate)
+        size = heard.abs().clamp(min=1e-9)
+        return raw * self.easing.gain(estimate.abs().clamp(min=1e-9) / size, size / raw.abs().clamp(min=1e-9))
 
     @torch.no_grad()
     def validate(self, folder: Path, step: int) -> dict[str, float]:
@@ -163,7 +178,7 @@ class DenoiserRecipe(OneNetwork):
         for number, (noisy, clean) in enumerate(self.judge):
             heard = self.mixer.first(noisy[None])
             x, heard_x, s = (torch.from_numpy(y).to(self.device) for y in (noisy[None], heard, clean[None]))
-            estimate, _ = self.network(self.loss.spectrum(heard_x))
+            estimate = self.enhance(self.loss.spectrum(heard_x), self.loss.spectrum(x))
             losses = self.loss(estimate, self.loss.spectrum(s), s)
             before = self.loss(self.loss.spectrum(x), self.loss.spectrum(s), s)
             totals["loss"].append(float(losses["loss"]))
@@ -187,7 +202,12 @@ class DenoiserRecipe(OneNetwork):
             "kind": "denoise",
             "architecture": "gtcrn",
             "settings": network.settings,
-            "frontend": {"rate": network.config.rate, "first_db": self.mixer.first_db, "spare_clean": True},
+            "frontend": {
+                "rate": network.config.rate,
+                "first_db": self.mixer.first_db,
+                "spare_clean": True,
+                **({"easing": self.easing.card()} if self.easing else {}),
+            },
         }
         place_model(folder, network, {**card, **self.card})
 
@@ -269,12 +289,13 @@ def train_denoiser(
     from audiokit.training.engine.loop import cosine
 
     rate = 16_000
-    config, weights, first_db = None, None, Mixer.first_db
+    config, weights, first_db, easing = None, None, Mixer.first_db, None
     if settings.start is not None:
         network, card = load(settings.start, kind="denoise")
         if not isinstance(network, Gtcrn):
             raise ModelError(f"{settings.start}: a denoiser of an architecture that is not trained here")
-        first_db = card.get("frontend", {}).get("first_db")
+        around = Surroundings.of(card)
+        first_db, easing = around.first_db, around.easing
         config, weights, rate = asdict(network.config), network.state_dict(), network.config.rate
     mixer = Mixer(
         read_groups(speech, rate=rate),
@@ -293,6 +314,7 @@ def train_denoiser(
         loudness=settings.loudness,
         intelligibility=settings.intelligibility,
         start=weights,
+        easing=None if settings.alone else easing,
         card={k: v for k, v in {"licence": run.licence, "training_data": run.source}.items() if v},
         seed=run.seed,
         device=run.place(),

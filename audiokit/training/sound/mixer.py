@@ -133,8 +133,13 @@ class Mixer:
 
     def batch(self, rng: np.random.Generator, size: int) -> tuple[Audio, Audio]:
         """Draw `size` examples: what the network hears and what it should have heard, each (size, T)."""
-        pairs = [self.example(rng) for _ in range(size)]
-        return self.first(np.stack([p[0] for p in pairs])), np.stack([p[1] for p in pairs])
+        noisy, clean = self.pairs(rng, size)
+        return self.first(noisy), clean
+
+    def pairs(self, rng: np.random.Generator, size: int) -> tuple[Audio, Audio]:
+        """Draw `size` examples, noisy and clean, each (size, T)."""
+        drawn = [self.example(rng) for _ in range(size)]
+        return np.stack([p[0] for p in drawn]), np.stack([p[1] for p in drawn])
 
     def first(self, noisy: Audio) -> Audio:
         """Prepare mixtures (B, T) as the neural engine does before the network."""

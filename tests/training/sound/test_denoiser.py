@@ -8,7 +8,8 @@ import torch
 
 from audiokit import denoise, write
 from audiokit.errors import InputError
-from audiokit.training.sound.denoiser import EnhancementLoss
+from audiokit.models.voice.easing import Easing
+from audiokit.training.sound.denoiser import DenoiserRecipe, EnhancementLoss
 from audiokit.training.sound.mixer import Mixer, synthetic_noise
 from tests.signals import noise, syllables
 
@@ -87,3 +88,23 @@ def test_a_network_trained_alone_runs_alone(cli, tmp_path, rng):
     cli("train", "denoiser", "speech", "-o", "run", *options)
     card = json.loads((tmp_path / "run" / "model.json").read_text())
     assert card["frontend"] == {"rate": 16_000, "first_db": None, "spare_clean": True}
+
+
+@pytest.mark.parametrize("easing", [None, Easing(first=0.7, mask=0.8, keep=0.03)])
+def test_what_is_trained_is_what_runs(tmp_path, mixer, rng, easing):
+    """The gains that the loss judges are those of the command, from the card on."""
+    recipe = DenoiserRecipe(mixer, easing=easing)
+    recipe.export(tmp_path / "run", {"denoiser": recipe.network.state_dict()})
+    assert json.loads((tmp_path / "run/model.json").read_text())["frontend"].get("easing") == (
+        None if easing is None else {"first": 0.7, "mask": 0.8, "keep": 0.03}
+    )
+    y = syllables(rng, seconds=2, rate=16_000) + noise(rng, seconds=2, rate=16_000, amplitude=0.1)
+    y = (y * 10 ** (-26 / 20) / np.sqrt(np.mean(y**2))).astype(np.float32)  # the level that networks work at
+    heard, raw = (recipe.loss.spectrum(torch.from_numpy(part)) for part in (mixer.first(y), y))
+    recipe.network.eval()
+    with torch.no_grad():
+        spectrum = recipe.enhance(heard, raw)
+    expected = torch.istft(spectrum, 512, 256, window=recipe.loss.window, length=y.shape[1]).numpy()
+    result = denoise(y, rate=16_000, model=str(tmp_path / "run"), content="speech")
+    inside = slice(2_000, -2_000)  # beyond the ends, one mirrors and the other is silent
+    assert np.abs(result - expected)[:, inside].max() < 1e-5 and np.abs(result - y).max() > 0.01

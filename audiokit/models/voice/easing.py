@@ -1,0 +1,47 @@
+"""How gently the gains of a denoiser are applied: a little less than it asks for, which the words are grateful for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+#: An array or a tensor, real.
+Values = TypeVar("Values", bound=Any)
+
+
+@dataclass(frozen=True)
+class Easing:
+    """Powers below 1 take noise down less, and less unevenly: weak consonants stay, and so does the rhythm of bands.
+
+    Attributes:
+        first: power of the gains of the engine that runs before the network.
+        mask: power of the size of the network's mask.
+        keep: share of the input that always stays.
+    """
+
+    first: float = 1.0
+    mask: float = 1.0
+    keep: float = 0.0
+
+    @classmethod
+    def of(cls, said: Mapping[str, float] | None) -> Easing | None:
+        """Read what a model card says; None if it says nothing.
+
+        >>> Easing.of({"mask": 0.8}), Easing.of(None)
+        (Easing(first=1.0, mask=0.8, keep=0.0), None)
+        """
+        return None if said is None else cls(**said)
+
+    def card(self) -> dict[str, float]:
+        """Say it as a model card does."""
+        return asdict(self)
+
+    def gain(self, mask: Values, first: Values) -> Values:
+        """Join sizes of a mask and gains of the engine before it, of one shape, to one gain on the input.
+
+        >>> import numpy as np
+        >>> Easing(first=1.0, mask=0.5, keep=0.1).gain(np.array([0.25, 1.0]), np.array([1.0, 0.0])).round(3).tolist()
+        [0.55, 0.101]
+        """
+        return self.keep + (1 - self.keep) * first.clip(1e-3, 1.5) ** self.first * mask.clip(1e-4, 4.0) ** self.mask
