@@ -6,6 +6,7 @@ import numpy as np
 
 from audiokit.dsp.rhythm.beats import Beats
 from audiokit.dsp.rhythm.key import PITCH_CLASSES, Key, beat_chroma, estimate_key
+from audiokit.dsp.spectrum.samples import Samples
 
 #: All labels: twelve major and twelve minor triads, and "N" for no chord.
 LABELS = (*(f"{name}:{kind}" for kind in ("maj", "min") for name in PITCH_CLASSES), "N")
@@ -28,7 +29,7 @@ def chord_tones(label: str) -> tuple[int, ...]:
     return tuple((root + step) % 12 for step in _INTERVALS[kind])
 
 
-def estimate_chords(y: np.ndarray, rate: int, beats: Beats, *, key: Key | None = None) -> list[str]:
+def estimate_chords(y: Samples, rate: int, beats: Beats, *, key: Key | None = None) -> list[str]:
     """Name the chord over each beat.
 
     Beat-wise chroma is compared with triads, and the best sequence is found with changes preferred on downbeats and

@@ -12,6 +12,7 @@ from audiokit.dsp.rhythm.chords import chord_tones, estimate_chords
 from audiokit.dsp.rhythm.key import Key, chroma, estimate_key
 from audiokit.dsp.rhythm.onsets import onset_curves
 from audiokit.dsp.rhythm.tempo import autocorrelation, normalised_curve
+from audiokit.dsp.spectrum.samples import Samples, peak_of
 from audiokit.dsp.voice.plan import PITCH_CLASSES, Music, even_music
 from audiokit.errors import ParameterError
 
@@ -23,7 +24,7 @@ _STAND_OUT = 4.0
 _TONAL, _TONAL_WITH_BEAT = 0.19, 0.12
 
 
-def hear_music(y: np.ndarray, rate: int, *, bpm: float | None = None, key: str | None = None) -> Music:
+def hear_music(y: Samples, rate: int, *, bpm: float | None = None, key: str | None = None) -> Music:
     """Find beats, bars, key and chords of a backing.
 
     Args:
@@ -58,7 +59,7 @@ def hear_music(y: np.ndarray, rate: int, *, bpm: float | None = None, key: str |
     values, _ = chroma(y, rate)
     mean = values.mean(axis=1) if values.shape[1] else np.zeros(12)
     least = _TONAL_WITH_BEAT if has_beat else _TONAL
-    tonal = float(mean.std() / (mean.mean() + 1e-9)) > least and bool(np.abs(y).max(initial=0.0) > 1e-5)
+    tonal = float(mean.std() / (mean.mean() + 1e-9)) > least and peak_of(y) > 1e-5
     found = wanted or (estimate_key(y, rate) if tonal else Key(0, "major", 0.0))
     if not tonal and not wanted:
         notes.append("no key is heard in the backing; C major is assumed (say --key if you know better)")
@@ -89,7 +90,7 @@ def _relative(key: Key, chords: tuple[tuple[int, ...], ...]) -> Key:
     return other if sounding and weight(other) > weight(key) + 0.1 else key
 
 
-def _has_beat(y: np.ndarray, rate: int, beats: Beats) -> bool:
+def _has_beat(y: Samples, rate: int, beats: Beats) -> bool:
     """Tell music with a beat from noise, drones and silence, in which a tracker also finds something."""
     if len(beats.times_s) < 4:
         return False

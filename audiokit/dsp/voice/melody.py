@@ -203,3 +203,31 @@ def fit_octave(pitches: Sequence[float], low: float, high: float) -> int:
     -24
     """
     return int(12 * round(((low + high) / 2 - float(np.median(pitches))) / 12))
+
+
+def harmonise(notes: Sequence[SungNote], music: Music, interval: str, *, scale: str = "auto") -> list[SungNote]:
+    """Write a second voice.
+
+    Args:
+        notes: the melody.
+        music: its key.
+        interval: "third" or "fifth" (above, inside the scale) or "octave" (above).
+        scale: the scale to stay in.
+
+    Returns:
+        The second voice's notes.
+
+    >>> from audiokit.dsp.voice.plan import even_music
+    >>> [n.pitch for n in harmonise([SungNote(0, 1, 60, 0), SungNote(1, 2, 62, 0)], even_music(2.0), "third")]
+    [64.0, 65.0]
+    """
+    if interval == "octave":
+        return [replace(note, pitch=note.pitch + 12) for note in notes]
+    allowed = sorted(set(music.scale(scale)))
+    steps = {"third": 2, "fifth": 4}[interval] if len(allowed) >= 7 else {"third": 1, "fifth": 2}[interval]
+    ladder = [octave * 12 + pc for octave in range(11) for pc in allowed]
+    result = []
+    for note in notes:
+        nearest = int(np.argmin([abs(p - note.pitch) for p in ladder]))
+        result.append(replace(note, pitch=float(ladder[nearest + steps]) + note.pitch - ladder[nearest]))
+    return result

@@ -14,12 +14,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audiokit.dsp.spectrum.samples import Wave
 from audiokit.dsp.voice.world import HOP_S, Voice, runs
 
 #: Positions inside a sample: grains are set with this precision, so that pitch has no jitter of whole samples.
 OVERSAMPLING = 4
 #: Samples around a piece that its oversampling hears.
 _AROUND = 1024
+#: Samples that are read at once where all are.
+_PART = 1 << 18
 #: Half of a grain where there is no pitch, in seconds: short enough for the burst of a plosive.
 NOISE_S = 0.005
 #: A pulse is sung up to so many seconds from its own time.
@@ -39,7 +42,7 @@ class Oversampled:
     (16000, [1.0, 1.0, 1.0])
     """
 
-    def __init__(self, speech: np.ndarray, rate: int) -> None:
+    def __init__(self, speech: Wave, rate: int) -> None:
         self._speech, self._rate = speech, rate
 
     def __len__(self) -> int:
@@ -72,7 +75,7 @@ class Recording:
     right: np.ndarray
 
     @classmethod
-    def of(cls, speech: np.ndarray, voice: Voice, voiced: np.ndarray) -> Recording:
+    def of(cls, speech: Wave, voice: Voice, voiced: np.ndarray) -> Recording:
         """Find the pulses of the voiced frames (N,) of speech (T,), and leave out irregular ones (creak)."""
         fine = Oversampled(speech, voice.rate)
         pulses = find_pulses(speech, voice, voiced)
@@ -99,7 +102,7 @@ class Grains:
     gain: np.ndarray
 
 
-def find_pulses(y: np.ndarray, voice: Voice, voiced: np.ndarray) -> np.ndarray:
+def find_pulses(y: Wave, voice: Voice, voiced: np.ndarray) -> np.ndarray:
     """Find one moment in each period of a voice, the same moment in all periods of a voiced run.
 
     In each run the strongest peak of its middle is taken first; from there the next pulse, in both directions, is the
@@ -121,32 +124,41 @@ def find_pulses(y: np.ndarray, voice: Voice, voiced: np.ndarray) -> np.ndarray:
     array([128.])
     """
     # The pulses of a recording may point either way.
-    x = y if np.einsum("i,i,i->", y, y, y, dtype=np.float64) >= 0 else -y
+    sizes = range(0, len(y), _PART)
+    cubes = sum(float(np.einsum("i,i,i->", *3 * [y[k : k + _PART]], dtype=np.float64)) for k in sizes)
     hop = HOP_S * voice.rate
     found: list[float] = []
     for a, b in runs(voiced & (voice.f0_hz > 0)):
-        low, high = a * hop, min(b * hop, len(x) - 1)
+        periods = voice.rate / voice.f0_hz[a:b]
+        low, high = a * hop, min(b * hop, len(y) - 1)
+        from_ = max(0, int(low - 2 * periods.max()))
+        x = y[from_ : int(high + 2 * periods.max()) + 2]
+        x = x if cubes >= 0 else -x
         quarter = int((high - low) / 4)
         middle = int(low) + quarter
-        first = middle + int(np.argmax(x[middle : int(high) - quarter + 1]))
-        periods = voice.rate / voice.f0_hz[a:b]
+        first = middle + int(np.argmax(x[middle - from_ : int(high) - quarter + 1 - from_]))
         for step in (-1, 1):
-            at: int | None = first if step > 0 else _next_pulse(x, first, step, periods, a, hop)
+            at: int | None = first if step > 0 else _next_pulse(x, from_, first, step, periods, a, hop)
             while at is not None and low <= at <= high:
                 found.append(at)
-                at = _next_pulse(x, at, step, periods, a, hop)
+                at = _next_pulse(x, from_, at, step, periods, a, hop)
     return np.unique(np.array(found, np.float64))
 
 
-def _next_pulse(x: np.ndarray, at: int, step: int, periods: np.ndarray, first: int, hop: float) -> int | None:
-    """Most alike place about one period before or after a pulse; None beyond the ends of the sound."""
+def _next_pulse(
+    x: np.ndarray, from_: int, at: int, step: int, periods: np.ndarray, first: int, hop: float
+) -> int | None:
+    """Most alike place about one period before or after a pulse; None beyond the ends of the sound.
+
+    `x` begins at sample `from_`, `periods` at frame `first`; it reaches beyond the pulses unless the sound does not.
+    """
     period = periods[min(max(round(at / hop) - first, 0), len(periods) - 1)]
     half = int(period / 2)
     ends = sorted((round(at + step * period * NEAREST), round(at + step * period * FARTHEST)))
-    if ends[0] - half < 0 or at - half < 0 or max(ends[1], at) + half + 1 > len(x):
+    if ends[0] - half < from_ or at - half < from_ or max(ends[1], at) + half + 1 > from_ + len(x):
         return None
-    here = x[at - half : at + half + 1].astype(np.float64)
-    around = x[ends[0] - half : ends[1] + half + 1].astype(np.float64)
+    here = x[at - half - from_ : at + half + 1 - from_].astype(np.float64)
+    around = x[ends[0] - half - from_ : ends[1] + half + 1 - from_].astype(np.float64)
     there = np.lib.stride_tricks.sliding_window_view(around, 2 * half + 1)
     alike = there @ here / np.sqrt(np.einsum("ij,ij->i", there, there) * (here @ here) + 1e-12)
     places = np.arange(ends[0], ends[1] + 1)

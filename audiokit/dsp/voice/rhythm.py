@@ -124,6 +124,7 @@ class _Grid:
         self.bar = int(np.median(np.diff(down))) * divisions if len(down) > 1 else 4 * divisions
         self.origin = int(down[0]) * divisions if len(down) else 0
         self.down = set((down * divisions).tolist())
+        self.known = range(min(self.down, default=0), max(self.down, default=-1) + 1)
         self.bar_s = float(np.median(np.diff(music.beats_s))) * self.bar / divisions
 
     def time(self, slot: int) -> float:
@@ -133,7 +134,7 @@ class _Grid:
         return int(np.ceil(self.music.beat_at(time_s) * self.divisions - 1e-6))
 
     def is_down(self, slot: int) -> bool:
-        if self.down and min(self.down) <= slot <= max(self.down):
+        if slot in self.known:
             return slot in self.down
         return (slot - self.origin) % self.bar == 0
 

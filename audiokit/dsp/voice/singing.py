@@ -8,14 +8,14 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from audiokit.dsp.spectrum.samples import Wave, placed
 from audiokit.dsp.voice.intonation import Expression, Timing, draw_pitch
 from audiokit.dsp.voice.periods import Recording, respace
-from audiokit.dsp.voice.plan import Music, Plan, SungNote
+from audiokit.dsp.voice.plan import Plan, SungNote
 from audiokit.dsp.voice.syllables import Syllable, sonority_db
 from audiokit.dsp.voice.world import HOP_S, Voice, runs, synthesise_voice
 
@@ -36,7 +36,7 @@ def sing_plan(
     *,
     length_s: float,
     expression: Expression | None = None,
-    speech: np.ndarray | None = None,
+    speech: Wave | None = None,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Sing a plan.
@@ -53,23 +53,37 @@ def sing_plan(
     Returns:
         Audio (T,), float32, at `voice.rate`.
     """
+    arguments = {"length_s": length_s, "expression": expression, "speech": speech, "rng": rng}
+    return np.concatenate([np.zeros(0, np.float32), *sing_in_blocks(voice, plan, **arguments)])  # type: ignore[arg-type]
+
+
+def sing_in_blocks(
+    voice: Voice,
+    plan: Plan,
+    *,
+    length_s: float,
+    expression: Expression | None = None,
+    speech: Wave | None = None,
+    rng: np.random.Generator,
+) -> Iterator[np.ndarray]:
+    """Sing a plan phrase by phrase, as `sing_plan` does: yields blocks (n,), float32, that follow each other."""
     how = expression or Expression()
     timing = map_time(voice, plan.notes, plan.syllables, length_s)
     contour = draw_pitch(voice, plan.notes, timing, expression=how, rng=rng)
-    out = np.zeros(round(length_s * voice.rate), np.float32)
     levels = _level_gain(voice, plan.notes, plan.syllables, timing, how.evenness)
     recording = None if speech is None else Recording.of(speech, voice, _bridge(voice.voiced))
-    for start, stop in runs(timing.note >= 0):
-        if recording is not None and _is_near(voice, timing, contour, start, stop):
-            piece = _resing(recording, voice, timing, contour, levels, how, start, stop)
-        else:
-            piece = _render(voice, timing, contour, levels, how, start, stop)
-            if speech is not None:
-                _own_consonants(piece, voice, timing, levels, speech, start, stop)
-        at = round(start * HOP_S * voice.rate)
-        room = out[at : at + len(piece)]
-        room += _edge_fades(piece, voice.rate)[: len(room)]
-    return out
+
+    def phrases() -> Iterator[tuple[int, np.ndarray]]:
+        for start, stop in runs(timing.note >= 0):
+            if recording is not None and _is_near(voice, timing, contour, start, stop):
+                piece = _resing(recording, voice, timing, contour, levels, how, start, stop)
+            else:
+                piece = _render(voice, timing, contour, levels, how, start, stop)
+                if speech is not None:
+                    _own_consonants(piece, voice, timing, levels, speech, start, stop)
+            yield round(start * HOP_S * voice.rate), _edge_fades(piece, voice.rate)
+
+    return placed(phrases(), round(length_s * voice.rate))
 
 
 def map_time(voice: Voice, notes: Sequence[SungNote], syllables: Sequence[Syllable], length_s: float) -> Timing:
@@ -205,12 +219,7 @@ def _durations(natural: np.ndarray, elastic: np.ndarray, total: float) -> np.nda
 def _elasticity(voice: Voice, syllables: Sequence[Syllable]) -> np.ndarray:
     """How readily each source frame stretches (N,), 0..1: strong, steady frames inside a vowel."""
     level = sonority_db(voice)
-    bins = np.unique(np.geomspace(2, voice.envelope.shape[1] - 1, 25).astype(int))
-    log = np.log(np.add.reduceat(voice.envelope, bins, axis=1) + 1e-9)
-    log -= log.mean(axis=1, keepdims=True)
-    change = np.zeros(voice.frames)
-    change[3:-3] = np.sqrt(((log[6:] - log[:-6]) ** 2).mean(axis=1))
-    steady = np.exp(-((change / 0.5) ** 2))
+    steady = np.exp(-((voice.change / 0.5) ** 2))
     result = np.zeros(voice.frames)
     rest = np.where(voice.voiced, ELASTIC, 0.5 * ELASTIC)
     for syllable in syllables:
@@ -304,7 +313,8 @@ def _render(
     i = np.floor(place).astype(int)
     j = np.minimum(i + 1, voice.frames - 1)
     w = _within_kind(place - i, voice.voiced[i] == voice.voiced[j])[:, None].astype(np.float32)
-    envelope = np.exp((1 - w) * np.log(voice.envelope[i] + 1e-16) + w * np.log(voice.envelope[j] + 1e-16))
+    early, late = (np.log(voice.envelopes.take(frames) + 1e-16) for frames in (i, j))
+    envelope = np.exp((1 - w) * early + w * late)
     bands, strong = voice.bands[nearest], voice.strong[nearest]
     if how.formant_db:
         hz = np.linspace(0, voice.rate / 2, envelope.shape[1])
@@ -336,7 +346,7 @@ def _own_consonants(
     voice: Voice,
     timing: Timing,
     levels: np.ndarray,
-    speech: np.ndarray,
+    speech: Wave,
     start: int,
     stop: int,
 ) -> None:
@@ -369,31 +379,3 @@ def _edge_fades(piece: np.ndarray, rate: int) -> np.ndarray:
     piece[:size] *= ramp
     piece[len(piece) - size :] *= ramp[::-1]
     return piece
-
-
-def harmonise(notes: Sequence[SungNote], music: Music, interval: str, *, scale: str = "auto") -> list[SungNote]:
-    """Write a second voice.
-
-    Args:
-        notes: the melody.
-        music: its key.
-        interval: "third" or "fifth" (above, inside the scale) or "octave" (above).
-        scale: the scale to stay in.
-
-    Returns:
-        The second voice's notes.
-
-    >>> from audiokit.dsp.voice.plan import even_music
-    >>> [n.pitch for n in harmonise([SungNote(0, 1, 60, 0), SungNote(1, 2, 62, 0)], even_music(2.0), "third")]
-    [64.0, 65.0]
-    """
-    if interval == "octave":
-        return [replace(note, pitch=note.pitch + 12) for note in notes]
-    allowed = sorted(set(music.scale(scale)))
-    steps = {"third": 2, "fifth": 4}[interval] if len(allowed) >= 7 else {"third": 1, "fifth": 2}[interval]
-    ladder = [octave * 12 + pc for octave in range(11) for pc in allowed]
-    result = []
-    for note in notes:
-        nearest = int(np.argmin([abs(p - note.pitch) for p in ladder]))
-        result.append(replace(note, pitch=float(ladder[nearest + steps]) + note.pitch - ladder[nearest]))
-    return result

@@ -6,7 +6,9 @@ Reference: de Jong and Wempe (2009), Praat script to detect syllable nuclei and 
 
 from __future__ import annotations
 
+import math
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -55,9 +57,7 @@ def sonority_db(voice: Voice, *, smooth_s: float = 0.02) -> np.ndarray:
     Returns:
         Level in dB (N,).
     """
-    hz = np.linspace(0, voice.rate / 2, voice.envelope.shape[1])
-    band = (hz >= 300) & (hz <= 3000)
-    level = 10 * np.log10(voice.envelope[:, band].sum(axis=1, dtype=np.float64) + 1e-10)
+    level = 10 * np.log10(voice.middle + 1e-10)
     level = np.maximum(level, np.percentile(level, 99) - 50) - 12.0 * ~voice.voiced
     return _smooth(level, smooth_s / HOP_S)
 
@@ -112,22 +112,39 @@ def _peaks(level: np.ndarray, voice: Voice, dip_db: float, wanted: int) -> np.nd
     order = np.argsort(-prominence, kind="stable")
     limit = 0.3 if wanted else dip_db
     kept: list[int] = []
+    free = np.ones(len(level), bool)
+    apart = math.ceil(0.09 / HOP_S - 1e-9)  # frames between nuclei
     for i in order:
         if prominence[i] < limit or (wanted and len(kept) >= wanted):
             break
-        if all(abs(frames[i] - k) * HOP_S >= 0.09 for k in kept):
+        if free[frames[i]]:
             kept.append(int(frames[i]))
+            free[max(0, frames[i] - apart + 1) : frames[i] + apart] = False
     return np.array(sorted(kept), int)
 
 
 def _prominence(level: np.ndarray, frame: int) -> float:
     """Height of a peak over the higher of the two valleys that separate it from anything higher."""
-    higher = np.flatnonzero(level > level[frame])
-    before = higher[higher < frame]
-    after = higher[higher > frame]
-    left = level[(before[-1] if len(before) else 0) : frame + 1].min()
-    right = level[frame : (after[0] if len(after) else len(level) - 1) + 1].min()
+    before, after = _higher(level[frame::-1]), _higher(level[frame:])
+    left = level[frame - before : frame + 1].min()
+    right = level[frame : frame + after + 1].min()
     return float(level[frame] - max(left, right))
+
+
+def _higher(level: np.ndarray) -> int:
+    """How far from its beginning a level is higher than there; as far as it reaches, where it never is.
+
+    >>> _higher(np.array([2.0, 1.0, 2.0, 3.0])), _higher(np.array([2.0, 1.0]))
+    (3, 1)
+    """
+    size = 64
+    while True:  # mostly near
+        above = level[:size] > level[0]
+        if above.any():
+            return int(np.argmax(above))
+        if size >= len(level):
+            return len(level) - 1
+        size *= 4
 
 
 def _pauses(voice: Voice) -> list[tuple[int, int]]:
@@ -141,11 +158,12 @@ def _pauses(voice: Voice) -> list[tuple[int, int]]:
 def _borders(level: np.ndarray, peaks: np.ndarray, pauses: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
     """First and last frame of each syllable: the deepest valley between peaks, or the edges of a pause."""
     lefts, rights = [], []
+    starts, stops = [p for p, _ in pauses], [q for _, q in pauses]
     margin = 6  # frames of a pause that belong to the consonants beside it
     for before, after in zip([None, *peaks], [*peaks, None], strict=True):
         a = 0 if before is None else int(before)
         b = len(level) if after is None else int(after)
-        between = [(p, q) for p, q in pauses if p >= a and q <= b]
+        between = pauses[bisect_left(starts, a) : bisect_right(stops, b)]
         valley = a + int(np.argmin(level[a:b]))
         if before is not None:
             end = between[0][0] + margin if between else valley if after is not None else b

@@ -7,25 +7,17 @@ References:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
-from importlib.util import find_spec, module_from_spec
-from pathlib import Path
-from types import ModuleType
 from typing import get_args
 
 import numpy as np
 
+from audiokit.dsp.spectrum.samples import Wave
+from audiokit.dsp.voice.envelopes import HOP_S, Envelopes, Steadiness, world_library
 from audiokit.dsp.voice.pitch import PitchTracker, learnt_pitch
-from audiokit.errors import InputError, MissingExtraError, ParameterError
+from audiokit.errors import InputError, ParameterError
 
-#: Time between frames, in seconds.
-HOP_S = 0.005
-#: Lowest pitch the spectral analysis is made for; it fixes the FFT length.
-FLOOR_HZ = 71.0
 #: Pitch is found in pieces of so many seconds, with as many of their neighbours as a contour needs to begin and end.
 _PIECE_S, _AROUND_S = 20, 2
 #: Rates the analysis accepts as they are.
@@ -38,21 +30,30 @@ class Voice:
 
     Attributes:
         f0_hz: pitch (N,), float64; 0 where there is none.
-        envelope: power spectral envelope (N, F), float32.
+        envelopes: power spectral envelopes (N, F), float32, whole or a few frames at a time.
         bands: aperiodicity of each 3 kHz band in dB (N, B), float32, as D4C estimates it.
         voiced: frames to be synthesised with a pitch (N,).
         strong: voiced frames loud and periodic enough to carry a melody (N,).
         level_db: frame power in dB (N,).
+        middle: power between 300 and 3000 Hz (N,), float64.
+        change: how much the envelope's shape changes around each frame (N,), see `Steadiness`.
         rate: sample rate of the analysis in Hz.
     """
 
     f0_hz: np.ndarray
-    envelope: np.ndarray
+    envelopes: Envelopes
     bands: np.ndarray
     voiced: np.ndarray
     strong: np.ndarray
     level_db: np.ndarray
+    middle: np.ndarray
+    change: np.ndarray
     rate: int
+
+    @property
+    def envelope(self) -> np.ndarray:
+        """All envelopes as one array (N, F)."""
+        return self.envelopes[:]
 
     @property
     def frames(self) -> int:
@@ -62,7 +63,7 @@ class Voice:
     @property
     def n_fft(self) -> int:
         """FFT length that belongs to the envelope."""
-        return 2 * (self.envelope.shape[1] - 1)
+        return 2 * (self.envelopes.shape[1] - 1)
 
     @property
     def median_hz(self) -> float:
@@ -71,31 +72,8 @@ class Voice:
         return float(np.median(f0)) if len(f0) else 0.0
 
 
-@cache
-def world_library() -> ModuleType:
-    """Load WORLD's compiled functions.
-
-    The extension is loaded by itself: the package around it imports `pkg_resources`, which current setuptools no
-    longer brings.
-
-    Raises:
-        MissingExtraError: pyworld is not installed.
-    """
-    spec = find_spec("pyworld")
-    folders = (spec.submodule_search_locations if spec else None) or []
-    for suffix in EXTENSION_SUFFIXES:
-        for folder in folders:
-            path = Path(folder) / f"pyworld{suffix}"
-            if path.exists():
-                loader = ExtensionFileLoader("pyworld.pyworld", str(path))
-                module = module_from_spec(ModuleSpec("pyworld.pyworld", loader, origin=str(path)))
-                loader.exec_module(module)
-                return module
-    raise MissingExtraError("taking a voice apart needs pyworld", hint="pip install pyworld")
-
-
 def analyse_voice(
-    y: np.ndarray, rate: int, *, quality: str = "fast", tracker: str = "world", noise_every: int = 1
+    y: Wave, rate: int, *, quality: str = "fast", tracker: str = "world", noise_every: int = 1, keep: bool = True
 ) -> Voice:
     """Take a voice apart.
 
@@ -112,6 +90,7 @@ def analyse_voice(
             aperiodicity says little in noise and rooms.
         noise_every: frames from one measurement of the aperiodicity to the next, those between drawn straight. It
             takes two thirds of the time of the fast analysis.
+        keep: keep the envelopes (49 MB a minute at 44100 Hz); otherwise they are made again where some are asked for.
 
     Returns:
         The voice, 1 + T // (rate * HOP_S) frames.
@@ -134,41 +113,40 @@ def analyse_voice(
         raise ParameterError(f"quality {quality!r} is not 'fast' or 'best'")
     if tracker not in get_args(PitchTracker):
         raise ParameterError(f"pitch tracker {tracker!r} is none of {', '.join(get_args(PitchTracker))}")
-    if y.ndim != 1 or len(y) < rate // 10:
-        raise InputError(f"{y.shape[-1] / rate:.3f} s of audio is too short for a voice")
+    if len(y) < rate // 10:
+        raise InputError(f"{len(y) / rate:.3f} s of audio is too short for a voice")
     if tracker == "world":
         f0, times = _pitch(y, rate, quality)
     else:
         times = np.arange(1 + int(len(y) / (rate * HOP_S))) * HOP_S
-        f0 = learnt_pitch(np.ascontiguousarray(y, np.float64), rate, times)
-    n_fft = pyworld.get_cheaptrick_fft_size(rate, FLOOR_HZ)
-    shaped = np.where(f0 > 0, np.maximum(f0, FLOOR_HZ + 0.5), 0.0)
-    count = len(f0)
-    envelope = np.empty((count, n_fft // 2 + 1), np.float32)
+        f0 = learnt_pitch(np.ascontiguousarray(y[:], np.float64), rate, times)
+    envelopes = Envelopes(y, rate, f0, keep=keep)
+    count, n_fft = len(f0), 2 * (envelopes.shape[1] - 1)
     bands = np.empty((count, pyworld.get_num_aperiodicities(rate)), np.float32)
-    low_noise = np.empty(count)
+    low_noise, power, middle = (np.empty(count) for _ in range(3))
+    steadiness = Steadiness(envelopes.shape)
     below = max(2, int(3000 / (rate / 2) * (n_fft // 2)))
-    for a in range(0, count, 2000):  # in pieces: the full-size float64 arrays are large
-        part = slice(a, min(a + 2000, count))
-        # Whole seconds, on which samples and frames meet, and one more on either side.
-        from_s, to_s = max(0, a // round(1 / HOP_S) - 1), math.ceil(part.stop * HOP_S) + 1
-        x = np.ascontiguousarray(y[from_s * rate : to_s * rate], np.float64)
-        when = times - from_s
-        envelope[part] = pyworld.cheaptrick(x, shaped[part], when[part], rate, f0_floor=FLOOR_HZ, fft_size=n_fft)
-        at = np.arange(a, part.stop, noise_every)
-        noise = pyworld.d4c(x, shaped[at], when[at], rate, fft_size=n_fft)
+    heard = np.linspace(0, rate / 2, envelopes.shape[1])
+    speech = (heard >= 300) & (heard <= 3000)
+    for part in envelopes.parts():  # in pieces: the full-size float64 arrays are large
+        rows = envelopes[part]
+        power[part], middle[part] = rows.sum(axis=1, dtype=np.float64), rows[:, speech].sum(axis=1, dtype=np.float64)
+        steadiness.hear(rows)
+        x, from_s = envelopes.around(part)
+        at = np.arange(part.start, part.stop, noise_every)
+        noise = pyworld.d4c(x, envelopes.f0_hz[at], times[at] - from_s, rate, fft_size=n_fft)
         coded = np.column_stack([noise[:, :below].mean(axis=1), pyworld.code_aperiodicity(noise, rate)])
         if noise_every > 1:
-            coded = np.stack([np.interp(np.arange(a, part.stop), at, row) for row in coded.T], axis=1)
+            coded = np.stack([np.interp(np.arange(part.start, part.stop), at, row) for row in coded.T], axis=1)
         low_noise[part], bands[part] = coded[:, 0], coded[:, 1:]
-    level_db = 10 * np.log10(envelope.sum(axis=1, dtype=np.float64) + 1e-12)
+    level_db = 10 * np.log10(power + 1e-12)
     voiced = _drop_short((f0 > 0) & (low_noise < 0.9) if tracker == "world" else f0 > 0, 3)
     loud = np.percentile(level_db, 99)
     strong = voiced & (level_db > loud - 35) & (level_db > -95)
-    return Voice(f0, envelope, bands, voiced, strong, level_db, rate)
+    return Voice(f0, envelopes, bands, voiced, strong, level_db, middle, steadiness.change, rate)
 
 
-def _pitch(x: np.ndarray, rate: int, quality: str) -> tuple[np.ndarray, np.ndarray]:
+def _pitch(x: Wave, rate: int, quality: str) -> tuple[np.ndarray, np.ndarray]:
     pyworld = world_library()
     times = np.arange(1 + int(len(x) / (rate * HOP_S))) * (HOP_S * 1000) / 1000  # to the bit as WORLD counts them
 
@@ -191,7 +169,7 @@ def _pitch(x: np.ndarray, rate: int, quality: str) -> tuple[np.ndarray, np.ndarr
     return np.ascontiguousarray(_in_pieces(fine, x, rate)), times
 
 
-def _in_pieces(measure: Callable[[np.ndarray], np.ndarray], x: np.ndarray, rate: int) -> np.ndarray:
+def _in_pieces(measure: Callable[[np.ndarray], np.ndarray], x: Wave, rate: int) -> np.ndarray:
     """Measure audio (T,) frame by frame, a long one piece by piece: WORLD holds dozens of copies of what it gets."""
     frames = round(1 / HOP_S)
     found = []

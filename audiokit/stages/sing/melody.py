@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from audiokit.dsp.spectrum.samples import Samples
 from audiokit.dsp.voice.guide import hear_melody, snap
 from audiokit.dsp.voice.melody import fit_octave
 from audiokit.dsp.voice.plan import Music, SungNote, loop_beats, repeat_music
 from audiokit.dsp.voice.rhythm import set_rhythm
 from audiokit.dsp.voice.world import analyse_voice
+from audiokit.engine.spool import at_hand
 from audiokit.errors import InputError
 from audiokit.io.midi_format import Note, Score
 from audiokit.io.plan import score_to_notes
@@ -72,9 +75,8 @@ def _on_the_beat(score: Any, music: Music) -> Any:
     return Score([n for n in notes if n.end_s > n.start_s], lyrics=lyrics, names=score.names)
 
 
-def long_enough(syllables: Any, music: Music, backing: np.ndarray, rate: int, how: Singing) -> tuple[Music, np.ndarray]:
+def long_enough(syllables: Any, music: Music, backing: Samples, rate: int, how: Singing) -> tuple[Music, Samples]:
     """Repeat the backing until the whole speech fits: from its first downbeat to its last, without any its beats."""
-
     needed = sum(s.end_s - s.start_s for s in syllables) * 4 + music.end_s
     tiled = repeat_music(music, needed)
     notes, _ = set_rhythm(syllables, tiled, start_s=how.start_s, fit="phrase")
@@ -82,15 +84,28 @@ def long_enough(syllables: Any, music: Music, backing: np.ndarray, rate: int, ho
     if end_s <= music.end_s:
         return music, backing
     a, b = (round(float(music.beats_s[i]) * rate) for i in loop_beats(music))
-    fade = min(round(0.02 * rate), a, b - a) if a else 0
-    parts, total = [backing[:, :b].copy()], b
-    while total < end_s * rate:
-        piece = backing[:, a:b].copy()
-        if fade:  # what led to the first downbeat blends into it
-            ramp = np.linspace(0, 1, fade, dtype=np.float32)
-            parts[-1][:, -fade:] = parts[-1][:, -fade:] * (1 - ramp) + backing[:, a - fade : a] * ramp
-        parts.append(piece)
-        total += piece.shape[1]
-    size = round(end_s * rate)
-    longer = np.concatenate(parts, axis=1)[:, :size]
+    longer = at_hand(_loop(backing, a, b, round(0.02 * rate), round(end_s * rate)), channels=backing.shape[0])
     return replace(repeat_music(music, end_s), end_s=longer.shape[1] / rate), longer
+
+
+def _loop(backing: Samples, a: int, b: int, fade: int, length: int) -> Iterator[np.ndarray]:
+    """Play up to sample `b`, then from `a` to `b` again and again, until a length: blocks (C, n)."""
+    fade = min(fade, a, b - a) if a else 0
+    ramp = np.linspace(0, 1, fade, dtype=np.float32)
+    begin, left = 0, length
+    while left:
+        for start in range(begin, b, 1 << 18):
+            block = backing[:, start : min(start + (1 << 18), b)][:, :left].copy()
+            # What led to the first downbeat blends into the end, unless nothing follows it.
+            first = max(start, b - fade)
+            shared = start + block.shape[1] - first
+            if shared > 0 and left > b - start:
+                at = first - (b - fade)
+                leading = backing[:, a - b + first : a - b + first + shared]
+                part = ramp[at : at + shared]
+                block[:, -shared:] = block[:, -shared:] * (1 - part) + leading * part
+            yield block
+            left -= block.shape[1]
+            if not left:
+                return
+        begin = a

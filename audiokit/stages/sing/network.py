@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiokit.dsp.spectrum.samples import whole
 from audiokit.stages.sing.levels import Sung, one_voice, resample
 from audiokit.stages.sing.settings import Singing
 
@@ -30,7 +31,7 @@ def sing_with_network(speech: np.ndarray, rate: int, backing: np.ndarray, backin
 
     generators = _load(how)
     mono, own = one_voice(speech, rate)
-    x = resample(mono[None], own, RATE, None)[0]
+    x = resample(mono[:][None], own, RATE, None)[0]
     warnings = []
     frames_s = backing.shape[1] / backing_rate
     if len(x) / RATE > frames_s:
@@ -58,7 +59,7 @@ def refine(sung: Sung, how: Singing) -> Sung:
     from audiokit.dsp.voice.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
 
     generators = _load(how)
-    x = resample(sung.vocal, sung.rate, RATE, None)[0]
+    x = resample(whole(sung.vocal), sung.rate, RATE, None)[0]
     gain = np.float32(level_gain(x))
     mel = to_mel(x * gain)
     better = generators.sing(mel, np.full_like(mel, SILENCE_DB))

@@ -20,6 +20,7 @@ from audiokit.engine.talk import quiet
 from audiokit.errors import InputError, UsageError, shown
 
 if TYPE_CHECKING:
+    from audiokit.dsp.spectrum.samples import Samples
     from audiokit.stages.sing.levels import Sung
     from audiokit.stages.sing.settings import Singing
     from audiokit.stages.sing.vocal import Given
@@ -171,7 +172,7 @@ def sing(
 
     Tempo, bars, key and chords are heard in the backing (or given with --bpm and --key; without a beat 100 BPM are
     assumed, without a key C major, and both are said). The vocal has the backing's rate and length, so it can be
-    mixed with it as it is. Speech and backing are held in memory.
+    mixed with it as it is. The network engines hold speech and backing in memory.
 
     Examples:
         audiokit sing talk.wav --over band.wav -o vocal.wav --mix song.wav
@@ -212,7 +213,7 @@ def sing(
     plan_path, mix_path = _placed(plan, stem, ".json"), _placed(mix, stem, ".wav")
     try:
         given = _given(options, plan_path)
-        speech, band = sound.at(mono=True).samples, backing.samples
+        speech, band = sound.at(mono=True).at_hand(), backing.at_hand()
         sung = sing_over(speech, sound.rate, band, backing.rate, how=how, given=given, tell=_teller(sound))
     except InputError as error:
         raise type(error)(f"{sound.name}: {error}", hint=error.hint) from None
@@ -220,8 +221,8 @@ def sing(
     made = _plainly(sound, sung.vocal, backing.rate, notes)
     _report(sung, notes)
     if mix_path:
-        together = sung.mix()
-        mixed = backing.derive(lambda: iter([together]), channels=together.shape[0], length=together.shape[1])
+        channels, length = sung.backing.shape
+        mixed = backing.derive(sung.mixed, channels=channels, length=length)
         notes.report["mix"] = mix_path
 
         def save_mix(path: Path) -> None:
@@ -242,9 +243,11 @@ def _teller(sound: Sound) -> Callable[[str], None] | None:
     return None if quiet() else lambda text: print(shown(f"audiokit: {sound.name}: {text}"), file=sys.stderr)
 
 
-def _plainly(sound: Sound, y: Any, rate: int, notes: Notes) -> Sound:
+def _plainly(sound: Sound, y: Samples, rate: int, notes: Notes) -> Sound:
     """A vocal as a sound of its own: float32 unless asked otherwise, without the speech's tags."""
-    made = sound.derive(lambda: iter([y]), rate=rate, channels=y.shape[0], length=y.shape[1], notes=notes)
+    from audiokit.dsp.spectrum.samples import blocks_of
+
+    made = sound.derive(lambda: blocks_of(y), rate=rate, channels=y.shape[0], length=y.shape[1], notes=notes)
     made.info = replace(sound.info, subtype="FLOAT", tags={})
     return made
 

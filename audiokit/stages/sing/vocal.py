@@ -5,23 +5,25 @@ The other engine is the VocalCycleGAN, which maps mel columns without a plan; "b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from audiokit.dsp.spectrum.samples import Samples, blocks_of, whole
 from audiokit.dsp.voice.backing import hear_music
 from audiokit.dsp.voice.intonation import Expression
-from audiokit.dsp.voice.melody import compose, voice_range
+from audiokit.dsp.voice.melody import compose, harmonise, voice_range
 from audiokit.dsp.voice.plan import Music, Plan, SungNote, check_notes, even_music
 from audiokit.dsp.voice.rhythm import set_rhythm
-from audiokit.dsp.voice.singing import harmonise, sing_plan
+from audiokit.dsp.voice.singing import sing_in_blocks
 from audiokit.dsp.voice.syllables import find_syllables
 from audiokit.dsp.voice.world import Voice, analyse_voice
+from audiokit.engine.spool import at_hand
 from audiokit.errors import InputError, ParameterError
 from audiokit.io.plan import read_plan
-from audiokit.stages.sing.levels import Sung, balance, one_voice, resample
+from audiokit.stages.sing.levels import Sung, balance, one_voice, resample_blocks
 from audiokit.stages.sing.melody import given_melody, long_enough
 from audiokit.stages.sing.settings import Singing, read_range
 
@@ -44,9 +46,9 @@ class Given:
 
 
 def sing_over(
-    speech: np.ndarray,
+    speech: Samples,
     rate: int,
-    backing: np.ndarray,
+    backing: Samples,
     backing_rate: int,
     *,
     how: Singing,
@@ -56,9 +58,9 @@ def sing_over(
     """Turn speech into a sung vocal that fits a backing.
 
     Args:
-        speech: audio (C, T), float32.
+        speech: audio (C, T), float32: an array, or what takes parts of it from a file.
         rate: its sample rate in Hz.
-        backing: audio (C, T), float32.
+        backing: audio (C, T), float32, likewise.
         backing_rate: its sample rate in Hz.
         how: engine and expression.
         given: lyrics, melody, guide or plan.
@@ -74,7 +76,7 @@ def sing_over(
     if how.engine == "gan":
         from audiokit.stages.sing.network import sing_with_network
 
-        return balance(sing_with_network(speech, rate, backing, backing_rate, how), how)
+        return balance(sing_with_network(whole(speech), rate, whole(backing), backing_rate, how), how)
     sung = _sing_with_world(speech, rate, backing, backing_rate, how, given or Given(), tell)
     if how.engine == "both":
         from audiokit.stages.sing.network import refine
@@ -84,17 +86,16 @@ def sing_over(
 
 
 def _sing_with_world(
-    speech: np.ndarray,
+    speech: Samples,
     rate: int,
-    backing: np.ndarray,
+    backing: Samples,
     backing_rate: int,
     how: Singing,
     given: Given,
     tell: Callable[[str], object] | None,
 ) -> Sung:
-
     mono, rate = one_voice(speech, rate)
-    voice = analyse_voice(mono, rate, quality=how.quality)
+    voice = analyse_voice(mono, rate, quality=how.quality, keep=False)
     syllables = find_syllables(voice, lyrics=given.lyrics)
     if not syllables or voice.strong.sum() < 10:
         raise InputError("no voiced speech found", hint="give a recording of someone speaking, without music")
@@ -126,13 +127,30 @@ def _sing_with_world(
     if tell and chosen.warnings and not _is_whole(chosen):
         tell(will_sing(chosen))
     rng = np.random.default_rng(how.seed)
-    arguments: dict[str, Any] = {"length_s": length_s, "expression": expression, "speech": mono, "rng": rng}
-    y = sing_plan(voice, chosen, **arguments)
+    arguments: dict[str, Any] = {"length_s": length_s, "expression": expression, "rng": rng}
+    voices = [_kept(sing_in_blocks(voice, chosen, speech=mono, **arguments))]
     for interval in how.harmony:
         second = replace_notes(chosen, harmonise(chosen.notes, music, interval, scale=how.scale))
-        y += 0.45 * _later(sing_plan(voice, second, **{**arguments, "speech": None}), round(0.012 * rate))
-    vocal = resample(y[None], rate, backing_rate, backing.shape[1])
+        voices.append(_kept(sing_in_blocks(voice, second, **arguments)))
+    together = _choir(voices, later=round(0.012 * rate))
+    vocal = resample_blocks(together, rate, backing_rate, backing.shape[1])
     return Sung(vocal, backing_rate, backing, chosen, [*music.notes, *chosen.warnings])
+
+
+def _kept(blocks: Iterator[np.ndarray]) -> Samples:
+    return at_hand((block[None] for block in blocks), channels=1)
+
+
+def _choir(voices: list[Samples], *, later: int) -> Iterator[np.ndarray]:
+    """Add voices (1, T) up, all but the first softer and so many samples later: blocks (1, n)."""
+    at = 0
+    for block in blocks_of(voices[0]):
+        y, stop = block.copy(), at + block.shape[1]
+        for voice in voices[1:]:
+            heard = voice[:, max(at - later, 0) : max(stop - later, 0)]
+            y[:, y.shape[1] - heard.shape[1] :] += 0.45 * heard
+        yield y
+        at = stop
 
 
 def replace_notes(plan: Plan, notes: list[SungNote]) -> Plan:
@@ -189,7 +207,3 @@ def _make_plan(voice: Voice, syllables: Any, music: Music, how: Singing, given: 
         )
     notes = [replace(note, pitch=note.pitch + how.transpose) for note in notes]
     return Plan(check_notes(notes, len(syllables)), syllables, music, warnings)
-
-
-def _later(y: np.ndarray, samples: int) -> np.ndarray:
-    return np.concatenate([np.zeros(samples, np.float32), y[: len(y) - samples]])

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from audiokit.dsp.voice.intonation import Expression, draw_pitch
-from audiokit.dsp.voice.melody import compose, fit_octave, is_strong, voice_range
+from audiokit.dsp.voice.melody import compose, fit_octave, harmonise, is_strong, voice_range
 from audiokit.dsp.voice.plan import Plan, SungNote, check_notes, even_music
 from audiokit.dsp.voice.rhythm import set_rhythm
-from audiokit.dsp.voice.singing import harmonise, map_time, sing_plan
+from audiokit.dsp.voice.singing import map_time, sing_plan
 from audiokit.dsp.voice.syllables import Syllable, find_syllables
 from audiokit.dsp.voice.world import HOP_S, analyse_voice
 from audiokit.errors import ParameterError

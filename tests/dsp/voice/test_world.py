@@ -7,7 +7,7 @@ import pytest
 
 from audiokit.dsp.voice.world import HOP_S, _in_pieces, analyse_voice, runs, synthesise_voice
 from audiokit.errors import InputError, ParameterError
-from tests.signals import noise, talk
+from tests.signals import noise, syllables, talk
 
 
 @pytest.mark.parametrize("quality", ["fast", "best"])
@@ -84,3 +84,24 @@ def test_long_voices_are_measured_in_pieces_as_if_at_once(rng, seconds):
     assert found.shape == whole.shape == (1 + len(x) // 5,)
     np.testing.assert_allclose(found, whole, atol=1e-9)
     assert max(lengths[1:]) < 44
+
+
+def test_envelopes_that_are_not_kept_are_made_again_the_same(rng):
+    y = syllables(rng, 25.0, 16_000)[0]
+    kept, made = (analyse_voice(y, 16_000, keep=keep) for keep in (True, False))
+    np.testing.assert_array_equal(made.envelope, kept.envelope)
+    np.testing.assert_array_equal(made.change, kept.change)
+    np.testing.assert_array_equal(made.middle, kept.middle)
+    frames = np.array([4999, 3, 2000, 1999, 3])
+    np.testing.assert_array_equal(made.envelopes.take(frames), kept.envelope[frames])
+    np.testing.assert_array_equal(made.envelopes[1990:4100], kept.envelope[1990:4100])
+
+
+def test_change_is_that_of_all_envelopes_at_once(rng):
+    voice = analyse_voice(syllables(rng, 25.0, 16_000)[0], 16_000)
+    bins = np.unique(np.geomspace(2, 512, 25).astype(int))
+    log = np.log(np.add.reduceat(voice.envelope, bins, axis=1) + 1e-9)
+    log -= log.mean(axis=1, keepdims=True)
+    wanted = np.zeros(voice.frames)
+    wanted[3:-3] = np.sqrt(((log[6:] - log[:-6]) ** 2).mean(axis=1))
+    np.testing.assert_allclose(voice.change, wanted, rtol=1e-6)
