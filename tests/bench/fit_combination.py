@@ -64,7 +64,7 @@ def example(folder: Path, masks: CombinedMasks) -> Example:
 
     X, V, R = map(spectra, (mix, truth["vocals"], split(mix, RATE, engine="repet")["vocals"]))
     new = new_masks(X[None], rate=c.rate, hop=c.hop)[0, 0] * X
-    own, *known = masks.known(X, R, new, 0, X.shape[2])
+    own, *known = masks.known(*masks.powers(np.stack([X, R, new])), 0, X.shape[2])
     local, overall = evidence(own[0], *known)
     power = known[4]
     gathered = [masks._bands.gather(y).transpose(0, 2, 1) for y in ((X * V.conj()).real, np.abs(V) ** 2)]

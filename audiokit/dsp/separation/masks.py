@@ -79,8 +79,12 @@ def repetition(
             ranked = np.sort(rows[nearest], axis=0)
             middle = ranked[(len(nearest) - 1) // 2 : len(nearest) // 2 + 1]
             np.minimum(middle.mean(axis=0), rows[frame], out=repeated[frame])
-    background = np.moveaxis(repeated, 0, 3)
-    masks = ratio_masks(np.stack([magnitude - background, background], axis=1), power=2.0)
+    del rows
+    parts = np.empty((len(magnitude), 2, *magnitude.shape[1:]), magnitude.dtype)
+    parts[:, 1] = np.moveaxis(repeated, 0, 3)
+    np.subtract(magnitude, parts[:, 1], out=parts[:, 0])
+    del repeated
+    masks = ratio_masks(parts, power=2.0)
     masks[:, 0, :, :lowest_bin], masks[:, 1, :, :lowest_bin] = 0, 1
     return masks
 
@@ -91,8 +95,10 @@ def ratio_masks(parts: np.ndarray, *, power: float = 2.0) -> np.ndarray:
     >>> ratio_masks(np.array([3.0, 1.0]).reshape(1, 2, 1, 1, 1), power=1).ravel().round(3).tolist()
     [0.75, 0.25]
     """
-    raised = parts**power + np.float32(_TINY / parts.shape[1])
-    return (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
+    raised = parts**power
+    raised += np.float32(_TINY / parts.shape[1])
+    raised /= raised.sum(axis=1, keepdims=True)
+    return raised.astype(np.float32, copy=False)
 
 
 def extend_upwards(masks: np.ndarray, bins: int, how: str) -> np.ndarray:

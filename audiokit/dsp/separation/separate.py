@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import tee
 from tempfile import SpooledTemporaryFile, TemporaryFile
+from typing import Any
 
 import numpy as np
 
+from audiokit.dsp.separation.held import Frames
 from audiokit.dsp.spectrum.stft import IstftStream, StftStream
 
 # Frames that are masked and transformed back at once.
@@ -38,7 +40,10 @@ class Masking:
         fade: frames over which neighbouring segments are cross-faded; at most before + after.
         mid_side: the spectra are of mid and side instead of left and right.
         complete: the masks sum to 1, so that the last stem is the mix without the others.
-        trimmed: the function is called with the first frame to keep and one past the last, and gives only those.
+        seen: what the masks are found from, if that is less than the spectra: spectra (B, 2, F, n) to (..., n), frame
+            by frame. The function is then called with that, the first frame to keep and one past the last, and yields
+            the masks of those, a few frames at a time; `fade` is not for it. Of the surroundings nothing else is held.
+        shown: how many ways' first stems lie below the pairs that are masked, to be looked at; see `beside`.
         wiener: the function gives magnitudes (B, S, 2, bins, n), to be refined by a multichannel Wiener filter.
     """
 
@@ -46,7 +51,7 @@ class Masking:
     rate: int
     n_fft: int
     hop: int
-    masks: Masks
+    masks: Callable[..., Any]
     core: int
     before: int = 0
     after: int = 0
@@ -54,7 +59,8 @@ class Masking:
     mid_side: bool = False
     complete: bool = True
     wiener: bool = False
-    trimmed: bool = False
+    seen: Callable[[np.ndarray], np.ndarray] | None = None
+    shown: int = 0
 
 
 def separate(
@@ -72,7 +78,7 @@ def separate(
     """
     wanted = [list(masking.stems).index(stem) for stem in (stems or masking.stems)]
     blocks = (_rotate(block) for block in blocks) if masking.mid_side else blocks
-    route = _wiener_spectra if masking.wiener else _masked_spectra
+    route = _wiener_spectra if masking.wiener else _seen_spectra if masking.seen else _masked_spectra
     inverse: IstftStream | None = None
     state = {"length": 0}
     for S in route(blocks, masking, wanted, state):
@@ -199,6 +205,7 @@ def _segments(
         if stop <= start:
             break
         X = np.concatenate(held, axis=2) if len(held) > 1 else held[0]
+        held = [X]
         end = min(first + count, start + masking.core + masking.after)
         yield X[:, :, : end - first], start - first, stop - first
         start = stop
@@ -212,12 +219,7 @@ def _masked_spectra(
     ramp = (np.arange(masking.fade, dtype=np.float32) + 0.5) / max(masking.fade, 1)
     tail: np.ndarray | None = None  # what the segment before says about the first frames of this one
     for X, start, stop in _segments(blocks, masking, state):
-        if masking.trimmed:
-            masks = _call(masking, X, start, stop)[wanted]
-            X, start, stop = X[:, :, start:stop], 0, stop - start
-        else:
-            masks = _call(masking, X)[wanted]
-        X = X[: masks.shape[1]]  # further pairs were there to be looked at
+        masks = _by_channel(masking.masks(_paired(X)))[wanted]
         if tail is not None:
             n = min(tail.shape[3], stop - start)
             share = ramp[:n]
@@ -230,10 +232,39 @@ def _masked_spectra(
             yield masks[..., part] * X[None, ..., part]
 
 
-def _call(masking: Masking, X: np.ndarray, *frames: int) -> np.ndarray:
-    """Apply the masking function to (2 * B, F, n): (S, 2 * B, F, n), or of some of the frames."""
-    found = masking.masks(X.reshape(-1, 2, *X.shape[1:]), *frames)
-    found = np.moveaxis(found, 1, 0)
+def _seen_spectra(
+    blocks: Iterable[np.ndarray], masking: Masking, wanted: list[int], state: dict[str, int]
+) -> Iterator[np.ndarray]:
+    """Mask as `_masked_spectra` does; frames wait for their masks, around them only what is seen of them is held."""
+    assert masking.seen is not None
+    waiting, seen, start, over = Frames(), Frames(), 0, False
+    source = _spectra(blocks, masking, state)
+    while True:
+        while not over and seen.stop < start + masking.core + masking.after:
+            if (X := next(source, None)) is None:
+                over = True
+                break
+            seen.push(masking.seen(_paired(X)))
+            waiting.push(X[: len(X) // (1 + masking.shown)].copy() if masking.shown else X)
+        stop = min(start + masking.core, seen.stop)
+        if stop <= start:
+            return
+        known = seen.between(seen.start, min(seen.stop, start + masking.core + masking.after))
+        for found in masking.masks(known, start - seen.start, stop - seen.start):
+            masks, end = _by_channel(found), waiting.start + found.shape[4]
+            yield masks[wanted] * waiting.between(waiting.start, end)[None]
+            waiting.drop(end)
+        start = stop
+        seen.drop(start - masking.before)
+
+
+def _paired(X: np.ndarray) -> np.ndarray:
+    return X.reshape(-1, 2, *X.shape[1:])
+
+
+def _by_channel(masks: np.ndarray) -> np.ndarray:
+    """Bring masks (B, S, 2, F, n) to (S, 2 * B, F, n)."""
+    found = np.moveaxis(masks, 1, 0)
     return found.reshape(found.shape[0], -1, *found.shape[3:])
 
 
@@ -248,7 +279,7 @@ def _wiener_spectra(
     with TemporaryFile() as spectra, TemporaryFile() as estimates:
         shape: tuple[int, ...] = ()
         for X, start, stop in _segments(blocks, masking, state):
-            found = _call(masking, X)
+            found = _by_channel(masking.masks(_paired(X)))
             for at in range(start, stop, _STRIDE):
                 part = slice(at, min(at + _STRIDE, stop))
                 v, x = np.ascontiguousarray(found[..., part]), np.ascontiguousarray(X[:, : found.shape[2], part])

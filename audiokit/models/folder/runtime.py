@@ -30,6 +30,8 @@ from audiokit.models.folder.graph import MAIN, graphs_of
 RUNTIMES = ("auto", "onnx", "torch")
 #: Where a graph says what it is made for.
 METADATA = "audiokit"
+# Bytes of input above which a run's memory is given back after it.
+_MUCH = 1 << 22
 # What shows that a machine has a GPU that PyTorch may use, without importing it.
 _GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 
@@ -235,7 +237,7 @@ class OnnxNetwork:
         session = self._session(graph)
         names = (port.name for port in session.get_inputs())
         feed = {name: np.ascontiguousarray(x, np.float32) for name, x in zip(names, inputs, strict=True)}
-        return tuple(session.run(None, feed))
+        return tuple(session.run(None, feed, _thrifty() if sum(x.nbytes for x in feed.values()) > _MUCH else None))
 
     def inputs(self, graph: str = MAIN) -> dict[str, tuple[int | str, ...]]:
         """Names and axes of what a graph takes; words are axes of any size."""
@@ -297,6 +299,16 @@ def open_session(
         return onnxruntime.InferenceSession(content or os.fspath(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common ancestor of their own
         raise DamagedError(f"{path}: ONNX Runtime cannot load it ({str(error).splitlines()[0][:160]})") from None
+
+
+@lru_cache(maxsize=1)
+def _thrifty() -> Any:
+    """Options of a run after which ONNX Runtime gives its memory back, of which it else keeps the most it ever took."""
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
 
 
 def _check_weights(wanted: Mapping[str, Sequence[int]], state: Mapping[str, np.ndarray], name: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from audiokit.dsp.separation.bands import Bands
@@ -11,6 +13,8 @@ from audiokit.models.separation.band_settings import BandUnetConfig
 
 # Frames that go through the network at once, its surroundings aside: more only cost memory.
 _FRAMES = 1024
+# Frames whose masks are spread out over bins at once.
+_STRETCH = 128
 
 
 class BandMasks:
@@ -41,12 +45,34 @@ class BandMasks:
             Masks (B, S, 2, F, stop - start), float32, which sum to 1 over the stems.
         """
         stop = X.shape[3] if stop is None else stop
-        return np.stack([self._of_pair(pair, start, stop) for pair in X])
+        return np.concatenate(list(self.of_powers(self.powers(X), start, stop)), axis=4)
 
-    def of_bands(self, X: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Find the masks of bands of one pair (2, F, N): (S, 2, stop - start, bands), and the features they are of."""
+    def powers(self, X: np.ndarray) -> np.ndarray:
+        """Find what the masks are found from: the powers (B, 2, bands, N) of the bands of spectra (B, 2, F, N)."""
+        return self._bands.gather(X.real**2 + X.imag**2)
+
+    def of_powers(self, powers: np.ndarray, start: int, stop: int) -> Iterator[np.ndarray]:
+        """Find masks as calling does, a few frames at a time, from the `powers` of the spectra."""
+        return self.spread([self.of_bands(pair, start, stop)[0][:-1] for pair in powers])
+
+    def spread(self, pairs: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+        """Turn masks of bands, of all stems but the last, into masks of bins of all, a few frames at a time.
+
+        Args:
+            pairs: masks (S - 1, 2, n, bands) of every pair.
+
+        Yields:
+            Masks (B, S, 2, F, n), float32, in all as many frames.
+        """
+        # The last stem is what the others leave: bins share themselves out as bands do.
+        for at in range(0, pairs[0].shape[2], _STRETCH):
+            found = [self._bands.spread(masks[:, :, at : at + _STRETCH].transpose(0, 1, 3, 2)) for masks in pairs]
+            yield np.stack([np.concatenate([y, 1 - y.sum(axis=0, keepdims=True)]) for y in found])
+
+    def of_bands(self, powers: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Find the masks of bands of one pair (2, bands, N): (S, 2, stop - start, bands), and the features behind."""
         c = self.config
-        bands = self._bands.gather(X.real**2 + X.imag**2).transpose(0, 2, 1)  # (2, N, bands)
+        bands = powers.transpose(0, 2, 1)
         bands = np.pad(bands, ((0, 0), (0, -bands.shape[1] % c.multiple), (0, 0)))
         levels = np.log10(np.maximum(bands, 0) + np.float32(1e-7)) / np.float32(4)
         found = []
@@ -58,15 +84,6 @@ class BandMasks:
             inner = slice(at - first, end - first)
             found.append((self._held_to_news(masks[:, :, inner], features[:, inner]), features[:, inner]))
         return np.concatenate([m for m, _ in found], axis=2), np.concatenate([f for _, f in found], axis=1)
-
-    def _of_pair(self, X: np.ndarray, start: int, stop: int) -> np.ndarray:
-        masks = self.of_bands(X, start, stop)[0]
-        out = np.empty((len(masks), 2, X.shape[1], stop - start), np.float32)
-        # All but the last, which is what they leave: bins share themselves out as bands do.
-        found = self._bands.spread(masks[:-1].transpose(0, 1, 3, 2))
-        out[:-1] = found
-        np.subtract(1, found[0] if len(found) == 1 else found.sum(axis=0), out=out[-1])
-        return out
 
     def _features(self, levels: np.ndarray, start: int, stop: int) -> np.ndarray:
         """Describe frames by their levels, what these add to what repeats, and height: (3 or 7, n, bands)."""

@@ -9,11 +9,10 @@ for voice than repetition explains, the network does; where bars are copies of e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from audiokit.dsp.separation.bands import Bands
 from audiokit.errors import ModelError
 from audiokit.models.folder.runtime import Network
 from audiokit.models.separation.band_masks import BandMasks
@@ -45,10 +44,9 @@ class CombinedMasks:
 
     def __init__(self, network: Network, weights: Sequence[Sequence[Sequence[float]]]) -> None:
         self._own = BandMasks(network, held=False)
-        self.config = config = self._own.config
-        self._bands = Bands(n_fft=config.n_fft, bands=config.bands, single=config.single)
+        self.config = self._own.config
         self._weights = np.asarray(weights, np.float32)
-        if not config.memory or self._weights.shape[1:] != (WAYS, 1 + LOCAL + GLOBAL):
+        if not self.config.memory or self._weights.shape[1:] != (WAYS, 1 + LOCAL + GLOBAL):
             raise ModelError(f"{network.name}: its card's combination does not fit the network")
 
     def __call__(self, X: np.ndarray, start: int = 0, stop: int | None = None) -> np.ndarray:
@@ -63,23 +61,30 @@ class CombinedMasks:
             Masks (B, S, 2, F, stop - start), float32, which sum to 1 over the stems.
         """
         stop = X.shape[3] if stop is None else stop
-        pairs = zip(*np.split(X, 3), strict=True)
-        return np.stack([self._of_pair(mix, voice, new, start, stop) for mix, voice, new in pairs])
+        return np.concatenate(list(self.of_powers(self.powers(X), start, stop)), axis=4)
+
+    def powers(self, X: np.ndarray) -> np.ndarray:
+        """Find what the masks are found from: the powers (3 * B, 2, bands, N) of the bands of spectra."""
+        return self._own.powers(X)
+
+    def of_powers(self, powers: np.ndarray, start: int, stop: int) -> Iterator[np.ndarray]:
+        """Find masks as calling does, a few frames at a time, from the `powers` of the spectra."""
+        pairs = zip(*np.split(powers, 3), strict=True)
+        return self._own.spread([self._of_pair(mix, voice, new, start, stop) for mix, voice, new in pairs])
 
     def _of_pair(self, mix: np.ndarray, voice: np.ndarray, new: np.ndarray, start: int, stop: int) -> np.ndarray:
+        """Find the masks of bands of all stems but the last: (S - 1, 2, stop - start, bands)."""
         first, last = max(0, start - MARGIN), min(mix.shape[2], stop + MARGIN)
         masks, *known = self.known(mix, voice, new, first, last)
         inner = slice(start - first, stop - first)
         local, overall = evidence(masks[0], *known)
         exponents = _exponents(local[..., inner, :], overall[:, inner], self._weights)
-        ways = logarithms(masks[0], *known)[..., inner, :]
-        mask = np.exp(np.sum(exponents * ways, axis=0))  # (2, n, bands)
-        spread = self._bands.spread(mask.transpose(0, 2, 1))[None]
+        del local
+        exponents *= logarithms(masks[0], *known)[..., inner, :]
+        mask = np.exp(exponents.sum(axis=0))  # (2, n, bands)
         others = masks[1:, :, inner]
-        if len(others) == 1:
-            return np.concatenate([spread, 1 - spread]).astype(np.float32, copy=False)
-        shares = self._bands.spread((others / np.maximum(others.sum(axis=0), 1e-6)).transpose(0, 1, 3, 2))
-        return np.concatenate([spread, shares * (1 - spread)]).astype(np.float32, copy=False)
+        shares = others[:-1] / np.maximum(others.sum(axis=0), 1e-6)
+        return np.concatenate([mask[None], shares * (1 - mask)]).astype(np.float32, copy=False)
 
     def known(
         self, mix: np.ndarray, voice: np.ndarray, new: np.ndarray, start: int, stop: int
@@ -87,7 +92,7 @@ class CombinedMasks:
         """Find what is known of the bands of a pair in frames `start` to `stop`.
 
         Args:
-            mix, voice, new: spectra (2, F, N) of the mix, of REPET's voice and of what does not come back.
+            mix, voice, new: powers (2, bands, N) of the mix, of REPET's voice and of what does not come back.
             start, stop: the frames.
 
         Returns:
@@ -96,8 +101,7 @@ class CombinedMasks:
             power, levels.
         """
         masks, features = self._own.of_bands(mix, start, stop)
-        several = (y[..., start:stop] for y in (mix, voice, new))
-        power, *found = (self._bands.gather(y.real**2 + y.imag**2).transpose(0, 2, 1) for y in several)
+        power, *found = (y[..., start:stop].transpose(0, 2, 1) for y in (mix, voice, new))
         share = np.sqrt(np.clip(found[0] / (power + _SILENT), 0, 1))
         fresh = np.sqrt(np.clip((found[1] + _SILENT) / (power + _SILENT), 0, 1))
         low, median = (1 - np.minimum(np.float32(10) ** (-4 * above), 1) for above in (features[2:4], features[4:6]))
@@ -132,13 +136,15 @@ def evidence(
         found, whole = (mean(x.sum(axis=(0, 2)), size, axis=0) for x in (some, of))
         return np.log10(np.maximum((found + 1e-9) / (whole + 1e-9), 1e-4)) / 2
 
+    local = np.empty((LOCAL, *own.shape), np.float32)
     network, repet, new = _odds(own), _odds(share), _odds(fresh)
-    local = [network, repet, _odds(median), _odds(low)]
-    local += [mean(network, _SHORT), mean(repet, _SHORT), mean(network, _MIDDLE), mean(repet, _MIDDLE)]
-    local += [mean(network, _SHORT, axis=2), mean(repet, _SHORT, axis=2)]
-    local += [new, mean(new, _SHORT), mean(new, _MIDDLE), mean(new, _SHORT, axis=2)]
-    local = [x / 4 for x in local]
-    local += [levels - mean(levels, _MIDDLE), levels - levels[::-1]]
+    for way, odds, *means in ((network, 0, 4, 6, 8), (repet, 1, 5, 7, 9), (new, 10, 11, 12, 13)):
+        local[odds] = way
+        local[means[0]], local[means[1]] = mean(way, _SHORT), mean(way, _MIDDLE)
+        local[means[2]] = mean(way, _SHORT, axis=2)
+    local[2], local[3] = _odds(median), _odds(low)
+    local[:14] /= 4
+    local[14], local[15] = levels - mean(levels, _MIDDLE), levels - levels[::-1]
     overall = [part(x * x * power, power, size) for x in (own, share, median, low, fresh) for size in (_MIDDLE, _LONG)]
     voice, rest, repeated = own**2 * power, (1 - own) ** 2 * power, share**2 * power
     returns = (fresh < _RETURNS).astype(np.float32)
@@ -150,7 +156,7 @@ def evidence(
         part(returns * power, power, _LONG),
         part(returns, np.ones_like(returns), _LONG),
     ]
-    return np.stack(local).astype(np.float32, copy=False), np.stack(overall).astype(np.float32, copy=False)
+    return local, np.stack(overall).astype(np.float32, copy=False)
 
 
 def logarithms(own: np.ndarray, share: np.ndarray, median: np.ndarray, fresh: np.ndarray, *_: np.ndarray) -> np.ndarray:

@@ -83,6 +83,7 @@ def _average(engines: Sequence[Engine], settings: Settings) -> Engine:
 
 def _masking_engine(masking: Masking, *, shown: Sequence[Masking] = (), compat: bool = False) -> Engine:
     """Make an engine of masks, which are also shown the first stems of other ways."""
+    masking = replace(masking, shown=len(shown))
 
     def run(blocks: Iterable[np.ndarray], stems: Sequence[str]) -> Iterator[np.ndarray]:
         return separate(beside(blocks, *shown), masking, stems=stems)
@@ -162,12 +163,12 @@ def _banded(network: Network, settings: Settings, weights: Sequence[Sequence[Seq
         config.rate,
         config.n_fft,
         config.hop,
-        masks,
+        masks.of_powers,
         _core(settings.segment_s, config.rate, config.hop, config.multiple),
         before=reach,
         after=reach,
         mid_side=True,
-        trimmed=True,
+        seen=masks.powers,
     )
 
 

@@ -1,3 +1,4 @@
+import tracemalloc
 from dataclasses import replace
 from functools import partial
 
@@ -81,15 +82,35 @@ def test_masks_are_shown_what_a_second_way_finds(rng, block):
     def masks(X, start, stop):
         mix, found = np.split(X, 2)
         seen.append(np.abs(found - 0.75 * mix).max())
-        return local_masks(mix)[..., start:stop]
+        found = local_masks(mix)[..., start:stop]
+        yield from (found[..., k : k + 4] for k in range(0, stop - start, 4))
 
-    own = replace(masking(core=6, before=5, after=5), trimmed=True, masks=masks)
+    own = replace(masking(core=6, before=5, after=5), seen=lambda X: X, shown=1, masks=masks)
     blocks = (y[:, k : k + block] for k in range(0, y.shape[1], block))
     found = np.concatenate(list(separate(beside(blocks, other), own, stems=["b", "a"])), axis=2)
     assert found.shape == (2, 4, 3001)
     np.testing.assert_allclose(found, run(y, masking(local_masks, core=10**6), stems=["b", "a"]), atol=1e-5)
     assert len(seen) > 10
     assert max(seen) < 1e-3
+
+
+def test_of_the_surroundings_only_what_is_seen_of_them_is_held(rng):
+    y = rng.standard_normal((2, 300_000)).astype(np.float32)
+    plain = masking(core=64, before=20_000)
+    bins = plain.n_fft // 2 + 1
+
+    def masks(levels, start, stop):
+        yield np.full((1, 2, 2, bins, stop - start), 0.5, np.float32)
+
+    seeing = replace(plain, seen=lambda X: np.abs(X).mean(axis=2), masks=masks)
+    tracemalloc.start()
+    try:
+        lengths = [part.shape[2] for part in separate((y[:, k : k + 500] for k in range(0, 300_000, 500)), seeing)]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sum(lengths) == 300_000
+    assert peak < 0.25 * 2 * bins * 300_000 / plain.hop * 8  # a quarter of all spectra
 
 
 def local_masks(X: np.ndarray) -> np.ndarray:
