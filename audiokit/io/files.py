@@ -217,9 +217,14 @@ def _temporary(target: Path) -> Path:
 
 @cache
 def _host() -> str:
-    import socket
+    # What `socket.gethostname` says, without loading it where there is another way.
+    if hasattr(os, "uname"):
+        name = os.uname().nodename
+    else:
+        import socket
 
-    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+        name = socket.gethostname()
+    return f"{zlib.crc32(name.encode()):08x}"
 
 
 def _sweep(folder: Path) -> None:

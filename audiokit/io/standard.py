@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import TextIO
+from pathlib import Path
+from typing import IO, Any, TextIO
+
+from audiokit.errors import InputError, UsageError
 
 _kept: list[TextIO] = []
 
@@ -30,3 +34,24 @@ def kept_for_data() -> Iterator[None]:
 def data_stream() -> TextIO:
     """Standard output, also where it is kept for data; None if the process has none."""
     return _kept[-1] if _kept else sys.stdout
+
+
+def refuse_terminal(stream: IO[Any], then: str) -> None:
+    """Refuse to write binary data to a terminal.
+
+    Args:
+        stream: where data would go.
+        then: a command line that reads it, for the hint.
+
+    Raises:
+        UsageError: the stream is a terminal; the hint is the pipe to type instead.
+        InputError: it was closed.
+    """
+    if stream is None or getattr(stream, "closed_before", False):
+        raise InputError("standard output is closed", hint="pipe it somewhere, or name a file with -o")
+    if stream.isatty():
+        ours = Path(sys.argv[0]).stem in ("audiokit", "__main__")
+        line = shlex.join(["audiokit", *sys.argv[1:]]) if ours else "..."
+        raise UsageError(
+            "refusing to write binary data to a terminal", hint=f"name a file with -o, or type: {line} | {then}"
+        )

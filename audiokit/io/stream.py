@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import re
-import shlex
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -19,11 +18,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
-from audiokit.errors import DamagedError, InputError, UsageError
+from audiokit.errors import DamagedError, InputError
 from audiokit.io.files import atomic_file
 from audiokit.io.heads import Head, Item
 from audiokit.io.npy import decode_npy, encode_npy
-from audiokit.io.standard import data_stream
+from audiokit.io.standard import data_stream, refuse_terminal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,27 +38,6 @@ def safe_key(name: str) -> str:
     '01-my-song-flac'
     """
     return re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:80] or "chunks"
-
-
-def refuse_terminal(stream: IO[Any], then: str) -> None:
-    """Refuse to write binary data to a terminal.
-
-    Args:
-        stream: where data would go.
-        then: a command line that reads it, for the hint.
-
-    Raises:
-        UsageError: the stream is a terminal; the hint is the pipe to type instead.
-        InputError: it was closed.
-    """
-    if stream is None or getattr(stream, "closed_before", False):
-        raise InputError("standard output is closed", hint="pipe it somewhere, or name a file with -o")
-    if stream.isatty():
-        ours = Path(sys.argv[0]).stem in ("audiokit", "__main__")
-        line = shlex.join(["audiokit", *sys.argv[1:]]) if ours else "..."
-        raise UsageError(
-            "refusing to write binary data to a terminal", hint=f"name a file with -o, or type: {line} | {then}"
-        )
 
 
 def add_member(tar: tarfile.TarFile, name: str, data: bytes) -> None:

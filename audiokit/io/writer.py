@@ -13,8 +13,7 @@ from audiokit.errors import DamagedError, ParameterError, UsageError
 from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, AudioInfo, software_tag
 from audiokit.io.files import atomic_file
 from audiokit.io.lossy import CODECS, OGG_ORDER, Codec, bit_rate_for, rate_for, vorbis_level
-from audiokit.io.standard import data_stream
-from audiokit.io.stream import refuse_terminal
+from audiokit.io.standard import data_stream, refuse_terminal
 from audiokit.io.wav import ENCODINGS, WavFileWriter, encode, header
 
 if TYPE_CHECKING:

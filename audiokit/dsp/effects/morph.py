@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiokit.dsp.effects.choice import at_rate, choose_engine, for_world
 from audiokit.dsp.effects.ends import with_ends
 from audiokit.dsp.effects.passing import Passing
 from audiokit.errors import InputError, ParameterError
 
 if TYPE_CHECKING:
-    from audiokit.dsp.voice.world import Voice
+    pass
 
 ENGINES = ("auto", "world", "transport", "fade")
 Curve = Sequence[tuple[float, float]]
@@ -161,69 +162,11 @@ def curve_values(points: Curve, count: int, at: np.ndarray | None = None) -> np.
     return np.interp(np.where(at == last, 1.0, at * (1 / last)), places, values)
 
 
-def choose_engine(a: np.ndarray, b: np.ndarray, rate: int, *, tracker: str = "world") -> str:
-    """Take "world" where both sounds are pitched with harmonics most of the time, "transport" elsewhere.
-
-    >>> choose_engine(np.zeros((1, 22_050), np.float32), np.zeros((1, 22_050), np.float32), 22_050)
-    'transport'
-    """
-    return "world" if all(_is_harmonic(y, rate, tracker) for y in (a, b)) else "transport"
-
-
-def _is_harmonic(y: np.ndarray, rate: int, tracker: str) -> bool:
-    from audiokit.dsp.voice.world import analyse_voice
-
-    mono, rate = _for_world(y, rate)
-    if len(mono) < rate // 8 or not mono.any():
-        return False
-    voice = analyse_voice(mono, rate, tracker=tracker, noise_every=8)
-    loud = voice.level_db > voice.level_db.max() - 30
-    if not loud.any() or (voice.strong & loud).sum() < 0.6 * loud.sum():
-        return False
-    # Where there is no pitch within WORLD's reach (a piano's lowest notes), what it finds jumps from frame to frame.
-    near = loud[1:] & voice.voiced[1:] & voice.voiced[:-1]
-    steps = np.abs(np.diff(np.log2(np.maximum(voice.f0_hz, 1.0))))[near]
-    if not len(steps) or np.median(steps) > 0.06:
-        return False
-    # A plain tone has no harmonics for an envelope to rest on.
-    spectrum = np.abs(np.fft.rfft(mono * np.hanning(len(mono)))) ** 2
-    hz = np.fft.rfftfreq(len(mono), 1 / rate)
-    if spectrum[hz > 1.5 * voice.median_hz].sum() <= 1e-3 * spectrum.sum():
-        return False
-    return _given_back(mono, rate, voice) > 0.8
-
-
-def _given_back(mono: np.ndarray, rate: int, voice: Voice) -> float:
-    """Correlate the log spectrum below 2.5 kHz with that of WORLD's own resynthesis: chords do not come back."""
-    from audiokit.dsp.spectrum.stft import stft
-    from audiokit.dsp.voice.world import synthesise_voice
-
-    n_fft = 1 << round(math.log2(rate * 0.093))
-    again = synthesise_voice(np.where(voice.voiced, voice.f0_hz, 0.0), voice.envelope, voice.bands, rate)
-    again = _at_rate(again, rate, rate, len(mono))
-    top = round(2500 / rate * n_fft)
-    levels = [np.abs(stft(y[None], n_fft=n_fft, hop=n_fft // 4))[0, :top] for y in (mono, again)]
-    floor = 10 ** (-45 / 20) * float(levels[0].max())
-    logs = [np.log(np.maximum(level, floor)).ravel() for level in levels]
-    return float(np.corrcoef(*logs)[0, 1]) if all(np.ptp(log) > 0 for log in logs) else 0.0
-
-
-def _for_world(y: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
-    """Average the channels, at a rate that WORLD takes."""
-    mono = y.mean(axis=0, dtype=np.float32)
-    if 16_000 <= rate <= 48_000:
-        return mono, rate
-    import soxr
-
-    target = 16_000 if rate < 16_000 else 48_000
-    return np.asarray(soxr.resample(mono, rate, target, quality="HQ")), target
-
-
 def _by_world(a: np.ndarray, b: np.ndarray, rate: int, points: Curve, align: bool, tracker: str) -> np.ndarray:
     """Blend pitch on a logarithmic scale, envelopes in dB at a level of their own, and breath."""
     from audiokit.dsp.voice.world import HOP_S, analyse_voice, synthesise_voice
 
-    sounds = [_for_world(y, rate) for y in (a, b)]
+    sounds = [for_world(y, rate) for y in (a, b)]
     inner = sounds[0][1]
     voices = [analyse_voice(mono, inner, quality="best", tracker=tracker) for mono, _ in sounds]
     if align:
@@ -268,7 +211,7 @@ def _by_world(a: np.ndarray, b: np.ndarray, rate: int, points: Curve, align: boo
     breath = (1 - share)[:, None] * bands[0] + share[:, None] * bands[1]
     y = synthesise_voice(f0, shape.astype(np.float32), breath.astype(np.float32), inner)
     y = _at_level(y, (1 - x) * heard[0] + x * heard[1], inner)
-    made = np.tile(_at_rate(y, inner, rate, length), (a.shape[0], 1))
+    made = np.tile(at_rate(y, inner, rate, length), (a.shape[0], 1))
 
     def amounts(at: np.ndarray) -> np.ndarray:
         return np.interp(at / (HOP_S * rate), np.arange(len(x)), x)
@@ -295,16 +238,6 @@ def _at_level(y: np.ndarray, wanted: np.ndarray, rate: int) -> np.ndarray:
     gain = np.clip(wanted / np.maximum(is_now, 1e-9), 0.25, 4.0)
     gain[is_now < 1e-7] = 1.0
     return (y * np.interp(np.arange(len(y)) / (HOP_S * rate), np.arange(len(gain)), gain)).astype(np.float32)
-
-
-def _at_rate(y: np.ndarray, own: int, rate: int, length: int) -> np.ndarray:
-    if own != rate:
-        import soxr
-
-        y = np.asarray(soxr.resample(y, own, rate, quality="HQ"))
-    out = np.zeros(length, np.float32)
-    out[: min(length, len(y))] = y[:length]
-    return out
 
 
 def _in_step(a: np.ndarray, b: np.ndarray, rate: int, points: Curve) -> tuple[np.ndarray, np.ndarray]:

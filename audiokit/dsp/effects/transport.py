@@ -276,7 +276,8 @@ def cut_lobes(magnitude: np.ndarray, power: np.ndarray) -> Lobes:
         return Lobes(peak, peak * 1.0, peak, peak, peak * 1.0)
     dips = np.flatnonzero((inner < magnitude[:-2]) & (inner <= magnitude[2:])) + 1
     after = np.searchsorted(dips, peak)
-    kept = np.append(after[1:] > after[:-1], True)  # with no dip between two, the first is a step on the way up
+    kept = np.ones(len(peak), bool)
+    np.greater(after[1:], after[:-1], out=kept[:-1])  # with no dip between two, the first is a step on the way up
     peak, valley = peak[kept], dips[after[kept][:-1]]
     start, stop = np.concatenate([[0], valley]), np.concatenate([valley, [len(magnitude)]])
     total = np.concatenate([[0.0], np.cumsum(power)])
@@ -296,7 +297,7 @@ def pair_lobes(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     """
     ends_a, ends_b = np.cumsum(a), np.cumsum(b)
     ends_a[-1] = ends_b[-1] = 1.0
-    edges = np.unique(np.concatenate([[0.0], ends_a, ends_b]))
+    edges = np.sort(np.concatenate([[0.0], ends_a, ends_b]))  # what is there twice has no length
     part = np.diff(edges)
     kept = part > 1e-7
     part, middle = part[kept], (edges[:-1] + part / 2)[kept]

@@ -12,6 +12,17 @@ _BLOCK = 1 << 14
 _WIDEST = 33
 
 
+def median_of(x: np.ndarray) -> float:
+    """Median of all values (N,), to the bit as `np.median` has it, without the 15 ms in which that loads masked arrays.
+
+    >>> median_of(np.array([4.0, 1.0, 3.0, 9.0])), median_of(np.array([4.0, 1.0, 3.0]))
+    (3.5, 3.0)
+    """
+    half = len(x) // 2
+    ordered = np.partition(x, [half - 1, half] if len(x) % 2 == 0 else [half])
+    return float(ordered[half - 1 : half + 1].mean() if len(x) % 2 == 0 else ordered[half])
+
+
 def running_median(x: np.ndarray, size: int, *, axis: int, mode: str = "reflect") -> np.ndarray:
     """Replace every value by the median of its neighbours along one axis, as `scipy.ndimage.median_filter` does.
 

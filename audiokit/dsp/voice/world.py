@@ -13,6 +13,7 @@ from typing import get_args
 
 import numpy as np
 
+from audiokit.dsp.spectrum.medians import median_of
 from audiokit.dsp.spectrum.samples import Wave
 from audiokit.dsp.voice.envelopes import HOP_S, Envelopes, Steadiness, world_library
 from audiokit.dsp.voice.pitch import PitchTracker, learnt_pitch
@@ -69,7 +70,7 @@ class Voice:
     def median_hz(self) -> float:
         """Median pitch of the strong frames, 0 without any."""
         f0 = self.f0_hz[self.strong]
-        return float(np.median(f0)) if len(f0) else 0.0
+        return median_of(f0) if len(f0) else 0.0
 
 
 def analyse_voice(
@@ -165,7 +166,7 @@ def _pitch(x: Wave, rate: int, quality: str) -> tuple[np.ndarray, np.ndarray]:
     heard = f0[f0 > 0]
     if len(heard) < 5:
         return np.zeros_like(f0), times
-    middle = np.median(heard)
+    middle = median_of(heard)
     return np.ascontiguousarray(_in_pieces(fine, x, rate)), times
 
 

@@ -273,3 +273,18 @@ def test_alike_moments_meet_at_any_rate(rng, rate):
     """Frames are whole samples apart, and times are counted in what that is in seconds."""
     y = (0.1 * rng.standard_normal((1, 2 * rate))).astype(np.float32)
     np.testing.assert_allclose(morph(y, y, rate, align=True, engine="fade"), y, atol=1e-6)
+
+
+def test_half_the_rate_decides_where_it_is_sure(monkeypatch):
+    from audiokit.dsp.effects import choice
+
+    heard: list[int] = []
+    real = choice._harmonicity
+    monkeypatch.setattr(choice, "_harmonicity", lambda y, rate, t: heard.append(rate) or real(y, rate, t))
+    a = note(220, 1.0)
+    assert choose_engine(a, a, 44_100) == "world" and heard == [22_050, 22_050]
+    monkeypatch.setattr(
+        choice, "_harmonicity", lambda y, rate, t: heard.append(rate) or {22_050: 0.78, 44_100: 0.83}[rate]
+    )
+    heard.clear()
+    assert choose_engine(a, a, 44_100) == "world" and heard == [22_050, 44_100] * 2
