@@ -44,7 +44,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("audiokit.stages.models.group:models", "List, describe, pull, import, export and verify models."),
     "score": ("audiokit.stages.score.stage:score", "Score audio against references, or check it by itself."),
     "config": ("audiokit.stages.config:config", "Show the defaults that a file and the environment set."),
-    "page": ("audiokit.stages.page:page", "Build one self-contained listening page for a folder or a training run."),
+    "page": (
+        "audiokit.stages.page:page",
+        "Build one self-contained listening page for folders, files or a training run.",
+    ),
 }
 
 

@@ -77,7 +77,7 @@ class Contents:
 
 
 def collect(
-    folder: Path,
+    places: Path | Sequence[Path],
     *,
     page: Path | None = None,
     embed: str = "auto",
@@ -85,28 +85,31 @@ def collect(
     limit: int = 200,
     exclude: Sequence[str] = (),
 ) -> Contents:
-    """Read a folder, subfolders included.
+    """Read folders, subfolders included, and files.
 
-    Sounds come in the order in which they were made: first what no command made, then by steps and time.
+    Files come as they are given, sounds of folders in the order in which they were made: first what no command made,
+    then by steps and time.
 
     Args:
-        folder: what to show.
+        places: what to show: one folder, or several folders and files.
         page: where the page will be written, for the links to files; by default in the folder.
         embed: "flac", "mp3", "link" (refer to the files beside the page), or "auto": FLAC while small, then MP3 with
             a link to each file.
-        title: heading; the folder's name by default.
+        title: heading; by default the folder's name, or the page's where there is not one folder.
         limit: at most so many audio files, the rest is counted.
         exclude: patterns of paths below the folder that are not shown, as the shell writes them ("stems/*").
 
     Raises:
-        InputError: the folder is missing or holds nothing to show.
+        InputError: something is missing, or there is nothing to show.
     """
-    if folder.is_file():
-        raise InputError(f"{folder}: is a file", hint="name the folder it lies in")
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    contents = Contents(title or folder.resolve().name)
-    files = sorted(path for path in _files(folder) if not _matches(path.relative_to(folder), exclude))
+    given = _given([places] if isinstance(places, Path) else places)
+    single = len(given) == 1 and given[0].is_dir()
+    folder = given[0] if single else Path(os.path.commonpath([p if p.is_dir() else p.parent for p in given]))
+    contents = Contents(title or (folder.resolve().name if single or page is None else page.stem))
+    named = [path for path in given if not path.is_dir()]
+    found = sorted(path for place in given if place.is_dir() for path in _files(place))
+    found = [path for path in found if not _matches(path.relative_to(folder), exclude) and path not in named]
+    files = [*named, *dict.fromkeys(found)]
     audio = [path for path in files if path.suffix.lower() in (*SUFFIXES, *MEDIA_SUFFIXES)]
     if len(audio) > limit:
         contents.problems.append(f"{len(audio) - limit} more audio files are not shown")
@@ -115,7 +118,8 @@ def collect(
     chosen = _codec(embed, sum(head.seconds for head in heads))
     beside = (page or folder / "index.html").resolve().parent
     tracks = _Tracks(folder, beside, chosen, lossless=embed != "link" and chosen is not None and chosen.name == "flac")
-    for head in _story(heads, folder):
+    first = [head for head in heads if head.path in named]
+    for head in [*first, *_story([head for head in heads if head not in first], folder)]:
         try:
             contents.tracks.append(tracks.track(head.path))
         except AudiokitError as error:
@@ -129,8 +133,27 @@ def collect(
         elif path.suffix == ".json":
             _add_json(contents, name, path)
     if not (contents.tracks or contents.pictures or contents.metrics):
-        raise InputError(f"{folder}: holds no audio, pictures or metrics to show", hint="name a folder of results")
+        what = f"{folder}: holds no audio, pictures or metrics to show"
+        raise InputError(what if single or not problems else problems[0], hint="name a folder of results")
     return contents
+
+
+def _given(places: Sequence[Path]) -> list[Path]:
+    """Check what is asked for; where it is not one folder, as absolute paths, which lie below one that holds all.
+
+    Raises:
+        InputError: something is missing, or is no file that a page shows.
+    """
+    for path in places:
+        if not path.exists():
+            raise InputError(
+                f"{path}: no such {'folder' if len(places) == 1 and not path.suffix else 'file or folder'}"
+            )
+        if path.is_file() and path.suffix.lower() not in (*SUFFIXES, *MEDIA_SUFFIXES, ".png", ".json", ".jsonl"):
+            raise InputError(f"{path}: nothing that a page shows", hint="give audio, or a folder of results")
+    if len(places) == 1 and places[0].is_dir():
+        return [places[0]]
+    return list(dict.fromkeys(Path(os.path.abspath(path)) for path in places))
 
 
 def _picture(path: Path, codec: Codec | None) -> str:

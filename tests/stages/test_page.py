@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,7 +153,7 @@ def test_loudness_is_matched_as_far_as_peaks_allow(tmp_path, rng):
 def test_nothing_to_show(tmp_path, cli, folder, status):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file.wav").touch()
-    cli("page", folder, status=status)
+    cli("page", folder, "-o", "x.html", status=status)
 
 
 def test_existing_page_is_kept(results, cli):
@@ -234,3 +235,50 @@ def test_a_page_is_called_like_one(results, cli):
     for out in ("-", "page", "page.txt"):
         assert b"hint: -o page.html" in cli("page", results, "-o", out, status=2).stderr
         assert not (results.parent / out).exists()
+
+
+def test_files_and_folders_are_shown_together_files_first_as_they_are_given(results, tmp_path, cli, rng):
+    for name in ("after", "before"):
+        audio.write(tmp_path / f"{name}.wav", signals.plucks(rng, 1.0, 22_050), 22_050)
+    done = cli(
+        "page", "before.wav", tmp_path / "after.wav", "results", "before.wav", "results/a <b>.wav", "-o", "x.html"
+    )
+    assert done.stderr.decode().rstrip().endswith("-> x.html")
+    contents = collect([tmp_path / "before.wav", tmp_path / "after.wav", results], page=tmp_path / "x.html")
+    assert [(t.group, t.name) for t in contents.tracks] == [
+        (".", "before.wav"),
+        (".", "after.wav"),
+        ("results/takes", "half.wav"),
+        ("results", "a <b>.wav"),
+    ]
+    assert contents.title == "x" and any("broken.wav" in problem for problem in contents.problems)
+    html = (tmp_path / "x.html").read_text()
+    assert html.index("before.wav") < html.index("after.wav") < html.index("half.wav")
+
+
+def test_files_of_two_places_keep_the_names_of_their_folders(tmp_path, monkeypatch, rng):
+    y = signals.plucks(rng, 1.0, 22_050)
+    for folder in ("raw", "clean"):
+        audio.write(tmp_path / folder / "take.wav", y, 22_050)
+    (tmp_path / "raw/in").mkdir()
+    monkeypatch.chdir(tmp_path / "raw/in")
+    tracks = collect([Path("../take.wav"), Path("../../clean/take.wav")]).tracks
+    assert [(t.group, t.name, t.same) for t in tracks] == [("raw", "take.wav", None), ("clean", "take.wav", 0)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["one.wav"], 2, "needs a name"),
+        (["one.wav", "gone.wav", "-o", "x.html"], 3, "gone.wav: no such file or folder"),
+        (["gone", "-o", "x.html"], 3, "gone: no such folder"),
+        (["note.txt", "-o", "x.html"], 3, "note.txt: nothing that a page shows"),
+        (["empty.wav", "-o", "x.html"], 3, "empty.wav: is empty"),
+    ],
+)
+def test_what_no_page_can_be_made_of_is_said(tmp_path, cli, rng, arguments, status, said):
+    audio.write(tmp_path / "one.wav", signals.plucks(rng, 1.0, 22_050), 22_050)
+    (tmp_path / "note.txt").write_text("text")
+    (tmp_path / "empty.wav").touch()
+    assert said in cli("page", *arguments, status=status).stderr.decode()
+    assert not (tmp_path / "x.html").exists()
