@@ -52,7 +52,8 @@ def _seen(done) -> bytes:
         ("models info {}", 5),
         ("stylize {} -o x.wav --model {}", 5),
         ("normalize {} -o x.wav --mode {}", 2),
-        ("page {}", 3),
+        ("page {}", 2),
+        ("page {} -o x.html", 0),
         ("run normalize {} -o out/", 0),
     ],
 )

@@ -66,7 +66,9 @@ def _target(places: Sequence[str], out: str | None) -> Path:
         UsageError: it is not said, standard output, or a file that no browser takes for a page.
     """
     if out is None and (len(places) > 1 or Path(places[0]).is_file()):
-        raise UsageError("a page of files, or of several folders, needs a name", hint="-o page.html")
+        raise UsageError(
+            f"{', '.join(places)}: a page of files, or of several folders, needs a name", hint="-o page.html"
+        )
     if out is None or out.endswith("/") or Path(out).is_dir():
         return Path(places[0] if out is None else out) / "index.html"
     if out == "-" or Path(out).suffix.lower() not in (".html", ".htm"):
