@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,9 +17,6 @@ from audiokit.dsp.effects.choice import at_rate, choose_engine, for_world
 from audiokit.dsp.effects.ends import with_ends
 from audiokit.dsp.effects.passing import Passing
 from audiokit.errors import InputError, ParameterError
-
-if TYPE_CHECKING:
-    pass
 
 ENGINES = ("auto", "world", "transport", "fade")
 Curve = Sequence[tuple[float, float]]
