@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +20,6 @@ from torch import Tensor, nn
 from audiokit.dsp.spectrum.presets import find_preset
 from audiokit.errors import DamagedError
 from audiokit.models.folder.graph import MAIN, Graph, Port, sizes_of
-
-if TYPE_CHECKING:
-    pass
 
 
 class Vocoder(nn.Module):
