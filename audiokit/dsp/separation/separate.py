@@ -178,9 +178,10 @@ def _spectra(blocks: Iterable[np.ndarray], masking: Masking, state: dict[str, in
         if stream is None:
             pad = (masking.n_fft, masking.n_fft - 1)
             stream = StftStream(channels=block.shape[0], n_fft=masking.n_fft, hop=masking.hop, pad=pad)
-        S = stream.push(block)
-        if S.shape[2]:
-            yield S
+        for at in range(0, block.shape[1], _STRIDE * masking.hop):  # a block may be a whole song
+            S = stream.push(block[:, at : at + _STRIDE * masking.hop])
+            if S.shape[2]:
+                yield S
     if stream is not None and stream.length:
         state["length"] = stream.length
         yield stream.finish()
@@ -211,6 +212,7 @@ def _segments(
         start = stop
         drop = max(0, start - masking.before - first)
         held, first, count = [X[:, :, drop:].copy()], first + drop, count - drop
+        del X
 
 
 def _masked_spectra(
@@ -230,6 +232,7 @@ def _masked_spectra(
         for at in range(start, stop, _STRIDE):
             part = slice(at, min(at + _STRIDE, stop))
             yield masks[..., part] * X[None, ..., part]
+        del X, masks  # before the next segment is put together
 
 
 def _seen_spectra(
