@@ -55,7 +55,7 @@ class Work:
     def __call__(self, job: Job) -> dict[str, Any]:
         """Do one job and report what `--json` prints."""
         be_quiet(self.quiet)
-        first, options = self.steps[0].stage, self.steps[0].stage.bind(self.steps[0].options)
+        first, options = self.steps[0].stage, self.steps[0].values()  # checked before, once for all jobs
         source: Any = first.take(job.source, options=options)
         source.key = job.relative or Path(job.source).name
         if isinstance(source, Sound):

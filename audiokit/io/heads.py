@@ -158,6 +158,9 @@ class Item:
         return item
 
 
+_JSON = json.JSONEncoder()
+
+
 def manifest_text(fields: dict[str, Any]) -> str:
     """Write a manifest as JSON with one line per field and per item, which people can read and diff.
 
@@ -171,8 +174,8 @@ def manifest_text(fields: dict[str, Any]) -> str:
     """
     lines = []
     for key, value in fields.items():
-        text = json.dumps(value)
+        text = _JSON.encode(value)
         if key == "items" and value:
-            text = "[\n" + ",\n".join(f"  {json.dumps(item)}" for item in value) + "\n ]"
-        lines.append(f" {json.dumps(key)}: {text}")
+            text = "[\n" + ",\n".join(f"  {_JSON.encode(item)}" for item in value) + "\n ]"
+        lines.append(f" {_JSON.encode(key)}: {text}")
     return "{\n" + ",\n".join(lines) + "\n}"

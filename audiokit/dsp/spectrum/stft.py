@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from audiokit.dsp.spectrum.fft import irfft
-from audiokit.dsp.spectrum.frames import squared, transformed
+from audiokit.dsp.spectrum.frames import extended, squared, transformed
 from audiokit.errors import ParameterError
 
 PAD_MODES = ("constant", "reflect")
@@ -120,7 +120,7 @@ def stft(
     sides = _sides(n_fft, center, pad)
     count = frame_count(y.shape[1], n_fft=n_fft, hop=hop, pad=sides, tail=tail)
     right = max(0, (count - 1) * hop + n_fft - sides[0] - y.shape[1])
-    padded = _extend(np.asarray(y, np.float32), sides[0], right, pad_mode)
+    padded = extended(np.asarray(y, np.float32), sides[0], right, pad_mode)
     return transformed(padded, count, hop, window_values(window, n_fft))
 
 
@@ -226,7 +226,7 @@ class StftStream:
             self._recent = np.concatenate([self._recent, block], axis=1)[:, -self._reach - 1 :]
         # Until then the signal may be shorter than what is reflected of it.
         if not self._started and (self.pad_mode != "reflect" or self.length > self._reach):
-            self._waiting = [_extend(self._held, self.pad[0], 0, self.pad_mode)]
+            self._waiting = [extended(self._held, self.pad[0], 0, self.pad_mode)]
             self._started = True
 
     def end(self) -> None:
@@ -235,10 +235,10 @@ class StftStream:
         self._left = total - self.frames
         missing = (self._left - 1) * self.hop + self.n_fft - self._held.shape[1]
         if not self._started:
-            self._waiting = [_extend(self._held, self.pad[0], max(0, missing - self.pad[0]), self.pad_mode)]
+            self._waiting = [extended(self._held, self.pad[0], max(0, missing - self.pad[0]), self.pad_mode)]
         elif missing > 0:
             recent = self._recent if self.pad_mode == "reflect" else self._held[:, :0]
-            self._waiting.append(_extend(recent, 0, missing, self.pad_mode)[:, recent.shape[1] :])
+            self._waiting.append(extended(recent, 0, missing, self.pad_mode)[:, recent.shape[1] :])
 
     @property
     def ready(self) -> int:
@@ -358,13 +358,6 @@ def overlap_add(frames: np.ndarray, hop: int) -> np.ndarray:
         piece = frames[:, :, k * hop : (k + 1) * hop]
         total[:, k : k + count, : piece.shape[2]] += piece
     return total.reshape(channels, -1)
-
-
-def _extend(y: np.ndarray, left: int, right: int, mode: str) -> np.ndarray:
-    if y.shape[1] < 2:
-        # Nothing to reflect: a single sample or none continues as silence.
-        mode = "constant"
-    return np.pad(y, ((0, 0), (left, right)), mode=mode)  # type: ignore[call-overload]
 
 
 def _sides(n_fft: int, center: bool, pad: Pad | None) -> tuple[int, int]:
