@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from audiokit.errors import DamagedError, InputError
-from audiokit.io.files import atomic_file, atomic_folder
+from audiokit.io.files import atomic_folder
 from audiokit.io.heads import MANIFEST, Head, Item, manifest_text
 from audiokit.io.npy import check_npy, load_npy, npy_parts
 
@@ -129,50 +129,6 @@ class FolderReader:
             if item.start > position:
                 raise DamagedError(f"{path}: starts at {item.start}, but the chunks before end at {position}")
             position = max(position, item.stop)
-
-
-class ArrayWriter:
-    """Write one array plus a .json of the same fields (`spectro X -o x.npy`); chunks are joined end to end."""
-
-    def __init__(self, target: str | Path, head: Head, *, force: bool = False) -> None:
-        self.head = head
-        self._target, self._force = Path(target), force
-        self._parts: list[np.ndarray] = []
-        self._position = 0
-
-    def __enter__(self) -> ArrayWriter:
-        return self
-
-    def write(self, array: np.ndarray, start: int, stop: int) -> None:
-        """Append what this chunk adds to those before."""
-        self._parts.append(array[..., self._position - start :] if start < self._position else array)
-        self._position = stop
-
-    def __exit__(self, kind: _Kind, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is not None:
-            return
-        import numpy as np
-
-        array = np.concatenate(self._parts, axis=-1) if self._parts else np.zeros((self.head.channels, 0), np.float32)
-        self._parts.clear()
-        self.head.chunk = self.head.hop = max(1, array.shape[-1])
-        data = npy_parts(array)
-        checksum = hashlib.sha256()
-        for part in data:
-            checksum.update(part)
-        item = {
-            "file": self._target.name,
-            "start": 0,
-            "stop": array.shape[-1],
-            "shape": list(array.shape),
-            "sha256": checksum.hexdigest(),
-        }
-        text = manifest_text({**self.head.to_dict(), "items": [item]})
-        with atomic_file(self._target, force=self._force) as temporary, open(temporary, "wb") as file:
-            for part in data:
-                file.write(part)
-        with atomic_file(self._target.with_suffix(".json"), force=True) as temporary:
-            temporary.write_text(text, encoding="utf-8")
 
 
 class ArrayReader(FolderReader):

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiokit.errors import InputError, UsageError
-from audiokit.io.chunk_folder import ArrayReader, ArrayWriter, FolderReader, FolderWriter
+from audiokit.io.chunk_folder import ArrayReader, FolderReader, FolderWriter
 from audiokit.io.heads import MANIFEST, Head, Item
 from audiokit.io.npy import decode_npy, encode_npy, load_npy
+from audiokit.io.one_array import ArrayWriter
 
 if TYPE_CHECKING:
     from audiokit.io.stream import TarReader, TarWriter

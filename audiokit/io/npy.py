@@ -36,11 +36,17 @@ def npy_parts(array: np.ndarray) -> tuple[bytes, memoryview]:
     array = np.ascontiguousarray(array)
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("<"))
-    return _head_of(array.shape, array.dtype), array.reshape(-1).view(np.uint8).data
+    return npy_head(array.shape, array.dtype), array.reshape(-1).view(np.uint8).data
 
 
 @lru_cache(maxsize=64)
-def _head_of(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
+def npy_head(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
+    """What stands before the values in a .npy of a shape and type.
+
+    >>> import numpy as np
+    >>> npy_head((2, 3), np.dtype(np.float32))[:6]
+    b'\\x93NUMPY'
+    """
     import io
 
     import numpy as np

@@ -29,6 +29,7 @@ LINES = {
     "mix": "mix a.wav b.wav -o o.wav --force -q",
     "chunk": "chunk a.wav --every 6s -o o/ --force -q",
     "spectro": "spectro a.wav -o o.chunks --force -q",
+    "spectro (one array)": "spectro a.wav -o o.npy --force -q",
     "invert": "invert a.chunks -o o.wav --force -q",
     "invert (mel bands)": "invert m.chunks -o o.wav --force -q",
     "run": 'run "normalize | spectro | invert" a.wav -o o.wav --force -q',
@@ -50,7 +51,7 @@ LINES = {
 #: A command whose memory grows is not led beyond this.
 _MOST_MB = 12_000
 #: What commands leave behind, gone before the next one.
-MADE = ("o", "o.wav", "o.chunks", "o.html")
+MADE = ("o", "o.wav", "o.chunks", "o.npy", "o.json", "o.html")
 
 
 def main() -> None:
@@ -92,8 +93,8 @@ def make(where: str, minutes: float) -> None:
 
     folder = Path(where)
     whole = max(1, math.ceil(minutes))
-    write_long(folder / "whole.wav", whole)
-    for name in "ab":
+    for seed, name in enumerate("ab"):
+        write_long(folder / "whole.wav", whole, seed)
         _trim(folder / "whole.wav", folder / f"{name}.wav", minutes * 60)
     if not (folder / "made").exists():
         maker = ROOT / "examples/songs/make_songs.py"

@@ -23,9 +23,9 @@ COMMANDS = {
 }
 
 
-def write_long(path: Path | str, minutes: int) -> None:
+def write_long(path: Path | str, minutes: int, seed: int = 0) -> None:
     """Write a song of one minute over and over, 16 bit."""
-    minute = signals.plucks(np.random.default_rng(0), 60.0, RATE, channels=2)
+    minute = signals.plucks(np.random.default_rng(seed), 60.0, RATE, channels=2)
     with audio.Writer(Path(path), RATE, 2, subtype="PCM_16", clip="allow", force=True) as writer:
         for _ in range(minutes):
             writer.write(minute)
