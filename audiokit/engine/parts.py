@@ -159,7 +159,7 @@ class Parts(Flow):
                 spools[name].write(block)
         for name, spool in spools.items():
             sound = self._heads[name].derive(spool.blocks, length=spool.length)
-            sound._replays = True
+            sound.replays = True
             self._kept[name] = sound
 
     def facts(self) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Sound(Flow):
         length: samples per channel; None while a stream does not know.
         info: what its source said about itself: encoding, tags, history (an AudioInfo).
         within_full_scale: no sample lies outside -1..1, as far as is known before it is read.
+        replays: whether it is cheap to read again: files are opened anew.
         if_over: what to say when a floating point file holds more than full scale; {excess} is by how much.
 
     >>> import numpy as np
@@ -72,7 +73,7 @@ class Sound(Flow):
         self.as_parts: Callable[[], Parts] | None = None
         #: Is told of every block that has been read how many samples it had.
         self.watched: Callable[[int], None] | None = None
-        self._blocks, self._replays = blocks, replays
+        self._blocks, self.replays = blocks, replays
         self._numbers: Callable[[], Iterator[NDArray[np.int16]]] | None = None
 
     @classmethod
@@ -241,7 +242,7 @@ class Sound(Flow):
 
     def replay(self) -> Sound:
         """The same sound, cheap to read again: files are opened anew, all else is kept in a temporary file once."""
-        if self._replays:
+        if self.replays:
             return self
         from audiokit.engine.spool import Spool
 
@@ -254,7 +255,7 @@ class Sound(Flow):
             yield from kept[0].blocks()
 
         sound = self.derive(blocks, notes=self.notes)
-        sound.within_full_scale, sound._replays = self.within_full_scale, True
+        sound.within_full_scale, sound.replays = self.within_full_scale, True
         return sound
 
     def kept(self) -> Sound:
@@ -281,7 +282,7 @@ class Sound(Flow):
 
         length = None if self.length is None else resampled_length(self.length, self.rate, rate)
         made = self.derive(blocks, rate=rate, channels=1 if several else None, length=length, notes=self.notes)
-        made._replays = self._replays
+        made.replays = self.replays
         return made
 
     def save(
@@ -320,7 +321,8 @@ class Sound(Flow):
 
         clip = "allow" if self.within_full_scale and clip == "rescale" else clip
         how: Encoding = {"subtype": subtype, "bit_rate": bit_rate, "clip": clip, "force": force}
-        writer = Writer(path, self.rate, self.channels, like=self.info, **how)
+        again = self.blocks if self.replays else None  # rather than to keep all, in case that it is over full scale
+        writer = Writer(path, self.rate, self.channels, like=self.info, again=again, **how)
         with writer:
             for block in (self.numbers() if writer.takes_numbers else None) or self.blocks():
                 writer.write(block)

@@ -62,7 +62,7 @@ class Tee(Step):
                         yield block
                 written.append(True)
 
-            made._blocks, made._replays = blocks, False
+            made._blocks, made.replays = blocks, False
             return made
         chunks, pieces = made, made._pieces
 

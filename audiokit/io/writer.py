@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from audiokit.errors import DamagedError, ParameterError, UsageError
 from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, AudioInfo, software_tag
 from audiokit.io.files import atomic_file
 from audiokit.io.lossy import CODECS, OGG_ORDER, Codec, bit_rate_for, rate_for, vorbis_level
+from audiokit.io.sinks import ResampledSink, Sink, WavSink
 from audiokit.io.standard import data_stream, refuse_terminal
-from audiokit.io.wav import ENCODINGS, WavFileWriter, encode, header
+from audiokit.io.wav import ENCODINGS, encode, header
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,16 +40,6 @@ class Encoding(TypedDict, total=False):
     force: bool
 
 
-class Sink(Protocol):
-    """What takes finished blocks (C, n) and writes a file of one format."""
-
-    def write(self, y: np.ndarray) -> None:
-        """Append a block."""
-
-    def close(self) -> None:
-        """Finish the file."""
-
-
 class Writer:
     """Write audio in blocks to a file or, for "-", as a float32 WAV stream on standard output.
 
@@ -65,6 +56,8 @@ class Writer:
         history: this command's entry; the input's own history (from `like`) comes before it.
         clip: "rescale" (one gain for the whole file), "limit" (true-peak limiter) or "allow" (cut at full scale).
         force: replace an existing file.
+        again: gives all blocks once more at little cost: they are made anew where they exceed full scale, instead of
+            being kept in a temporary file in case that they do.
 
     Raises:
         UsageError: the suffix names no format that can be written, a bit rate for one that has none, no samples for one
@@ -84,6 +77,7 @@ class Writer:
         history: Sequence[dict[str, Any]] = (),
         clip: str = "rescale",
         force: bool = False,
+        again: Callable[[], Iterator[np.ndarray]] | None = None,
     ) -> None:
         if clip not in ("rescale", "limit", "allow"):
             raise ParameterError(f"--clip {clip}: must be rescale, limit or allow")
@@ -92,7 +86,7 @@ class Writer:
         self.length = 0
         self.warnings: list[str] = []
         self._history = [*(like.history if like else []), *history]
-        self._clip, self._force = clip, force
+        self._clip, self._force, self._again = clip, force, again
         self._like, self._tags = like, dict(like.tags) if like else {}
         self._stack = ExitStack()
         if self.target == "-":
@@ -128,7 +122,8 @@ class Writer:
             data_stream().buffer.write(header(self.rate, self.channels, software_tag(self._history)))
             return self
         self._path = self._stack.enter_context(atomic_file(self.target, force=self._force))
-        if self._integer and self._clip != "allow":
+        self._again = self._again if self._format == "WAV" and self._integer and self._clip != "allow" else None
+        if self._integer and self._clip != "allow" and self._again is None:
             # The gain is known only at the end: hold the samples as float beside the target until then.
             import tempfile
 
@@ -142,7 +137,7 @@ class Writer:
         if self._format == "WAV":
             stream = self._stack.enter_context(open(self._path, "wb"))  # noqa: SIM115
             tags = {**self._tags, "software": software_tag(self._history)}
-            return _WavSink(stream, self.rate, self.channels, self.subtype, tags)
+            return WavSink(stream, self.rate, self.channels, self.subtype, tags)
         if self._codec and self._codec.encoder:
             return self._lossy_sink(self._codec)
         return _SoundfileSink(self, self._stack)
@@ -163,7 +158,7 @@ class Writer:
         )  # fmt: skip
         if rate != self.rate:
             self.warnings.append(f"resampled from {self.rate} to {rate} Hz, which {codec.name} needs")
-            sink = _ResampledSink(sink, self.rate, rate, self.channels)
+            sink = ResampledSink(sink, self.rate, rate, self.channels)
         return sink
 
     def _all_tags(self) -> tuple[dict[str, str], Picture | None]:
@@ -207,7 +202,7 @@ class Writer:
     @property
     def takes_numbers(self) -> bool:
         """Whether `write` takes whole numbers, int16, which are written as they are."""
-        return isinstance(getattr(self, "_sink", None), _WavSink) and self.subtype == "PCM_16"
+        return isinstance(getattr(self, "_sink", None), WavSink) and self.subtype == "PCM_16"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -227,9 +222,13 @@ class Writer:
         if not self.length and (self._format in ("FLAC", "MP3", "M4A") or self.subtype == "OPUS"):
             # What their encoders leave then is a file that no one can read.
             raise UsageError(f"{self.target}: {self._format} cannot hold a sound without samples", hint="write .wav")
-        if hasattr(self, "_spool"):
-            self._sink = self._open_sink()
-            for block in self._unspool():
+        if hasattr(self, "_spool") or (self._again is not None and self.peak > 1.0):
+            written = getattr(self, "_sink", None)
+            if isinstance(written, WavSink):
+                written.restart()
+            else:
+                self._sink = self._open_sink()
+            for block in self._within_scale(self._again() if self._again is not None else self._unspool()):
                 self._sink.write(block)
         elif self._integer and self.peak > 1.0:
             from audiokit.dsp.loudness.levels import excess
@@ -237,7 +236,8 @@ class Writer:
             self.warnings.append(f"{excess(self.peak)} over full scale: clipped, as asked")
         self._sink.close()
 
-    def _unspool(self) -> Iterator[np.ndarray]:
+    def _within_scale(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """Bring blocks to full scale, now that their peak is known."""
         import numpy as np
 
         gain, transform = 1.0, None
@@ -254,51 +254,19 @@ class Writer:
             else:
                 gain = 1.0 / self.peak
                 self.warnings.append(f"{over} over full scale: the whole file was turned down by as much")
-        self._spool.seek(0)
-        for count in self._spooled:
-            block = np.frombuffer(self._spool.read(4 * count * self.channels), np.float32).reshape(self.channels, count)
+        for block in blocks:
             block = block if gain == 1.0 else block * np.float32(gain)
             yield transform.process(block) if transform else block
         if transform:
             yield transform.flush()
 
-
-class _WavSink:
-    def __init__(self, stream: BinaryIO, rate: int, channels: int, subtype: str, tags: dict[str, str]) -> None:
-        self._subtype = subtype
-        self._file = WavFileWriter(stream, rate, channels, subtype, tags)
-
-    def write(self, y: np.ndarray) -> None:
-        self._file.write(encode(y, self._subtype))
-
-    def close(self) -> None:
-        self._file.close()
-
-
-class _ResampledSink:
-    """Changes the rate on the way to a codec that does not know it."""
-
-    def __init__(self, sink: Sink, source_rate: int, rate: int, channels: int) -> None:
-        import soxr
-
-        self._sink, self._channels = sink, channels
-        self._stream = soxr.ResampleStream(source_rate, rate, channels, dtype="float32", quality="HQ")
-
-    def write(self, y: np.ndarray) -> None:
-        self._pass(y, last=False)
-
-    def close(self) -> None:
+    def _unspool(self) -> Iterator[np.ndarray]:
         import numpy as np
 
-        self._pass(np.zeros((self._channels, 0), np.float32), last=True)
-        self._sink.close()
-
-    def _pass(self, y: np.ndarray, *, last: bool) -> None:
-        import numpy as np
-
-        out = self._stream.resample_chunk(np.ascontiguousarray(y.T), last=last).reshape(-1, self._channels)
-        if len(out):
-            self._sink.write(np.ascontiguousarray(out.T))
+        self._spool.seek(0)
+        for count in self._spooled:
+            data = self._spool.read(4 * count * self.channels)
+            yield np.frombuffer(data, np.float32).reshape(self.channels, count)
 
 
 class _SoundfileSink:

@@ -94,6 +94,7 @@ def mix(
         notes.report["peak_dbfs"] = round(_db(peak), 2) if peak else None
 
     made = first.derive(blocks, channels=width, length=None, notes=notes)
+    made.replays = all(track.replays for track in heard)
     made.if_over = "the sum reaches {excess} over full scale; floating point keeps it whole"
     return made
 

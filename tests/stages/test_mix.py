@@ -94,3 +94,24 @@ def test_never_clips_in_silence(cli, tmp_path):
 def test_wrong_use(cli, tracks, tmp_path, arguments, status, says):
     assert says in cli("mix", *arguments, status=status).stderr
     assert not (tmp_path / "out.wav").exists()
+
+
+@pytest.mark.parametrize("clip", ["rescale", "limit", "allow"])
+@pytest.mark.parametrize("factor", [2.2, 1.0])
+def test_files_that_exceed_full_scale_are_mixed_once_more(tmp_path, rng, monkeypatch, clip, factor):
+    from audiokit.io import writer
+    from audiokit.stages.mix import mix
+
+    quiet = 0.4 * (2 * rng.random((2, 100_000)).astype(np.float32) - 1)
+    write(tmp_path / "a.wav", quiet, RATE, subtype="PCM_16")
+    write(tmp_path / "b.wav", factor * quiet, RATE, subtype="PCM_16")
+    spooled: list[bool] = []
+    real = writer.Writer._unspool
+    monkeypatch.setattr(writer.Writer, "_unspool", lambda self: spooled.append(True) or real(self))
+    made = [mix([tmp_path / "a.wav", tmp_path / "b.wav"]) for _ in range(2)]
+    said = made[0].save(tmp_path / "twice.wav", clip=clip)
+    assert made[0].replays and not spooled  # nothing is kept in case that it is loud
+    made[1].replays = False
+    assert made[1].save(tmp_path / "kept.wav", clip=clip) == said and len(said) == (factor > 2)
+    assert len(spooled) == (clip != "allow")
+    assert (tmp_path / "twice.wav").read_bytes() == (tmp_path / "kept.wav").read_bytes()
