@@ -21,10 +21,14 @@ import numpy as np
 
 from audiokit.io import audio
 from tests import signals
-from tests.bench.measure import PROGRAM, Rows, measure, publish, table
+from tests.bench.measure import PROGRAM, Measurement, Rows, measure, publish, table
 from tests.conftest import ROOT
 
 RATE, SECONDS = 44_100, 6.0
+#: Steps that are there whoever does them.
+_NEEDED = ("reading", "resampling", "FFT", "hashing", "writing")
+#: What takes longer is run once.
+_LONG_S = 20.0
 _HEAD = """
 import glob, os, sys
 import numpy as np, soundfile as sf
@@ -129,11 +133,19 @@ def measured(cwd: Path, task: str, *, ours: bool = False) -> list[list]:
     lines["with `--jobs 2`"] = [*whole, "--jobs", "2"]
     found = []
     for said, line in lines.items():
-        m = measure(line, cwd=cwd)
-        _emptied(cwd / "made", cwd / f"made-{len(list(cwd.iterdir()))}")
+        m = _least(line, cwd)
         print(task, said, f"{m.processor:.1f} s, wall {m.seconds:.1f} s", file=sys.stderr, flush=True)
         found.append([said, m.processor, m.seconds, m.peak_mb])
     return found
+
+
+def _least(line: list[str], cwd: Path) -> Measurement:
+    """The lesser of two runs, unless one takes long: the first may be the first to touch the memory that files need."""
+    found: list[Measurement] = []
+    while len(found) < 2 and sum(m.processor for m in found) < _LONG_S:
+        found.append(measure(line, cwd=cwd))
+        _emptied(cwd / "made", cwd / f"made-{len(list(cwd.iterdir()))}")
+    return min(found, key=lambda m: m.processor)
 
 
 def _emptied(folder: Path, away: Path) -> None:
@@ -201,7 +213,14 @@ def written(task: str, found: list[list], files: int, parts: dict[str, dict[str,
         lines = [(step, f"{ms:.2f}", f"{100 * ms / whole:.0f}%") for step, ms in steps.items()]
         others = ", ".join(f"{ms:.2f} ms in {name}" for name, ms in parts["fft_elsewhere"].items())
         tables.append(table((f"{task}: where the time goes", "processor ms a file", "share"), lines))
-        tables.append(f"Limits: the file's bytes are read in {limit:.2f} ms; the same FFT takes {others}.")
+        starts = parts["without sound"]["start"] / files
+        bare = starts + sum(ms for step, ms in steps.items() if step.startswith(_NEEDED))
+        said = f"Limits: the file's bytes are read in {limit:.2f} ms; the same FFT takes {others}. What no program that"
+        said += f" hashes both ends is spared (start, reading, resampling, FFT, hashing, writing) takes {bare:.1f} ms."
+        said += (
+            f" Two jobs can be {whole / (2 * starts + (whole - starts) / 2):.2f}x as fast: their programs start first."
+        )
+        tables.append(said)
     return tables
 
 

@@ -1,7 +1,13 @@
-"""Peak memory of the streaming commands on three minutes and on three hours of 44.1 kHz stereo."""
+"""Peak memory of the streaming commands on three minutes and on three hours of 44.1 kHz stereo.
+
+    python -m tests.bench.bench_memory [--only mix chunk] [--minutes 3 180]
+
+A row is kept as soon as it is measured: a run that was stopped goes on, and --only repeats single ones.
+"""
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -10,7 +16,7 @@ import numpy as np
 
 from audiokit.io import audio
 from tests import signals
-from tests.bench.measure import PROGRAM, apart, measure, publish, table
+from tests.bench.measure import PROGRAM, Rows, apart, measure, publish, table
 
 RATE = 44_100
 COMMANDS = {
@@ -31,27 +37,46 @@ def write_long(path: Path | str, minutes: int, seed: int = 0) -> None:
             writer.write(minute)
 
 
-def main(long_minutes: int = 180) -> None:
-    rows = []
+def main() -> None:
+    """Measure, print and keep the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=int, nargs=2, default=[3, 180])
+    parser.add_argument("--only", nargs="+", choices=COMMANDS, default=[])
+    options = parser.parse_args()
+    rows = Rows("memory", anew=options.only)
+    missing = [command for command in options.only or COMMANDS if not rows.of(command)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        peaks: dict[str, list[float]] = {command: [] for command in COMMANDS}
-        speed: dict[str, float] = {}
-        for minutes in (3, long_minutes):
+        peaks: dict[str, list[float]] = {command: [] for command in missing}
+        for minutes in options.minutes:
             source, out = folder / f"{minutes}.wav", folder / f"out{minutes}"
             apart("tests.bench.bench_memory", "write_long", source, minutes)
             out.mkdir()
-            for command, line in COMMANDS.items():
+            for command in missing:
                 names = {"IN": str(source), "SET": str(out / "set.chunks")}
-                full = [names.get(part, part.replace("OUT", str(out))) for part in line]
+                full = [names.get(part, part.replace("OUT", str(out))) for part in COMMANDS[command]]
+                if str(out / "set.chunks") in full and not (out / "set.chunks").exists() and command != "spectro":
+                    measure([*PROGRAM, "spectro", str(source), "-o", str(out / "set.chunks"), "-q"], cwd=folder)
                 result = measure([*PROGRAM, *full], cwd=folder)
-                peaks[command].append(result.peak_mb)
-                speed[command] = minutes * 60 / result.seconds
+                peaks[command].append(round(result.peak_mb, 1))
                 print(command, minutes, round(result.peak_mb), "MB", round(result.seconds, 1), "s", file=sys.stderr)
-        rows = [[f"`{c}`", *(f"{p:.0f} MB" for p in peaks[c]), f"{speed[c]:.0f}x"] for c in COMMANDS]
-    long_name = f"{long_minutes / 60:g} hours" if long_minutes >= 60 else f"{long_minutes} minutes"
-    publish("memory", table(["command", "peak at 3 minutes", f"peak at {long_name}", "real time"], rows))
+                if len(peaks[command]) == len(options.minutes):
+                    rows.of(command).update(peaks=peaks[command], speed=round(minutes * 60 / result.seconds, 1))
+                    rows.save()
+    publish("memory", written(rows, options.minutes))
+    rows.save(finished=True)
+
+
+def written(rows: Rows, lengths: list[int]) -> str:
+    """The table of the rows that there are."""
+    names = [f"{m / 60:g} hours" if m >= 60 else f"{m} minutes" for m in lengths]
+    lines = [
+        [f"`{command}`", *(f"{peak:.0f} MB" for peak in row["peaks"]), f"{row['speed']:.0f}x"]
+        for command in COMMANDS
+        if (row := rows.of(command))
+    ]
+    return table(["command", *(f"peak at {name}" for name in names), "real time"], lines)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()
