@@ -133,10 +133,17 @@ def accented(kind: dict, style: Path, wanted) -> str:
         levels_db.append(10 * np.log10(np.mean(made**2)))
         played = truth.y * np.sqrt(np.mean(made**2) / np.mean(truth.y**2))
         distances.append(f"{distance(made, played, flat.rate):.2f}")
-        heard = heard_accents(made, flat.rate, kind["bpm"], flat.beats_s)
-        # A bar of four that is counted from its middle is the same to the ear of this test.
-        cells.append(f"{min(np.abs(np.roll(heard, k, axis=0) - wanted).mean() for k in (0, 2)):.1f}")
+        cells.append(accents_apart(heard_accents(made, flat.rate, kind["bpm"], flat.beats_s), wanted))
     return " | ".join([" -> ".join(cells), " -> ".join(distances), f"{levels_db[1] - levels_db[0]:+.2f}"])
+
+
+def accents_apart(heard, wanted) -> str:
+    """Mean distance in dB of the accents of the places of a bar, or why there is none."""
+    silent = int(np.isnan(heard).sum() + np.isnan(wanted).sum())
+    if silent:
+        return f"- (nothing begins on {silent} of {heard.size} places)"
+    # A bar of four that is counted from its middle is the same to the ear of this test.
+    return f"{min(np.abs(np.roll(heard, k, axis=0) - wanted).mean() for k in (0, 2)):.1f}"
 
 
 def heard_accents(y, rate, bpm, beats_s):

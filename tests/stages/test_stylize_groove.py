@@ -232,3 +232,12 @@ def test_what_was_swung_is_heard_at_its_tempo_again():
     one = song(104, sixteenths=True, seed=1)
     beats = track_beats(audiokit.stylize(one.y, one.rate, engine="groove", swing=66.0), one.rate)
     assert abs(beats.tempo_bpm / 104 - 1) < 0.005
+
+
+def test_the_bench_says_why_accents_are_not_told():
+    from tests.bench.bench_groove import accents_apart
+
+    heard, wanted = np.zeros((4, 2)), np.tile([[1.0, 0.0]], (4, 1))
+    assert accents_apart(heard, wanted) == "0.5"
+    heard[1, 1] = np.nan
+    assert accents_apart(heard, wanted) == "- (nothing begins on 1 of 8 places)"

@@ -8,8 +8,8 @@ import numpy as np
 
 from audiokit.dsp.rhythm.confidence import confidence_measures, confidence_of
 from audiokit.dsp.rhythm.harmony import Harmony
-from audiokit.dsp.rhythm.level import level_scores
-from audiokit.dsp.rhythm.metre import Evidence, bar_phase, level_features
+from audiokit.dsp.rhythm.level import level_scores, where_bass_moves
+from audiokit.dsp.rhythm.metre import Evidence, bar_phase, bass_moves, level_features
 from audiokit.dsp.rhythm.onsets import OnsetCurves, attack_candidates, attack_times, onset_curves
 from audiokit.dsp.rhythm.tempo import (
     HIGHEST_BPM,
@@ -108,8 +108,10 @@ def track_beats(
         return Beats(np.zeros(0), np.zeros(0, np.int64), bpm or 0.0, 0.0)
     evidence = Evidence.of(curves, curve, Harmony.of(y, rate))
     paths = _paths(curves, curve, bpm, range_bpm)
-    scores = level_scores(np.stack([level_features(evidence, path, even=even) for path, even in paths]))
-    best = int(scores.argmax())
+    measures = np.stack([level_features(evidence, path, even=even) for path, even in paths])
+    scores = level_scores(measures)
+    periods = np.array([float(np.median(np.diff(path))) if len(path) > 1 else np.inf for path, _ in paths])
+    best = where_bass_moves(int(scores.argmax()), scores, bass_moves(measures), periods)
     times = refine(y, rate, curves.time(paths[best][0]))
     times = times[(times >= 0) & (times < y.shape[1] / rate)]
     if len(times) < 2:

@@ -14,6 +14,9 @@ NETWORK = Path(__file__).with_name("level.npz")
 ARRAYS = ("centre", "spread", "own", "context", "bias", "out", "straight")
 # Measures further from the middle than this many times their spread say no more.
 _FAR = 5.0
+# Paths of the same tempo differ in it by less; so much less likely a path may be that the bass speaks for; how much
+# more it must change on its beats, and on one of so many of them.
+_SAME_TEMPO, _UNSURE, _BASS_MOVES = 0.05, 2.5, (0.4, 0.1)
 
 
 def level_scores(measures: np.ndarray, network: dict[str, np.ndarray] | None = None) -> np.ndarray:
@@ -39,6 +42,34 @@ def level_scores(measures: np.ndarray, network: dict[str, np.ndarray] | None = N
     scaled = np.clip((measures - net["centre"]) / net["spread"], -_FAR, _FAR).astype(np.float32)
     hidden = np.maximum(scaled @ net["own"] + (scaled.mean(axis=0) @ net["context"] + net["bias"]), 0.0)
     return np.asarray(hidden @ net["out"] + scaled @ net["straight"], np.float64)
+
+
+def where_bass_moves(best: int, scores: np.ndarray, bass: np.ndarray, periods: np.ndarray) -> int:
+    """Prefer another phase of the same tempo that is nearly as likely, if the bass moves on its beats.
+
+    Where eighths run through without drums and chords come early, both phases look alike to the network; what tells
+    them apart is that the bass goes to another note on a beat, and with the harmony on one of so many.
+
+    Args:
+        best: the likeliest path.
+        scores: logarithms of how likely each path is (K,).
+        bass: how much more the bass changes on beats than between them, and how far one beat of so many stands out
+            by it (K, 2).
+        periods: of the paths (K,).
+
+    Returns:
+        The path to take.
+
+    >>> bass = np.array([[-0.5, 0.0], [0.5, 0.3], [0.9, 0.4]])
+    >>> where_bass_moves(0, np.array([1.0, 0.0, 0.5]), bass, np.array([50.0, 50.0, 25.0]))
+    1
+    >>> where_bass_moves(0, np.array([9.0, 0.0, 0.5]), bass, np.array([50.0, 50.0, 25.0]))
+    0
+    """
+    same = np.abs(periods / periods[best] - 1) < _SAME_TEMPO
+    moves = (bass - bass[best] > _BASS_MOVES).all(axis=1)
+    others = np.flatnonzero(same & moves & (scores > scores[best] - _UNSURE))
+    return int(others[scores[others].argmax()]) if len(others) else best
 
 
 @cache

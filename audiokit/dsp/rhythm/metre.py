@@ -132,6 +132,16 @@ def level_features(evidence: Evidence, path: np.ndarray, *, even: bool = False) 
     ])  # fmt: skip
 
 
+def bass_moves(measures: np.ndarray) -> np.ndarray:
+    """Pick from measures (K, len(FEATURES)) how the bass changes on beats: beside between them, and on one of so many.
+
+    >>> bass_moves(np.ones((3, len(FEATURES)))).shape
+    (3, 2)
+    """
+    every = measures[:, [FEATURES.index(f"bass_every_{size}") for size in BARS]]
+    return np.stack([measures[:, FEATURES.index("bass_on_off")], every.max(axis=1)], axis=1)
+
+
 def _apart(on: np.ndarray) -> list[float]:
     """How much of the middle band (snare) comes 0 to 3 beats after the low one (bass drum), in bars of four (3, B)."""
     if on.shape[1] < 8:

@@ -17,6 +17,7 @@ from audiokit.errors import InputError, ParameterError
 from tests import signals
 from tests.drums import pattern
 from tests.full_songs import beatless, full_song
+from tests.swung import song
 
 
 def f_measure(truth, found, within=0.07):
@@ -68,6 +69,13 @@ def test_syncopated_songs_are_not_heard_in_half_time_or_off_the_beat(name, bpm):
     beats = track_beats(sum(stems.values()), make_songs.RATE)
     assert abs(beats.tempo_bpm / bpm - 1) < 0.005
     assert f_measure(beats_s, beats.times_s, within=0.02) >= 0.9
+
+
+@pytest.mark.parametrize(("bpm", "swing"), [(93, 0.5), (112, 0.5), (112, 0.6), (133, 0.5), (168, 0.5)])
+def test_the_bass_tells_beats_from_chords_that_come_early(bpm, swing):
+    made = song(bpm, swing=swing, drums=False, seed=2)
+    beats = track_beats(made.y, made.rate)
+    assert f_measure(made.beats_s, beats.times_s) > 0.9
 
 
 def test_off_beats_are_found_where_swing_puts_them():
