@@ -3,44 +3,64 @@
     python velocity.py MODEL OUT FOLDER... [--leave-out INSTRUMENT]
 
 Every FOLDER holds one folder per instrument, its notes named <instrument>_<midi>_..._<layer>: pp, p, mp, m, mf, f, ff,
-soft, loud, v1 or vl1 upwards, or NSynth's -<velocity>. FAMILY below says what they are. For each family: how partials
-and noise change with the velocity, early and later, over the number of the partial and the key; how the start
-quickens; and by how many octaves the centroid of the first half second moves, where every family has one instrument
-more, which is the mean of all. The change is then sized for each instrument of the model, so that its own centroid
-moves as far. Families without layers get what FROM says.
+soft, loud, v1 or vl1 upwards, or vel<velocity> as layers.py beside this writes from SFZ instruments. KINDS below says
+what they are. For each family: how partials and noise change with the velocity, early and later, over the number of
+the partial and the key; how the start quickens; and by how many octaves the centroid of the first half second moves,
+where few instruments of a kind lean on their family, and few of a family on all. The change is then sized for each
+instrument of the model, so that its own centroid moves as far. Families without layers lean on those excited alike.
 """
 
 import argparse
+import json
 import re
+import shutil
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from audiokit import read
-from audiokit.dsp.notes.notes import GROUPS, N_GROUPS, analyse_note, midi_to_hz
+from audiokit.dsp.notes.notes import GROUPS, analyse_note, midi_to_hz
 from audiokit.dsp.notes.time_grid import HELD_S
-from audiokit.models.folder.checkpoint import load, save
+from audiokit.models.folder.checkpoint import CARD, find, read_card
 from audiokit.models.notes import touch as t
-from audiokit.models.notes.scale import MIDDLE_DB, SPAN_DB
+from audiokit.models.notes.making import NoteSettings, make_note
+from audiokit.models.notes.notes import NoteModel, Wish, load
 
 WORDS = {"pp": 24, "p": 40, "mp": 56, "m": 64, "mf": 80, "f": 96, "ff": 112, "soft": 40, "loud": 104}
-LAYER = re.compile(r"(?<![a-z0-9])(pp|p|mp|m|mf|f|ff|soft|loud|vl?\d+)(?![a-z0-9])", re.IGNORECASE)
-FAMILY = {
-    "piano": "keyboard", "marimba": "mallet", "vibraphone": "mallet", "drum": "mallet", "guitar": "guitar",
-    "archtop": "guitar", "tuba": "brass", "horn": "brass", "sax": "reed", "arco": "string", "pizz": "string",
-    "electric_bass": "bass", "flute": "flute",
-}  # fmt: skip
+LAYER = re.compile(r"(?<![a-z0-9])(pp|p|mp|m|mf|f|ff|soft|loud|v(?:l|el)?\d+)(?![a-z0-9])", re.IGNORECASE)
+#: What an instrument is, by the first of these words in its name: its family, and its kind within the family.
+KINDS = (
+    ("epiano", "keyboard", "electric piano"), ("electric_piano", "keyboard", "electric piano"),
+    ("piano", "keyboard", "piano"), ("electric_grand", "keyboard", "piano"), ("honky_tonk", "keyboard", "piano"),
+    ("marimba", "mallet", "bars"), ("vibraphone", "mallet", "bars"), ("xylophone", "mallet", "bars"),
+    ("glockenspiel", "mallet", "bars"), ("celesta", "mallet", "bars"), ("steel_drum", "mallet", "pans"),
+    ("guitar", "guitar", "guitar"), ("banjo", "guitar", "guitar"),
+    ("electric_bass", "bass", "electric"), ("finger_bass", "bass", "electric"), ("picked_bass", "bass", "electric"),
+    ("fretless_bass", "bass", "electric"), ("slap_bass", "bass", "electric"),
+    ("bassoon", "reed", "double reed"), ("pizz", "string", "plucked"), ("arco", "string", "bowed"),
+    ("violin", "string", "bowed"), ("viola", "string", "bowed"), ("cello", "string", "bowed"),
+    ("contrabass", "string", "bowed"), ("string", "string", "bowed"), ("fiddle", "string", "bowed"),
+    ("harp", "string", "plucked"),
+    ("english_horn", "reed", "double reed"), ("cor_anglais", "reed", "double reed"), ("oboe", "reed", "double reed"),
+    ("shanai", "reed", "double reed"), ("sax", "reed", "saxophone"), ("clarinet", "reed", "clarinet"),
+    ("tuba", "brass", "tuba"), ("horn", "brass", "horn"), ("trumpet", "brass", "trumpet"),
+    ("trombone", "brass", "trombone"), ("flute", "flute", "flute"),
+)  # fmt: skip
 #: Families that are excited alike: a family leans on them where it has little of its own.
 ALIKE = (("keyboard", "mallet"), ("guitar", "bass"), ("brass", "reed", "flute", "string", "vocal"), ("synth_lead",))
 #: Instruments that answer no velocity, and electronic ones of which little is known.
 FLAT = ("harpsichord", "bagpipe", "accordion", "bandoneon")
 LITTLE = 0.5
+#: Soft layers are hissed over, which is not the instrument's: noise falls behind its partials by no more than this.
+LEAST_NOISE_DB = -6.0
 #: Keys at which centroids are compared: below them few instruments play, above few partials are left.
-MIDDLE = (40, 84)
+MIDDLE = (36, 84)
 STEP_HZ, RATE = 20.0, 16000
+SETTINGS = NoteSettings(seconds=1.0, rate=RATE)
+#: How often a row is scaled after its notes were heard, and how far at most.
+ROUNDS, MOST = 5, 4.0
 
 
 def layered(folders: list[str], leave_out: str) -> list[dict]:
@@ -48,7 +68,7 @@ def layered(folders: list[str], leave_out: str) -> list[dict]:
     notes = []
     for path in sorted(p for folder in folders for p in Path(folder).rglob("*") if p.suffix in (".flac", ".wav")):
         instrument = path.parent.name
-        family = next((f for word, f in FAMILY.items() if word in instrument), None)
+        family, _ = kind_of(instrument)
         rest = path.stem.removeprefix(instrument + "_")
         found = LAYER.findall(rest.partition("_")[2])
         if family and found and rest[:3].isdigit() and instrument != leave_out:
@@ -56,11 +76,21 @@ def layered(folders: list[str], leave_out: str) -> list[dict]:
                           "layer": found[0].lower()})  # fmt: skip
     for instrument in {n["instrument"] for n in notes}:
         mine = [n for n in notes if n["instrument"] == instrument]
-        most = max((int(n["layer"].strip("vl")) for n in mine if n["layer"][0] == "v"), default=0)
+        most = max((int(n["layer"].strip("vel")) for n in mine if n["layer"][0] == "v"), default=0)
         for n in mine:
-            n["velocity"] = WORDS.get(n["layer"]) or (int(n["layer"].strip("vl")) - 0.5) / most * 127
-    first = {(n["instrument"], n["key"], n["velocity"]): n for n in reversed(notes)}
-    return [n for n in first.values() if len({m[2] for m in first if m[:2] == (n["instrument"], n["key"])}) > 1]
+            number = int(n["layer"].strip("vel") or 0) if n["layer"][0] == "v" else 0
+            share = number if n["layer"].startswith("vel") else (number - 0.5) / max(most, 1) * 127
+            n["velocity"] = WORDS.get(n["layer"]) or share
+    heard: dict[tuple, set] = defaultdict(set)
+    for n in notes:
+        heard[n["instrument"], n["key"]].add(n["velocity"])
+    return [n for n in notes if len(heard[n["instrument"], n["key"]]) > 1]
+
+
+def kind_of(instrument: str, family: str | None = None) -> tuple[str | None, str]:
+    """Tell the family and kind of an instrument by its name; its family alone where only that is known."""
+    found = ((f, kind) for word, f, kind in KINDS if word in instrument and family in (None, f))
+    return next(found, (family, ""))
 
 
 def describe(note: dict) -> None:
@@ -75,9 +105,7 @@ def describe(note: dict) -> None:
     loudness = 10 * np.log10(counts @ power @ (np.gradient(HELD_S) * (HELD_S <= 0.5)))
     whole = course[min(1.0, shape.seen_s) > HELD_S]
     note["start"] = np.log2(HELD_S[int(np.argmax(whole > whole.max() - 3))] + 0.01)
-    spectrum = np.abs(np.fft.rfft(y[: rate // 2])) ** 2
-    hz = np.fft.rfftfreq(len(y[: rate // 2]), 1 / rate)
-    note["centroid"] = np.log2((spectrum * hz)[hz > STEP_HZ].sum() / spectrum[hz > STEP_HZ].sum())
+    note["centroid"] = centroid(y, rate)
     peak = shape.partials_db[:, : len(HELD_S)].max()
     note["frames"] = frames
     note["partials"] = (shape.partials_db[:, : len(HELD_S)] - loudness)[:, frames]
@@ -99,8 +127,8 @@ class Sums:
         self.slopes: dict[str, list[float]] = defaultdict(list)
         self.starts: dict[str, list[float]] = defaultdict(list)
 
-    def add(self, notes: list[dict]) -> None:
-        """Take in the layers of one key; each is compared with their mean."""
+    def add(self, notes: list[dict], weight: float) -> None:
+        """Take in the layers of one key; each is compared with their mean. Instruments count alike by their weights."""
         v = np.array([n["velocity"] for n in notes]) / t.STEP
         v = v - v.mean()
         frames = np.logical_and.reduce([n["frames"] for n in notes])
@@ -110,7 +138,7 @@ class Sums:
         ):
             x = basis[:, :, frames].reshape(len(basis), -1)
             y, w = (np.stack([n[k][:, frames[n["frames"]]].ravel() for n in notes]) for k in (kind, heard))
-            w = np.min(w, axis=0) / len(x)
+            w = weight * np.min(w, axis=0) / len(x)
             y = y - y.mean(0)
             sums[0] += (v @ v) * (x * w) @ x.T
             sums[1] += (x * w) @ (v @ y)
@@ -135,42 +163,29 @@ def solve(own: Sums, near: Sums) -> np.ndarray:
         general = np.linalg.solve(theirs[0] + (0.03 * np.trace(theirs[0]) / len(ridge) + 1e-9) * ridge, theirs[1])
         lean = 0.03 * max(np.trace(theirs[0]) * 0.3, np.trace(mine[0])) / len(ridge) + 1e-9
         rows.append(np.linalg.solve(mine[0] + lean * ridge, mine[1] + lean * general))
+    rows[1] = rows[1].clip(LEAST_NOISE_DB)
     return np.concatenate([*rows, [(own if own.slopes else near).quickening()]])
 
 
-def centroid(levels: np.ndarray, key: float) -> float:
-    """Octaves of the centroid of a described note below 8 kHz."""
-    middle = (GROUPS[:-1] + GROUPS[1:] - 1) / 2 * midi_to_hz(key)
-    power = 10 ** ((levels[:N_GROUPS, : len(HELD_S)] * SPAN_DB + MIDDLE_DB) / 10) @ (
-        np.gradient(HELD_S) * (HELD_S < 0.5)
-    )
-    power = power * np.clip(RATE // 2 // midi_to_hz(key) - GROUPS[:-1] + 1, 0, np.diff(GROUPS))
-    return float(np.log2(power @ middle / power.sum()))
+def tuned(model: NoteModel, rows: np.ndarray, index: int, octaves: float) -> None:
+    """Scale what a row says of partials until the centroid of its instrument moves by `octaves` from 30 to 120."""
+    one = model.instruments[index]
+    sound = model.draw(Wish(instrument=one["name"], variety=0.0), np.random.default_rng(0))
+    keys = [k for k in (43, 50, 57, 64, 71, 78) if one["low"] <= k <= one["high"]] or [one["low"]]
+    first, gain = rows[index, : t.N_PARTIALS].copy(), 1.0
+    for _ in range(ROUNDS):
+        rows[index, : t.N_PARTIALS] = gain * first
+        ends = [[centroid(make_note(model, sound, k, v, SETTINGS, key=0)[0], RATE) for v in (30, 120)] for k in keys]
+        moved = float(np.median(np.diff(ends)))
+        gain = float(np.clip(gain * np.clip(octaves / max(moved, 0.01), 0.5, 2), 0, MOST))
+    rows[index, : t.N_PARTIALS] = gain * first
 
 
-def sized(network: torch.nn.Module, index: int, row: np.ndarray, octaves: float, span: tuple[int, int]) -> np.ndarray:
-    """Scale what a row says of partials until the centroid of an instrument moves by `octaves` from 30 to 120."""
-    keys = [k for k in (43, 50, 57, 64, 71, 78) if span[0] <= k <= span[1]] or [span[0]]
-    where = network.centres[index : index + 1].float()
-    said = {
-        (k, v): network(where, torch.tensor([float(k)]), torch.tensor([float(v)]))[0][0].numpy()
-        for k in keys
-        for v in (30, 120)
-    }
-
-    def moved(gain: float) -> float:
-        scaled = row.copy()
-        scaled[: t.N_PARTIALS] *= gain
-        ends = [[centroid(t.with_touch(said[k, v], scaled, k, v), k) for v in (30, 120)] for k in keys]
-        return float(np.median(np.diff(ends)))
-
-    low, high = 0.0, 3.0
-    for _ in range(9):
-        middle = (low + high) / 2
-        low, high = (middle, high) if moved(middle) < octaves else (low, middle)
-    row = row.copy()
-    row[: t.N_PARTIALS] *= (low + high) / 2
-    return row
+def centroid(y: np.ndarray, rate: int) -> float:
+    """Octaves of the power-weighted centroid of the first half second."""
+    spectrum = np.abs(np.fft.rfft(y[: rate // 2])) ** 2
+    hz = np.fft.rfftfreq(len(y[: rate // 2]), 1 / rate)
+    return float(np.log2((spectrum * hz)[hz > STEP_HZ].sum() / spectrum[hz > STEP_HZ].sum()))
 
 
 def by_key(notes: list[dict]) -> dict[tuple, list[dict]]:
@@ -186,27 +201,32 @@ def sums_of(keys: dict[tuple, list[dict]]) -> tuple[dict[str, Sums], dict[str, S
     """Gather each family's own layers, and those of families excited alike."""
     own: dict[str, Sums] = defaultdict(Sums)
     near: dict[str, Sums] = defaultdict(Sums)
-    for (family, *_), some in keys.items():
-        own[family].add(some)
+    played = Counter(instrument for _, instrument, _ in keys)
+    for (family, instrument, _), some in keys.items():
+        weight = 1 / (played[instrument] * len(some))
+        own[family].add(some, weight)
         for group in ALIKE:
             if family in group or group == ("synth_lead",):
                 for other in group:
-                    near[other].add(some)
+                    near[other].add(some, weight)
     return own, near
 
 
-def leaned(family: str, own: dict[str, Sums], near: dict[str, Sums]) -> float:
-    """Octaves of a family: the mean of its instruments and one more, which answers as all that were recorded do.
+def leaned(instrument: str, family: str, own: dict[str, Sums], near: dict[str, Sums]) -> float:
+    """Octaves of an instrument: the mean of its kind and one more, which answers as its family does.
 
-    Instruments of a family differ by as much as families do, so one or two say little of a third.
+    A family answers as the mean of its instruments and one more, which answers as all that were recorded do: two
+    instruments of one kind differ by as much as two kinds, so few of them say little of another. One about which
+    nothing alike is known answers as those excited alike.
     """
     if not own[family].slopes:
         return near[family].octaves()
-    told, everyone = (
-        np.log([max(0.01, float(np.median(slopes))) for one in sums for slopes in one.slopes.values()])
-        for sums in ([own[family]], own.values())
-    )
-    return float(np.exp(np.mean([*told, np.mean(everyone)])))
+    _, kind = kind_of(instrument, family)
+    everyone = [float(np.median(slopes)) for one in own.values() for slopes in one.slopes.values()]
+    mine = {name: float(np.median(slopes)) for name, slopes in own[family].slopes.items()}
+    all_of_it = np.mean([*mine.values(), np.mean(everyone)])
+    alike = [slope for name, slope in mine.items() if kind and kind_of(name)[1] == kind]
+    return float(np.mean([*alike, all_of_it]))
 
 
 def main() -> None:
@@ -219,27 +239,30 @@ def main() -> None:
     started = time.process_time()
     notes = layered(options.folders, options.leave_out)
     own, near = sums_of(by_key(notes))
-    network, card = load(options.model)
-    labels = card["labels"]["instruments"]
-    rows = np.zeros((len(labels), t.N_TOUCH))
-    with torch.no_grad():
-        for index, one in enumerate(labels):
-            f = one["family"]
-            if f == "organ" or one["name"] in FLAT or not (own[f].slopes or near[f].slopes):
-                continue  # it does not answer, or nothing was heard of its like
-            octaves = leaned(f, own, near) * (LITTLE if f == "synth_lead" else 1)
-            rows[index] = sized(network, index, solve(own[f], near[f]), octaves, (one["low"], one["high"]))
-    for family in sorted({one["family"] for one in labels}):
+    folder = find(options.model)
+    model, card = load(str(folder)), read_card(folder)
+    rows = np.zeros((len(model.instruments), t.N_TOUCH))
+    model.network.card["settings"]["touch"] = True
+    model.network.card["touch"] = rows
+    for index, one in enumerate(model.instruments):
+        f = one["family"]
+        if f == "organ" or one["name"] in FLAT or not (own[f].slopes or near[f].slopes):
+            continue  # it does not answer, or nothing was heard of its like
+        rows[index] = solve(own[f], near[f])
+        tuned(model, rows, index, leaned(one["name"], f, own, near) * (LITTLE if f == "synth_lead" else 1))
+    for family in sorted({one["family"] for one in model.instruments}):
         told = {k: round(float(np.median(v)), 2) for k, v in own[family].slopes.items()}
         quick = (own[family] if own[family].slopes else near[family]).quickening()
         print(f"{family}: octaves of centroid per {t.STEP} of velocity {told}, start {quick:.2f} octaves", flush=True)
-    card["settings"]["touch"] = True
-    rebuilt = type(network)(**card["settings"])
-    rebuilt.load_state_dict({**network.state_dict(), "touch": torch.from_numpy(rows).float()})
     names = sorted({n["instrument"] for n in notes})
     card["training_data"]["velocity"] = f"{len(notes)} recorded notes in layers of {', '.join(names)}"
     card["training"]["velocity_processor_minutes"] = round((time.process_time() - started) / 60, 1)
-    save(options.out, rebuilt, card, dtype="float16")
+    card["settings"]["touch"] = True
+    card["touch"] = rows.round(1).tolist()
+    shutil.copytree(folder, options.out)
+    text = json.dumps(card, indent=1, ensure_ascii=False)
+    text = re.sub(r"\[[-\d.,\s]+\]", lambda row: " ".join(row[0].split()), text)  # a row of numbers is one line
+    (Path(options.out) / CARD).write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,18 +1,19 @@
 """What a velocity does to generated notes besides loudness, beside recordings with several layers.
 
-    python -m tests.bench.bench_velocity [--model NAME] [--layers FOLDER ...]
+    python -m tests.bench.bench_velocity [--model NAME] [--layers FOLDER ...] [--judges FOLDER ...]
 
 Six sounds of each family at four keys and six velocities. The centroid of the first half second (power-weighted, so it
 does not depend on the level) is ranked against the velocity, and its move given in octaves per 90 of velocity; the
 start is the time from a tenth to nine tenths of the loudest. FOLDERs hold recorded layers as
-examples/notes-from-soundfont/velocity.py reads them: what they say of each family, and what the other instruments
-alone would have said of each instrument.
+examples/notes-from-soundfont/velocity.py reads them: what they say of each family and how far its instruments differ,
+what the other instruments alone would have said of each instrument, and of the judges, from which nothing was learnt.
 """
 
 from __future__ import annotations
 
 import argparse
 import runpy
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ from tests.bench.measure import RESULTS, table
 RATE = 16000
 KEYS, VELOCITIES = (48, 56, 64, 72), (20, 40, 60, 80, 100, 120)
 SETTINGS = NoteSettings(seconds=1.5, rate=RATE)
+#: What counts as near to a recorded change.
+NEAR = 0.3
 RECIPE = Path(__file__).parents[2] / "examples" / "notes-from-soundfont" / "velocity.py"
 
 
@@ -31,25 +34,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="notes")
     parser.add_argument("--layers", nargs="*", default=[])
+    parser.add_argument("--judges", nargs="*", default=[])
     options = parser.parse_args()
     model = load(options.model)
-    recorded, left_out = recordings(options.layers) if options.layers else ({}, "")
+    recorded, parts = recordings(options.layers, options.judges) if options.layers else ({}, [])
     rows = []
     for family in sorted({one["family"] for one in model.instruments}):
         measured = np.array([measures(model, family, seed) for seed in range(6)])
         octaves = float(np.median(measured[:, :, 0]))
-        told = recorded.get(family)
+        told = recorded.get(family, [])
+        mean = float(np.mean(told)) if told else None
+        alike = sum(abs(one / mean - 1) <= NEAR for one in told) if mean else 0
         rows.append([
-            family, float(np.median(measured[:, :, 1])), octaves, "" if told is None else told,
-            "" if told is None else octaves / told, float(np.median(measured[:, :, 2])),
+            family, float(np.median(measured[:, :, 1])), octaves, *(
+                [mean, octaves / mean, f"{min(told):.2f} to {max(told):.2f}", f"{alike} of {len(told)}"]
+                if mean else ["-"] * 4
+            ), float(np.median(measured[:, :, 2])),
             float(np.median(measured[:, :, 3])), float(np.median(measured[:, :, 4])), float(measured[:, :, 5].max()),
         ])  # fmt: skip
-    head = ["family", "Spearman", "octaves", "recorded", "generated / recorded", "level, dB from 30 to 120",
-            "start at 30, ms", "start at 120, ms", "largest first sample"]  # fmt: skip
-    parts = [__doc__.splitlines()[0], table(head, rows)]
-    if left_out:
-        parts += ["Whole instruments left out, and what the others say of them (octaves per 90 of velocity):", left_out]
-    text = "\n\n".join(parts)
+    head = ["family", "Spearman", "octaves", "recorded, mean", "generated / recorded", "recorded, least to most",
+            "recorded within 30 % of their mean", "level, dB from 30 to 120", "start at 30, ms", "start at 120, ms",
+            "largest first sample"]  # fmt: skip
+    text = "\n\n".join([__doc__.splitlines()[0], table(head, rows), *parts])
     print(text)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "velocity.md").write_text(text + "\n", encoding="utf-8")
@@ -89,21 +95,60 @@ def start_ms(y: np.ndarray) -> float:
     return 1000 * (high - low) / RATE
 
 
-def recordings(folders: list[str]) -> tuple[dict[str, float], str]:
-    """What layers say of families, and a table of what other instruments say of each."""
+def recordings(folders: list[str], judges: list[str]) -> tuple[dict[str, list[float]], list[str]]:
+    """Octaves of every recorded instrument by family, and what is said of those that were left out, in words."""
     recipe = runpy.run_path(str(RECIPE))
     keys = recipe["by_key"](recipe["layered"](folders, ""))
-    own, _ = recipe["sums_of"](keys)
+    own, near = recipe["sums_of"](keys)
     rows = []
     for name in sorted({instrument for _, instrument, _ in keys}):
         family = next(f for f, instrument, _ in keys if instrument == name)
-        rest, near = recipe["sums_of"]({k: v for k, v in keys.items() if k[1] != name})
-        said = recipe["leaned"](family, rest, near)
-        truth = float(np.median(own[family].slopes[name]))
-        by = "its family and all others" if rest[family].slopes else "families excited alike"
-        rows.append([name, family, len(own[family].slopes[name]), truth, said, by, said / truth])
-    text = table(["instrument", "family", "keys", "recorded", "said", "by", "said / recorded"], rows)
-    return {family: sums.octaves() for family, sums in own.items() if sums.slopes}, text
+        rows.append(said(recipe, name, family, own, (without(own, name), without(near, name))))
+    parts = ["Whole instruments left out, and what the others say of them (octaves per 90 of velocity):", *told(rows)]
+    if judges:
+        theirs, _ = recipe["sums_of"](recipe["by_key"](recipe["layered"](judges, "")))
+        named = sorted((name, family) for family, sums in theirs.items() for name in sums.slopes)
+        rows = [said(recipe, name, family, theirs, (own, near)) for name, family in named]
+        parts += ["Instruments from which nothing was learnt (another collection, one orchestra):", *told(rows)]
+    octaves = {f: [float(np.median(s)) for s in sums.slopes.values()] for f, sums in own.items() if sums.slopes}
+    return octaves, parts
+
+
+def without(sums: dict, name: str) -> dict:
+    """What all families' changes of the centroid are where an instrument was not heard."""
+    out = {}
+    for family, one in sums.items():
+        out[family] = copy(one)
+        out[family].slopes = {k: v for k, v in one.slopes.items() if k != name}
+    return out
+
+
+def said(recipe: dict, name: str, family: str, truth, rest) -> list:
+    """One row: an instrument's own octaves, and what others (own, near) say of it."""
+    octaves = recipe["leaned"](name, family, *rest)
+    _, kind = recipe["kind_of"](name)
+    alike = sum(kind == recipe["kind_of"](other)[1] for other in rest[0][family].slopes)
+    known = float(np.median(truth[family].slopes[name]))
+    return [name, f"{family}, {kind}", len(truth[family].slopes[name]), alike, known, octaves, octaves - known]
+
+
+def told(rows: list[list]) -> list[str]:
+    """The table of what is said, and how well that does beside the best that one number for all of a kind could do."""
+    head = ["instrument", "kind", "keys", "others of its kind", "recorded", "said", "off by"]
+    recorded, others = (np.array([row[k] for row in rows]) for k in (4, 5))
+    kinds = sorted({row[1] for row in rows})
+    near = np.abs(others - recorded) <= NEAR * np.abs(recorded)
+    best = 0
+    for kind in kinds:
+        mine = np.array([row[4] for row in rows if row[1] == kind])
+        best += max(int((np.abs(one - mine) <= NEAR * np.abs(mine)).sum()) for one in np.linspace(0, 2, 401))
+    line = (
+        f"{int(near.sum())} of {len(rows)} within {NEAR:.0%}, {np.abs(others - recorded).mean():.2f} octaves off on "
+        f"average (the recorded spread by {recorded.std():.2f}). The best single number for each kind, chosen knowing "
+        f"the answer, would be within {NEAR:.0%} for {best}; where nothing is done (0 octaves) the mean is "
+        f"{np.abs(recorded).mean():.2f} off."
+    )
+    return [table(head, rows), line]
 
 
 if __name__ == "__main__":

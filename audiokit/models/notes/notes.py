@@ -19,7 +19,7 @@ from audiokit.dsp.notes.release import find_release
 from audiokit.errors import ModelError, ParameterError
 from audiokit.io.nsynth import FAMILIES, QUALITIES, SOURCES
 from audiokit.models.notes.detail import Detail, detail_of, mixed, with_detail
-from audiokit.models.notes.touch import mixture, with_touch
+from audiokit.models.notes.touch import NEUTRAL, mixture, with_loudness, with_touch
 
 if TYPE_CHECKING:
     from audiokit.models.folder.runtime import Network
@@ -221,10 +221,13 @@ class CombModel(NoteModel):
 
     def _describe(self, latent: np.ndarray, pitch: float, velocity: int) -> tuple[np.ndarray, np.ndarray]:
         levels, constants = self.network.run(latent[None], np.array([pitch]), np.array([velocity]))
-        if not self.network.card["settings"].get("touch"):
+        if velocity == NEUTRAL or not self.network.card["settings"].get("touch"):
             return levels[0], constants[0]
-        row = mixture(latent, self.network.weight("centres")) @ self.network.weight("touch")
-        return with_touch(levels[0], row, pitch, velocity), constants[0]
+        neutral, constants = self.network.run(latent[None], np.array([pitch]), np.array([NEUTRAL]))
+        rows = self.network.card.get("touch")  # models that were made before it was kept there have it in their weights
+        rows = self.network.weight("touch") if rows is None else np.asarray(rows)
+        row = mixture(latent, self.network.weight("centres")) @ rows
+        return with_touch(with_loudness(neutral[0], levels[0], pitch), row, pitch, velocity), constants[0]
 
 
 class PictureModel(NoteModel):

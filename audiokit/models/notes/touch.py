@@ -1,9 +1,10 @@
 """How an instrument answers the velocity: a harder note is brighter, starts faster and is noisier, not only louder.
 
 Soundfonts mostly turn the volume, and a decoder trained on them says the same. What recordings with several layers
-say is therefore kept beside the decoder, one row of numbers per instrument, and added to its levels. It is nothing
-at velocity 100, grows evenly on both sides, and leaves the loudness that the decoder gave over time. A sound between
-instruments answers as those near it do, so a path through the latent space has no steps.
+say is therefore kept on the model's card, one row of numbers per instrument, and added to the levels that the decoder
+gives at velocity 100. It is nothing there, grows evenly on both sides, and leaves the loudness that the decoder gave
+over time at the velocity that is asked for: only this is the decoder's, whose own colours go up and down. A sound
+between instruments answers as those near it do, so a path through the latent space has no steps.
 
 References:
     Fletcher and Rossing (1998), The physics of musical instruments (spectra at several dynamics).
@@ -91,6 +92,19 @@ def with_touch(levels: np.ndarray, row: np.ndarray, pitch: float, velocity: floa
     add += _power_db(levels[:, :held], pitch) - _power_db(levels[:, :held] + add / SPAN_DB, pitch)
     # The release falls from where the hold ends, and keeps its colour.
     add = np.concatenate([add, np.repeat(add[:, -1:], levels.shape[1] - held, axis=1)], axis=1)
+    return (levels + add / SPAN_DB).astype(np.float32)
+
+
+def with_loudness(levels: np.ndarray, other: np.ndarray, pitch: float) -> np.ndarray:
+    """Give levels of a note (CHANNELS, FRAMES) the loudness that others of the same shape have at every time.
+
+    >>> quiet, loud = np.zeros((101, 88), np.float32), np.full((101, 88), 0.5, np.float32)
+    >>> bool(np.allclose(with_loudness(quiet, loud, 60), loud))
+    True
+    """
+    held = len(HELD_S)
+    add = _power_db(other[:, :held], pitch) - _power_db(levels[:, :held], pitch)
+    add = np.concatenate([add, np.repeat(add[-1:], levels.shape[1] - held)])
     return (levels + add / SPAN_DB).astype(np.float32)
 
 

@@ -67,6 +67,26 @@ def test_shipped_sounds_brighten_with_the_velocity(family):
     assert np.median([move(model, sound, 57) for sound in sounds]) > 0.15
 
 
+@pytest.mark.parametrize("family", ["keyboard", "mallet", "guitar", "brass", "reed", "string", "bass"])
+def test_harder_notes_are_ranked_brighter(family):
+    model = load("notes")
+    ranks = []
+    for n in range(4):
+        sound = model.draw(Wish(family), np.random.default_rng([5, n]))
+        heard = [octaves(make_note(model, sound, 57, v, SETTINGS, key=0)[0]) for v in (20, 45, 70, 95, 120)]
+        ranks.append(np.corrcoef(np.argsort(np.argsort(heard)), np.arange(5))[0, 1])
+    assert np.median(ranks) >= 0.8
+
+
+def test_only_the_loudness_is_the_decoders(rng):
+    levels, other = (rng.normal(0, 0.3, (CHANNELS, FRAMES)).astype(np.float32) for _ in range(2))
+    made = touch.with_loudness(levels, other, 60)
+    held = len(touch.HELD_S)
+    assert np.abs(touch._power_db(made[:, :held], 60) - touch._power_db(other[:, :held], 60)).max() < 1e-3
+    shift = made - levels
+    assert np.abs(shift - shift[:1]).max() < 1e-5
+
+
 def test_organs_stay_as_they_are():
     model = load("notes")
     sounds = [model.draw(Wish("organ"), np.random.default_rng([3, n])) for n in range(3)]
@@ -108,3 +128,39 @@ def test_the_recipe_reads_layers_and_measures_how_far_the_centroid_moves(tmp_pat
     assert row.shape == (touch.N_TOUCH,)
     assert row[1] > row[0] + 3  # dB by which the second partial gains on the first
     assert recipe["layered"]([str(tmp_path)], "piano") == []
+
+
+def test_layers_of_an_sfz_instrument_become_named_notes(tmp_path):
+    recipes = Path(__file__).parents[3] / "examples" / "notes-from-soundfont"
+    layers, velocity = (runpy.run_path(str(recipes / name)) for name in ("layers.py", "velocity.py"))
+    t = np.arange(8000) / 16000
+    for name in ("soft", "hard", "hard2", "noise"):
+        write(tmp_path / "samples" / f"{name}.wav", 0.5 * np.sin(2 * np.pi * 220 * t).astype(np.float32)[None], 16000)
+    (tmp_path / "more.sfz").write_text("<region> lovel=65 sample=hard.wav\n<region> lovel=65 sample=hard2.wav\n")
+    (tmp_path / "it.sfz").write_text(
+        "#define $TOP 64\n<control>\ndefault_path=samples/\n<global> key=a3 // all\n"
+        "<group> hivel=$TOP\n<region> sample=soft.wav\n"
+        '<group>\n#include "more.sfz"\n<region> sample=noise.wav\n<region> trigger=release sample=noise.wav lovel=3\n'
+    )
+    takes = layers["layers"](tmp_path / "it.sfz", "")
+    assert {where: [p.stem for p in paths] for where, paths in takes.items()} == {
+        (57, 32): ["soft"], (57, 96): ["hard", "hard2"],
+    }  # fmt: skip
+    sys_argv = ["layers.py", str(tmp_path / "it.sfz"), str(tmp_path / "out"), "my_piano"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", sys_argv)
+        layers["main"]()
+    notes = velocity["layered"]([str(tmp_path / "out")], "")
+    assert sorted((n["family"], n["key"], n["velocity"]) for n in notes) == [
+        ("keyboard", 57, 32), ("keyboard", 57, 96), ("keyboard", 57, 96),
+    ]  # fmt: skip
+
+
+def test_what_is_said_of_an_instrument_leans_on_its_kind_then_its_family_then_all():
+    recipe = runpy.run_path(str(Path(__file__).parents[3] / "examples" / "notes-from-soundfont" / "velocity.py"))
+    own = {family: recipe["Sums"]() for family in ("keyboard", "string")}
+    own["keyboard"].slopes.update({"kb_piano": [0.4], "a_epiano": [1.0]})
+    own["string"].slopes.update({"an_arco": [0.1]})
+    family = np.mean([0.4, 1.0, 0.5])  # and the mean of all three
+    assert abs(recipe["leaned"]("grand_piano", "keyboard", own, own) - np.mean([0.4, family])) < 1e-9
+    assert abs(recipe["leaned"]("clavinet", "keyboard", own, own) - family) < 1e-9
