@@ -161,28 +161,30 @@ class _WienerGains:
     def push(self, power: np.ndarray, floor: np.ndarray, *, last: bool) -> np.ndarray:
         """Turn power and noise floor (F, n) into gains (F, n)."""
         rule = self._rule
-        gains = np.empty_like(power)
-        depth = self._depth(power, floor)
-        for n in range(power.shape[1]):
-            noise = self._follow(power[:, n], floor[:, n])
-            now = np.minimum(power[:, n] / noise, 1e4)
+        lowest = 10 ** (rule.floor_db * self._depth(power, floor) / 20)
+        # Frame after frame in memory, as they are worked on.
+        frames, floors = (np.ascontiguousarray(x.T) for x in (power, floor))
+        gains = np.empty_like(frames)
+        for n, here in enumerate(frames):
+            noise = self._follow(here, floors[n])
+            now = np.minimum(here / noise, 1e4)
             prior = rule.memory * self._clean / noise + (1 - rule.memory) * np.maximum(now - 1, 0)
             prior = np.maximum(prior, 10**-1.8)
             wiener = prior / (1 + prior)
             gain = np.minimum(wiener * np.exp(0.5 * exponential_integral(np.maximum(wiener * now, 1e-3))), 1)
-            self._clean = gain**2 * power[:, n]
-            gains[:, n] = np.maximum(gain, 10 ** (rule.floor_db * depth[n] / 20))
-        return gains
+            self._clean = gain**2 * here
+            np.maximum(gain, lowest[n], out=gains[n])
+        return gains.T
 
     def _depth(self, power: np.ndarray, floor: np.ndarray) -> np.ndarray:
         """Weigh the gain floor, less for the cleaner: faint noise is part of a good recording."""
         low, high, least = self._CLEAN
         loud, faint = (x.reshape(self._rows, x.shape[0] // self._rows, x.shape[1]).sum(axis=1) for x in (power, floor))
-        depth = np.empty((power.shape[1], self._rows))
-        for n in range(power.shape[1]):
-            self._loudest = np.maximum(loud[:, n], self._loudest * self._FORGET)
-            ratio_db = 10 * np.log10((self._loudest + SILENCE) / faint[:, n])
-            depth[n] = np.interp(ratio_db, (low, high), (1, least))
+        loudest = np.ascontiguousarray(loud.T)
+        for here in loudest:
+            self._loudest = np.maximum(here, self._loudest * self._FORGET, out=here)
+        ratio_db = 10 * np.log10((loudest + SILENCE) / faint.T)
+        depth = np.interp(ratio_db, (low, high), (1, least))
         return np.repeat(depth, power.shape[0] // self._rows, axis=1)
 
     def _follow(self, power: np.ndarray, floor: np.ndarray) -> np.ndarray:
@@ -200,7 +202,7 @@ class _WienerGains:
         # Speech that seems to stay for ever is noise that became louder.
         speech = np.where(self._presence > 0.99, np.minimum(speech, 0.99), speech)
         moved = 0.8 * self._noise + 0.2 * (speech * self._noise + (1 - speech) * power)
-        self._noise = np.clip(moved, floor, self._rule.cap * floor)
+        self._noise = np.minimum(np.maximum(moved, floor), self._rule.cap * floor)
         return self._noise
 
 
