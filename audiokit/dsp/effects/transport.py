@@ -24,6 +24,8 @@ _SMOOTH_FRAMES = 2
 _OVERLAP, _LEVEL_HOPS = 8, 4
 #: Hops that are handed on together.
 _HOPS_AT_ONCE = 256
+#: A peak and its neighbours.
+_AROUND = np.array([[-1], [0], [1]])
 
 
 @dataclass(frozen=True)
@@ -250,7 +252,7 @@ class _State:
         made, last_a, last_b = self._last
         before = np.where(lead, np.angle(last_b[peaks[1]]), np.angle(last_a[peaks[0]]))
         own = np.where(lead, positions[1], positions[0])
-        at = np.clip(np.round(place).astype(int), 0, len(made) - 1)
+        at = np.minimum(np.maximum(np.rint(place).astype(int), 0), len(made) - 1)
         going_on = np.angle(made[at]) + source - before + self._turn * (place - own)
         now = [_norm(m) for m in middles]
         risen = [now[k] > 2.5 * _norm(last) for k, last in enumerate((last_a, last_b))]
@@ -271,21 +273,25 @@ def cut_lobes(magnitude: np.ndarray, power: np.ndarray) -> Lobes:
     ([1, 4], [0, 2], [2, 7])
     """
     inner = magnitude[1:-1]
-    peak = np.flatnonzero((inner > magnitude[:-2]) & (inner >= magnitude[2:]) & (inner > magnitude.max() * 1e-4)) + 1
+    rises, falls = inner > magnitude[:-2], inner >= magnitude[2:]
+    peak = (rises & falls & (inner > magnitude.max() * 1e-4)).nonzero()[0] + 1
     if not len(peak):
         return Lobes(peak, peak * 1.0, peak, peak, peak * 1.0)
-    dips = np.flatnonzero((inner < magnitude[:-2]) & (inner <= magnitude[2:])) + 1
-    after = np.searchsorted(dips, peak)
+    dips = ((inner < magnitude[:-2]) & (inner <= magnitude[2:])).nonzero()[0] + 1
+    after = dips.searchsorted(peak)
     kept = np.ones(len(peak), bool)
     np.greater(after[1:], after[:-1], out=kept[:-1])  # with no dip between two, the first is a step on the way up
     peak, valley = peak[kept], dips[after[kept][:-1]]
-    start, stop = np.concatenate([[0], valley]), np.concatenate([valley, [len(magnitude)]])
-    total = np.concatenate([[0.0], np.cumsum(power)])
+    edges = np.empty(len(valley) + 2, valley.dtype)
+    edges[0], edges[1:-1], edges[-1] = 0, valley, len(magnitude)
+    start, stop = edges[:-1], edges[1:]
+    total = np.zeros(len(power) + 1)
+    power.cumsum(out=total[1:])
     share = np.maximum(total[stop] - total[start], total[-1] * 1e-12 + 1e-30)
-    left, top, right = (np.log(np.maximum(magnitude[peak + k], 1e-12)) for k in (-1, 0, 1))
+    left, top, right = np.log(np.maximum(magnitude[peak + _AROUND], 1e-12))
     bend = left - 2 * top + right
     shift = np.where(bend < 0, 0.5 * (left - right) / np.minimum(bend, -1e-12), 0.0)
-    return Lobes(peak, peak + np.clip(shift, -0.5, 0.5), start, stop, share / share.sum())
+    return Lobes(peak, peak + np.minimum(np.maximum(shift, -0.5), 0.5), start, stop, share / share.sum())
 
 
 def pair_lobes(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -295,13 +301,14 @@ def pair_lobes(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     >>> i.tolist(), j.tolist(), part.tolist()
     ([0, 0, 1], [0, 1, 1], [0.25, 0.25, 0.5])
     """
-    ends_a, ends_b = np.cumsum(a), np.cumsum(b)
+    ends_a, ends_b = a.cumsum(), b.cumsum()
     ends_a[-1] = ends_b[-1] = 1.0
-    edges = np.sort(np.concatenate([[0.0], ends_a, ends_b]))  # what is there twice has no length
-    part = np.diff(edges)
+    edges = np.concatenate([[0.0], ends_a, ends_b])
+    edges.sort()  # what is there twice has no length
+    part = edges[1:] - edges[:-1]
     kept = part > 1e-7
     part, middle = part[kept], (edges[:-1] + part / 2)[kept]
-    i, j = (np.minimum(np.searchsorted(ends, middle), len(ends) - 1) for ends in (ends_a, ends_b))
+    i, j = (np.minimum(ends.searchsorted(middle), len(ends) - 1) for ends in (ends_a, ends_b))
     return i, j, part
 
 
@@ -317,12 +324,15 @@ def _placed(
     t = (1 - (shift - first)).astype(np.float32)
     taps = ((2 - t) * t - 1) * t / 2, ((3 * t - 5) * t * t + 2) / 2, ((4 - 3 * t) * t + 1) * t / 2, (t - 1) * t * t / 2
     channels, size = spectrum.shape
-    # All lobes in a row with two empty bins before each, so that no weight reaches another's.
+    # All lobes in a row with two empty bins before each, so that no weight reaches another's. What a lobe has is
+    # repeated for each of its bins, all at once: most of what such little things take is being called.
     width = stop - start + 2
-    ends = np.cumsum(width)
+    ends = width.cumsum()
     begins, count = ends - width, int(ends[-1])
-    source = np.arange(count) + np.repeat(start - 2 - begins, width)
-    target = source + np.repeat(first + 2, width)
+    moved, ahead = np.array((start - 2 - begins, first + 2)).repeat(width, axis=1)
+    *weights, real, imaginary = np.array((*taps, factor.real, factor.imag), np.float32).repeat(width, axis=1)
+    source = np.arange(count) + moved
+    target = source + ahead
     target[ends - 1] = -1  # two bins beyond the lobe: for nobody
     target = np.minimum(np.maximum(target, -1), size) + 1
     source[begins] = source[begins + 1] = size
@@ -330,10 +340,9 @@ def _placed(
     planes[:channels, :size], planes[channels:, :size] = spectrum.real, spectrum.imag
     held = np.zeros((2 * channels, count + 3), np.float32)
     planes.take(source, axis=1, out=held[:, :count], mode="clip")
-    value = np.repeat(taps[0], width) * held[:, :count]
+    value = weights[0] * held[:, :count]
     for k in (1, 2, 3):
-        value += np.repeat(taps[k], width) * held[:, k : count + k]
-    real, imaginary = (np.repeat(part.astype(np.float32), width) for part in (factor.real, factor.imag))
+        value += weights[k] * held[:, k : count + k]
     out = np.empty_like(spectrum)
     for made, x, y in zip(out, value[:channels], value[channels:], strict=True):
         made.real = np.bincount(target, x * real - y * imaginary, size + 2)[1:-1]
