@@ -120,6 +120,7 @@ class _Grid:
 
     def __init__(self, music: Music, divisions: int) -> None:
         self.music, self.divisions = music, divisions
+        self._times: dict[int, float] = {}
         down = np.flatnonzero(music.downbeats)
         self.bar = int(np.median(np.diff(down))) * divisions if len(down) > 1 else 4 * divisions
         self.origin = int(down[0]) * divisions if len(down) else 0
@@ -128,7 +129,10 @@ class _Grid:
         self.bar_s = float(np.median(np.diff(music.beats_s))) * self.bar / divisions
 
     def time(self, slot: int) -> float:
-        return float(self.music.time_of(slot / self.divisions))
+        found = self._times.get(slot)
+        if found is None:  # asked for again and again, and the longer the music the more there is to look through
+            found = self._times[slot] = float(self.music.time_of(slot / self.divisions))
+        return found
 
     def first_slot(self, time_s: float) -> int:
         return int(np.ceil(self.music.beat_at(time_s) * self.divisions - 1e-6))
