@@ -82,13 +82,22 @@ def test_slow_songs_have_sixteenths_where_speech_is_fast(bpm, steps, stretch):
     assert (notes[-1].start_s - notes[0].start_s) / (times[11] - times[0]) == pytest.approx(stretch, abs=0.1)
 
 
-def test_syllables_of_uneven_length_keep_to_the_eighths_of_slow_songs():
+@pytest.mark.parametrize("bpm", [90, 110])
+def test_syllables_of_uneven_length_keep_to_the_eighths_of_slow_songs(bpm):
     lengths = np.random.default_rng(3).uniform(0.14, 0.34, 40)
     times = np.concatenate(([0.0], np.cumsum(lengths)))
     syllables = [Syllable(a - 0.04, a, a + 0.05, b - 0.06, b - 0.04, 0, 0.5, 0) for a, b in itertools.pairwise(times)]
-    music = even_music(24.0, bpm=90)
+    music = even_music(24.0, bpm=bpm)
     eighths = 2 * music.beat_at([note.start_s for note in set_rhythm(syllables, music)[0]])
     assert np.mean(np.abs(eighths - np.round(eighths)) > 0.1) < 0.25
+
+
+def test_long_and_short_syllables_share_a_beat_unevenly_rather_than_being_stretched():
+    """At 110 BPM, three sixteenths and one: the words would be drawn out 1.5 times by two eighths each."""
+    times = np.concatenate(([0.0], np.cumsum([0.4, 0.14] * 8)))
+    syllables = [Syllable(a - 0.04, a, a + 0.05, b - 0.06, b - 0.04, 0, 0.5, 0) for a, b in itertools.pairwise(times)]
+    notes, _ = set_rhythm(syllables, even_music(14.0, bpm=110))
+    assert (notes[-1].start_s - notes[0].start_s) / (times[15] - times[0]) < 1.15
 
 
 def test_a_melody_follows_the_speakers_intonation():
