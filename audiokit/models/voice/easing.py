@@ -12,24 +12,26 @@ Values = TypeVar("Values", bound=Any)
 
 @dataclass(frozen=True)
 class Easing:
-    """Powers below 1 take noise down less, and less unevenly: weak consonants stay, and so does the rhythm of bands.
+    """Powers below 1 take less away, and less unevenly: weak consonants stay, and so does the rhythm of bands.
+
+    Where there is nothing but noise, the network's mask stays as deep as it is.
 
     Attributes:
         first: power of the gains of the engine that runs before the network.
-        mask: power of the size of the network's mask.
-        keep: share of the input that always stays.
+        mask: power of the size of the network's mask, where that is well above the knee.
+        knee: size from which on a mask is eased.
     """
 
     first: float = 1.0
     mask: float = 1.0
-    keep: float = 0.0
+    knee: float = 0.0
 
     @classmethod
     def of(cls, said: Mapping[str, float] | None) -> Easing | None:
         """Read what a model card says; None if it says nothing.
 
         >>> Easing.of({"mask": 0.8}), Easing.of(None)
-        (Easing(first=1.0, mask=0.8, keep=0.0), None)
+        (Easing(first=1.0, mask=0.8, knee=0.0), None)
         """
         return None if said is None else cls(**said)
 
@@ -41,7 +43,9 @@ class Easing:
         """Join sizes of a mask and gains of the engine before it, of one shape, to one gain on the input.
 
         >>> import numpy as np
-        >>> Easing(first=1.0, mask=0.5, keep=0.1).gain(np.array([0.25, 1.0]), np.array([1.0, 0.0])).round(3).tolist()
-        [0.55, 0.101]
+        >>> Easing(mask=0.5, knee=0.05).gain(np.array([0.003, 0.1, 1.0]), np.array([1.0, 1.0, 0.5])).round(4).tolist()
+        [0.0033, 0.2214, 0.5]
         """
-        return self.keep + (1 - self.keep) * first.clip(1e-3, 1.5) ** self.first * mask.clip(1e-4, 4.0) ** self.mask
+        size = mask.clip(1e-4, 4.0)
+        opened = (size * (1 + self.knee) / (size + self.knee)) ** (2 * (1 - self.mask))
+        return first.clip(1e-3, 1.5) ** self.first * size**self.mask * opened
