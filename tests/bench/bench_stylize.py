@@ -1,9 +1,11 @@
 """Compare styles with doing nothing and with plain filters, on pairs that no model has seen.
 
-    python tests/bench/bench_stylize.py WORK [STYLE=MODEL ...]
+    python -m tests.bench.stylize_judge WORK/judge
+    python -m tests.bench.bench_stylize WORK [STYLE=MODEL ...]
 
-WORK is what `make OUT=WORK STYLE=...` in examples/train-style made, a folder per style. The shipped model of each style
-is measured, and further ones (`pop-to-jazz=runs/jazz`) beside it. Writes tests/bench/results/stylize.md.
+WORK is what `make OUT=WORK STYLE=...` in examples/train-style made, a folder per style, and the recordings of the judge
+of all styles. The shipped model of each style is measured, and further ones (`pop-to-jazz=runs/jazz`) beside it. Writes
+tests/bench/results/stylize.md.
 """
 
 import sys
@@ -20,65 +22,15 @@ sys.path.insert(0, str(HERE.parents[1] / "examples/train-style"))
 
 from measure import RATE, distance, envelope, filtered, levelled, mono  # noqa: E402 - found by the line above
 
-from audiokit.dsp.spectrum.mel import mel_filterbank  # noqa: E402
 from audiokit.dsp.spectrum.metrics import log_spectral_distance  # noqa: E402
 from audiokit.dsp.spectrum.stft import stft  # noqa: E402
 from audiokit.dsp.spectrum.style import average_spectrum, envelope_gain  # noqa: E402
 from audiokit.models.folder.checkpoint import shipped  # noqa: E402
 from audiokit.stages.stylize.stage import make_stylizer, stylize  # noqa: E402
+from tests.bench.stylize_judge import MEMBERS, Judge  # noqa: E402
 
 SETS = {"the soundfont of the training": "pieces", "a soundfont that no model was trained on": "pieces-other"}
 HEADER = "method|log-mel dB|of doing nothing|LSD dB|style|chroma|onsets|seam dB|trained"
-WINDOW = 3 * RATE
-MEL = mel_filterbank(RATE, 2048, 64)
-
-
-class Listener:
-    """Tell one side from the other: logistic regression on means, spreads and slopes of log-mel bands over 3 s.
-
-    Learned from 60 training recordings of either side, evenly from all soundfonts, each window under several random
-    filters, so that tone control alone is no style.
-    """
-
-    def __init__(self, sides, seed=0):
-        rng = np.random.default_rng(seed)
-        rows, labels = [], []
-        for label, folder in enumerate(sides):
-            paths = sorted(Path(folder).glob("*.wav"))
-            for k in np.unique(np.linspace(0, len(paths) - 1, 60).astype(int)):
-                for window in self.windows(mono(paths[k])):
-                    for strength_db in (2, 4, 8):
-                        points = np.interp(np.linspace(0, 6, len(MEL)), np.arange(7), rng.normal(0, strength_db, 7))
-                        rows.append(self.features(window, points[:, None]))
-                        labels.append(label)
-        x, y = np.array(rows), np.array(labels)
-        self.mean, self.spread = x.mean(axis=0), x.std(axis=0) + 1e-6
-        x = self._scaled(x)
-        self.weight = np.zeros(x.shape[1])
-        for _ in range(400):  # gradient descent with a ridge
-            wrong = 1 / (1 + np.exp(-(x @ self.weight))) - y
-            self.weight -= 0.5 * (x.T @ wrong / len(x) + 1e-3 * self.weight)
-
-    @staticmethod
-    def windows(y):
-        pieces = [y[k : k + WINDOW] for k in range(0, len(y) - WINDOW + 1, WINDOW)]
-        return [piece for piece in pieces if np.abs(piece).max() > 1e-3]
-
-    @staticmethod
-    def features(window, gain=0.0):
-        level = 20 * np.log10(np.maximum(np.sqrt(MEL @ np.abs(stft(levelled(window)[None])[0]) ** 2), 1e-4)) + gain
-        level = np.maximum(level, level.max() - 70)
-        return np.concatenate(
-            [level.mean(axis=1) - level.mean(), level.std(axis=1), np.diff(level).clip(0).mean(axis=1)]
-        )
-
-    def _scaled(self, x):
-        x = (x - self.mean) / self.spread
-        return np.concatenate([x, np.ones((len(x), 1))], axis=1)
-
-    def __call__(self, y):
-        """Share of the windows that sound like the second side."""
-        return float((self._scaled(np.array([self.features(w) for w in self.windows(y)])) @ self.weight > 0).mean())
 
 
 def chroma_cosine(y, x):
@@ -107,10 +59,10 @@ def seam(coarse, dense, frontend):
     return float(np.abs(places - places.mean()).max())
 
 
-def compare(folder, train, models, listener):
-    """Measure every method on pairs; returns {method: means} and seconds per second of each model."""
+def compare(folder, train, models, heard):
+    """Measure every method on pairs: {method: means}, {method: shares by member}, seconds per second of each model."""
     a_mean, b_mean = (envelope(side) for side in train)
-    rows, spent = {}, {}
+    rows, shares, spent = {}, {}, {}
     for number, path in enumerate(sorted((folder / "a").glob("*.wav"))):
         x, truth = mono(path), mono(folder / "b" / path.name)
         count = min(len(x), len(truth))
@@ -129,9 +81,16 @@ def compare(folder, train, models, listener):
                 made[name] = (made[name][0], seam(made[name][0], dense(x[None], RATE)[0], model.frontend))
         for name, (y, edge) in made.items():
             lsd = log_spectral_distance(levelled(truth)[None], levelled(y)[None])
-            values = (distance(y, truth), lsd, listener(y), chroma_cosine(y, x), onset_f(y, x))
+            shares.setdefault(name, []).append(heard(y))
+            values = (distance(y, truth), lsd, chroma_cosine(y, x), onset_f(y, x))
             rows.setdefault(name, []).append((*values, np.nan if edge is None else edge))
-    return {name: np.nanmean(v, axis=0) if name in models else np.mean(v, axis=0) for name, v in rows.items()}, spent
+    means = {name: np.nanmean(v, axis=0) if name in models else np.mean(v, axis=0) for name, v in rows.items()}
+    return means, {name: np.mean(v, axis=0) for name, v in shares.items()}, spent
+
+
+def share(told):
+    """Mean of the members' shares, and the least and the most."""
+    return f"{told.mean():.0%} ({100 * told.min():.0f} to {100 * told.max():.0f})"
 
 
 def effort(card):
@@ -141,10 +100,10 @@ def effort(card):
     return "" if minutes is None else f"{minutes:.0f} min, {training['steps']} steps"
 
 
-def tables(style, work, given):
+def tables(style, work, given, judge):
     """Measure one style: the shipped model if there is one, and those that are given."""
     train = (work / "train/a", work / "train/b")
-    listener, models, cards, pace = Listener(train), {}, {}, {}
+    models, cards, pace = {}, {}, {}
     for spec in [*([style] if style in shipped() else []), *given]:
         name = Path(spec).name if spec == style else spec
         model, cards[name] = make_stylizer(stylize.bind({"model": spec}))
@@ -152,30 +111,36 @@ def tables(style, work, given):
     for label, name in SETS.items():
         if not (work / name / "a").exists():
             continue
-        rows, spent = compare(work / name, train, models, listener)
+        rows, shares, spent = compare(work / name, train, models, lambda y: judge.heard(y, *style.split("-to-")))
         pace |= spent
         yield f"{style}: {label}, {len(list((work / name / 'a').glob('*.wav')))} pieces"
         lines = [f"| {' | '.join(HEADER.split('|'))} |", "|---" * 9 + "|"]
-        for method, (mel, lsd, heard, chroma, onsets, edge) in rows.items():
-            cells = [method, f"{mel:.1f}", f"{mel / rows['doing nothing'][0]:.2f}", f"{lsd:.1f}", f"{heard:.0%}"]
+        for method, (mel, lsd, chroma, onsets, edge) in rows.items():
+            cells = [method, f"{mel:.1f}", f"{mel / rows['doing nothing'][0]:.2f}", f"{lsd:.1f}", share(shares[method])]
             cells += [f"{chroma:.2f}", f"{onsets:.2f}", "" if np.isnan(edge) else f"{edge:.2f}"]
             lines.append(f"| {' | '.join([*cells, effort(cards.get(method, {}))])} |")
         yield "\n".join(lines)
+    knows = judge.right(*style.split("-to-")).T
+    yield (
+        f"The judge knows {share(knows[0])} of true windows of {style.split('-to-')[0]} that it was not taught,"
+        f" {share(knows[1])} of {style.split('-to-')[1]}."
+    )
     if pace:
         yield "Processor seconds per second of sound: " + ", ".join(f"{n} {np.median(v):.3f}" for n, v in pace.items())
 
 
 def main():
     work, given = Path(sys.argv[1]), [spec.split("=", 1) for spec in sys.argv[2:]]
-    parts = []
+    parts, judge = [], Judge(work / "judge")
     for folder in sorted(path for path in work.iterdir() if (path / "pieces/a").is_dir()):
-        parts += tables(folder.name, folder, [model for style, model in given if style == folder.name])
+        parts += tables(folder.name, folder, [model for style, model in given if style == folder.name], judge)
     parts.append(
-        "Log-mel and log-spectral distance to the true rendering (less is better), windows of 3 s that a classifier"
-        " takes for the style (it learned from the training recordings of both sides; its share of doing nothing says"
-        " how often it errs; learned from other recordings of the same kind, its shares differ by 10 points and more),"
-        " chroma cosine and onset F with the input, and how much the level follows the windows that"
-        " the model works in. Pieces that were not used in training."
+        "Log-mel and log-spectral distance to the true rendering (less is better), windows of 3 s that the judge takes"
+        " for the style rather than for what it was made from, chroma cosine and onset F with the input, and how much"
+        " the level follows the windows that the model works in. Pieces that were not used in training. The judge is"
+        f" the same for all styles: {len(MEMBERS)} classifiers (tests/bench/stylize_judge.py), each taught by other"
+        " sets of pieces on four soundfonts, none of which the styles learnt from or are measured on; the mean of their"
+        " shares, and the least and the most."
     )
     text = "\n\n".join(parts) + "\n"
     print(text)
