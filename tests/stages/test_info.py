@@ -70,3 +70,11 @@ def test_check_looks_into_arrays_that_nothing_describes(cli, tmp_path):
     np.save(tmp_path / "holed.npy", spectrum)
     assert b"checked      True" in cli("info", "--check", "whole.npy").stdout
     assert b"holds NaN or infinity, first at [2, 5]" in cli("info", "--check", "holed.npy", status=4).stderr
+
+
+def test_a_table_of_numbers_on_a_card_is_told_by_its_size(cli):
+    from audiokit.models.folder.checkpoint import shipped
+
+    fields = json.loads(cli("info", "--json", shipped()["notes"]).stdout)
+    assert fields["touch"] == "102 x 39 numbers"
+    assert fields["labels"]["instruments"][0]["name"] == "grand_piano"

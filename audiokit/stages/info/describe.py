@@ -135,7 +135,7 @@ def _describe_model(folder: Path, check: bool) -> dict[str, Any]:
     from audiokit.models.folder.checkpoint import WEIGHTS, read_card
 
     card = read_card(folder)
-    fields = {"what": "model", "path": str(folder), **card}
+    fields = {"what": "model", "path": str(folder), **{name: _told(value) for name, value in card.items()}}
     weights = folder / WEIGHTS
     if not weights.exists():
         raise DamagedError(f"{weights}: missing from the model folder")
@@ -148,6 +148,12 @@ def _describe_model(folder: Path, check: bool) -> dict[str, Any]:
         fields["parameters"] = sum(p.numel() for p in module.parameters())
     fields["checked"] = check
     return fields
+
+
+def _told(value: Any) -> Any:
+    """A table of numbers is told by its size."""
+    rows = value if isinstance(value, list) and value and all(isinstance(row, list) for row in value) else []
+    return f"{len(rows)} x {len(rows[0])} numbers" if rows and isinstance((rows[0] or [""])[0], float) else value
 
 
 def print_descriptions(inputs: Sequence[str], *, check: bool, chunks: bool, as_json: bool) -> None:
