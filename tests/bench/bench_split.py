@@ -322,7 +322,7 @@ NOTES = {
     "songs": "Excerpts of 30 s with true stems, by an act four of whose songs are in the training data; these are not. "
     "SDR is museval's, the median over seconds.",
     "mixes": "Six seconds each of voices and players that were not trained on, the voice in the middle and 5 dB below. "
-    "Loops go round exactly, which is what REPET listens for.",
+    "The loops of mika last 8 s and that of tabla 10.7 s: beats repeat within the six, the loops do not come round.",
     "acts": "Excerpts of up to 30 s of acts that nothing was trained or chosen on, from demonstrations of players: "
     "a pop song (wfp) whose voice is as loud as the rest, and arrangements whose voice is far below: of ten "
     "instruments (bway), and nine seconds of eight, some of which go round (salsa).",

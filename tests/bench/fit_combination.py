@@ -50,6 +50,7 @@ class Example:
 
 def example(folder: Path, masks: CombinedMasks) -> Example:
     """Work out what is known of the bands of an excerpt of true stems."""
+    from audiokit.dsp.separation.bands import Bands
     from audiokit.dsp.separation.returns import new_masks
     from audiokit.dsp.spectrum.stft import stft
     from audiokit.stages.split import split
@@ -67,7 +68,8 @@ def example(folder: Path, masks: CombinedMasks) -> Example:
     own, *known = masks.known(*masks.powers(np.stack([X, R, new])), 0, X.shape[2])
     local, overall = evidence(own[0], *known)
     power = known[4]
-    gathered = [masks._bands.gather(y).transpose(0, 2, 1) for y in ((X * V.conj()).real, np.abs(V) ** 2)]
+    bands = Bands(n_fft=c.n_fft, bands=c.bands, single=c.single)
+    gathered = [bands.gather(y).transpose(0, 2, 1) for y in ((X * V.conj()).real, np.abs(V) ** 2)]
     scale = 1 / power.mean()
     parts = (local, overall, logarithms(own[0], *known), *(scale * y for y in (power, *gathered)))
     print(folder.name, flush=True)
