@@ -12,6 +12,7 @@ from audiokit.errors import ParameterError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from audiokit.dsp.spectrum.transform import Transform
     from audiokit.io.chunkset import Head, Item
 
     Piece = tuple[Item, NDArray[Any]]
@@ -139,6 +140,20 @@ class Chunks(Flow):
 
     def __iter__(self) -> Iterator[Piece]:
         return iter(self._pieces())
+
+    def parts(self, transform: Transform) -> Iterator[Piece]:
+        """Read like iteration, but long pieces part by part where frames can be decoded by themselves.
+
+        >>> import numpy as np
+        >>> from audiokit import spectro
+        >>> X, transform = spectro(np.ones((1, 8000), np.float32), 8000)
+        >>> [item.start for item, values in Chunks.of(X, transform).parts(transform)]
+        [0]
+        """
+        found = self._pieces()
+        # Phases that are told as steps from frame to frame begin with the piece.
+        in_parts = None if transform.kind == "magnitude-if" else getattr(found, "parts", None)
+        return iter(found) if in_parts is None else in_parts()
 
     def derive(self, pieces: Callable[[], Iterable[Piece]], *, notes: Notes | None = None, **changes: Any) -> Chunks:
         """Make the set that a stage gives: with other pieces, and a head that differs in the fields given."""

@@ -7,6 +7,8 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -14,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 from audiokit.errors import DamagedError, InputError
 from audiokit.io.files import atomic_folder
 from audiokit.io.heads import MANIFEST, Head, Item, manifest_text
-from audiokit.io.npy import check_npy, load_npy, npy_parts
+from audiokit.io.npy import check_npy, load_npy, load_npy_part, npy_parts
 
 if TYPE_CHECKING:
     import numpy as np
 
 _Kind = type[BaseException] | None
+#: Frames (or samples) of long chunks that `parts` reads at once.
+PART = 4096
 
 
 class FolderWriter:
@@ -94,6 +98,10 @@ class FolderReader:
 
     def load(self, index: int, *, mmap: bool = False) -> np.ndarray:
         """Load one chunk; shape, type and checksum must be the manifest's (DamagedError otherwise)."""
+        return load_npy(self._whole_file(index), mmap=mmap)
+
+    def _whole_file(self, index: int) -> Path:
+        """Find the file of a chunk, and check that it is what the manifest says."""
         item = self.items[index]
         path = self._folder / item.file
         if not path.exists():
@@ -102,7 +110,7 @@ class FolderReader:
         if index not in self._whole:
             self._check_sum(path, item)
             self._whole.add(index)
-        return load_npy(path, mmap=mmap)
+        return path
 
     def _check_sum(self, path: Path, item: Item) -> None:
         with open(path, "rb") as file:
@@ -116,6 +124,22 @@ class FolderReader:
     def __iter__(self) -> Iterator[tuple[Item, np.ndarray]]:
         for index, item in enumerate(self.items):
             yield item, self.load(index)
+
+    def parts(self) -> Iterator[tuple[Item, np.ndarray]]:
+        """Read in order like iteration, but long chunks part by part, so that none is held as a whole.
+
+        Parts follow each other without a gap; what a chunk shares with the next one stays in one part.
+        """
+        for index, item in enumerate(self.items):
+            following = self.items[index + 1].start if index + 1 < len(self.items) else item.stop
+            cuts = range(item.start, min(following, item.stop), PART)[1:]
+            if not cuts or item.shape[-1:] != (item.stop - item.start,):
+                yield item, self.load(index)
+                continue
+            path = self._whole_file(index)
+            for start, stop in pairwise((item.start, *cuts, item.stop)):
+                values = load_npy_part(path, start - item.start, stop - item.start)
+                yield replace(item, start=start, stop=stop, shape=values.shape, sha256=""), values
 
     def verify(self) -> None:
         """Check every file's checksum, shape and place (DamagedError at the first that differs)."""

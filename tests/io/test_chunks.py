@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from audiokit.errors import AudiokitError, DamagedError, InputError
+from audiokit.io import chunk_folder
 from audiokit.io.chunkset import FolderReader, Head, create_chunks, open_chunks
 from audiokit.io.stream import TarReader, TarWriter
 
@@ -37,6 +38,35 @@ def test_round_trip(tmp_path, rng, name):
         assert (start, stop) == (start2, stop2)
         np.testing.assert_array_equal(a, b)
     open_chunks(tmp_path / name).verify()
+
+
+@pytest.mark.parametrize("name", ["set.chunks", "x.npy"])
+def test_parts_of_long_chunks_follow_each_other_and_keep_what_is_shared_whole(tmp_path, rng, monkeypatch, name):
+    monkeypatch.setattr(chunk_folder, "PART", 4)
+    _y, chunks = _chunks(rng)
+    with create_chunks(tmp_path / name, _head()) as writer:
+        for chunk in chunks:
+            writer.write(*chunk)
+    whole = list(open_chunks(tmp_path / name))
+    parts = list(open_chunks(tmp_path / name).parts())
+    assert len(parts) > 2 * len(whole) and max(values.shape[-1] for _, values in parts) <= 8
+    for item, values in whole:
+        of_it = [(part, piece) for part, piece in parts if part.file == item.file]
+        assert [part.start for part, _ in of_it] == [item.start, *(part.stop for part, _ in of_it[:-1])]
+        assert of_it[-1][0].stop == item.stop
+        np.testing.assert_array_equal(np.concatenate([piece for _, piece in of_it], axis=-1), values)
+        assert all(type(piece) is np.ndarray and piece.flags.c_contiguous for _, piece in of_it)
+
+
+def test_a_part_of_a_chunk_that_was_changed_is_damage(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr(chunk_folder, "PART", 4)
+    with create_chunks(tmp_path / "x.npy", _head()) as writer:
+        writer.write(rng.standard_normal((2, 50)).astype(np.float32), 0, 50)
+    values = np.load(tmp_path / "x.npy")
+    values[1, 49] += 1
+    np.save(tmp_path / "x.npy", values)
+    with pytest.raises(DamagedError, match="checksum"):
+        next(open_chunks(tmp_path / "x.npy").parts())
 
 
 def test_single_array_joins_overlaps(tmp_path, rng):

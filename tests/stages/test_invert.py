@@ -15,10 +15,10 @@ import audiokit
 from audiokit.dsp.spectrum.choice import make_transform
 from audiokit.dsp.spectrum.presets import find_preset
 from audiokit.dsp.spectrum.stft import stft
-from audiokit.dsp.spectrum.transform import encode, forward
+from audiokit.dsp.spectrum.transform import Transform, encode, forward
 from audiokit.dsp.spectrum.windows import join_chunks, windows
 from audiokit.errors import DamagedError, InputError, ParameterError, UsageError
-from audiokit.io import audio
+from audiokit.io import audio, chunk_folder
 from audiokit.io.chunkset import Item
 from audiokit.models.vocoders.engines import Inversion, choose_engine
 from audiokit.stages.invert.bare import shape_bare
@@ -197,6 +197,20 @@ def test_gaps_and_wrong_items_are_damage():
         list(join_chunks([(Item("a", 0, 9, values.shape, ""), values)], transform, "x"))
     with pytest.raises(DamagedError, match="NaN"):
         list(join_chunks([(Item("a", 0, 10, values.shape, ""), values * np.nan)], transform, "x"))
+
+
+@pytest.mark.parametrize("kind", ["stft", "magnitude", "mel", "real-imag", "magnitude-if"])
+@pytest.mark.parametrize("name", ["x.npy", "x.chunks"])
+def test_long_arrays_are_read_in_parts_to_the_same_bit(tmp_path, rng, monkeypatch, kind, name):
+    chunk = {} if name == "x.npy" else {"chunk": "1500f", "overlap": "300f"}
+    audio.write(tmp_path / "y.wav", plucks(rng, 2.0, 16_000, channels=2), 16_000)
+    audiokit.spectro(tmp_path / "y.wav", kind=kind, n_fft=64, hop=16, **chunk).save(tmp_path / name)
+    made = audiokit.Chunks.open(tmp_path / name)
+    whole = audiokit.invert(made).samples
+    monkeypatch.setattr(chunk_folder, "PART", 1024)
+    transform = Transform.from_dict(made.head.transform, name)
+    assert (len(list(made.parts(transform))) == len(list(made))) == (kind == "magnitude-if")
+    np.testing.assert_array_equal(audiokit.invert(made).samples, whole)
 
 
 def test_wrong_options_are_refused():

@@ -53,7 +53,7 @@ def _transform_of(numbers: tuple[tuple[str, Any], ...], preset: str | None, rate
         given = {**_MEL, **given}
     elif {"n_mels", "fmin", "fmax"} & given.keys():
         raise ParameterError("--n-mels, --fmin and --fmax belong to --kind mel", hint="add --kind mel")
-    if given["kind"] != "stft":
+    if given["kind"] not in ("stft", "real-imag"):  # complex spectra have no scale
         given.setdefault("scale", "log")
     power = given.get("power", 1.0)
     transform = Transform(**given, floor=1e-5**power)

@@ -135,7 +135,10 @@ def linear_to_mel(values: np.ndarray, filters: np.ndarray) -> np.ndarray:
 def _sum_bands(values: np.ndarray, filters: np.ndarray, mel: np.ndarray) -> None:
     channels, bins, count = values.shape
     rest = count % _FRAMES_AT_ONCE
-    end = np.zeros((channels, bins, _FRAMES_AT_ONCE if rest else 0), np.float32)
+    # In memory like the others: products of what lies the other way round are rounded otherwise on some processors.
+    end = np.zeros((channels, _FRAMES_AT_ONCE if rest else 0, bins), np.float32).transpose(0, 2, 1)
+    if values.strides[1] > values.strides[2]:
+        end = np.ascontiguousarray(end)
     end[:, :, :rest] = values[:, :, count - rest :]
     for bands, seen in _groups(filters):
         group = filters[bands, seen]

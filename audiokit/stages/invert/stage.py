@@ -165,7 +165,7 @@ def invert(
     def blocks() -> Iterator[NDArray[np.float32]]:
         turning = waiting.pop() if waiting else choose_engine(transform, head.channels, how, phases())
         count = 0
-        for frames in join_chunks(chunks, transform, chunks.name):
+        for frames in join_chunks(chunks.parts(transform), transform, chunks.name):
             count += frames.shape[2]
             yield turning.push(frames)
         check_length(head.length, count, transform, chunks.name)

@@ -81,7 +81,7 @@ class _Complex:
 
     def _sound(self) -> Iterator[Array]:
         back, count = IstftStream(channels=self.chunks.head.channels, **self.transform.synthesis), 0
-        for frames in join_chunks(self.chunks, self.transform, self.chunks.name):
+        for frames in join_chunks(self.chunks.parts(self.transform), self.transform, self.chunks.name):
             count += frames.shape[2]
             yield back.push(frames)
         check_length(self.chunks.head.length, count, self.transform, self.chunks.name)
@@ -121,7 +121,7 @@ class _Levels:
     def run(self) -> Transform:
         """Change all levels; returns the transform of what `values` yields."""
 
-        for frames in join_chunks(self.chunks, self.transform, self.chunks.name):
+        for frames in join_chunks(self.chunks.parts(self.transform), self.transform, self.chunks.name):
             self.before.write(frames)
         power = 2.0 / self.transform.power if self.mel else 2.0
         energies, peak = [0.0, 0.0], 0.0
