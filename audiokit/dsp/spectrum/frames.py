@@ -44,15 +44,14 @@ def squared(padded: np.ndarray, count: int, hop: int, window: np.ndarray, out: n
     >>> squared(np.ones((1, 6), np.float32), 2, 2, np.ones(4, np.float32))[0].tolist()
     [[16.0, 16.0], [0.0, 0.0], [0.0, 0.0]]
     """
-    if out is None:  # frame after frame in memory: what is made of them is smaller, and is turned for less
-        turned = np.empty((padded.shape[0], max(0, count), len(window) // 2 + 1), np.float32)
-    else:
-        turned = out.transpose(0, 2, 1)
+    if out is None:
+        out = np.empty((padded.shape[0], len(window) // 2 + 1, max(0, count)), np.float32)
+    turned = out.transpose(0, 2, 1)
     for start, stop, frames in _batches(padded, count, hop, window):
         parts = rfft(frames).view(np.float32)
         np.multiply(parts, parts, out=parts)
         np.add(parts[..., ::2], parts[..., 1::2], out=turned[:, start:stop])
-    return turned.transpose(0, 2, 1)
+    return out
 
 
 def _batches(padded: np.ndarray, count: int, hop: int, window: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:

@@ -128,17 +128,17 @@ def linear_to_mel(values: np.ndarray, filters: np.ndarray) -> np.ndarray:
     mel = np.zeros((len(values), len(filters), values.shape[2]), np.float32)
     for start in range(0, values.shape[2], _MOST_FRAMES_AT_ONCE):
         place = slice(start, start + _MOST_FRAMES_AT_ONCE)
-        _sum_bands(values[:, :, place], filters, mel[:, :, place])
+        part = values[:, :, place]
+        if part.strides[2] != part.itemsize:  # products of what lies the other way round may be rounded otherwise
+            part = np.ascontiguousarray(part)
+        _sum_bands(part, filters, mel[:, :, place])
     return mel
 
 
 def _sum_bands(values: np.ndarray, filters: np.ndarray, mel: np.ndarray) -> None:
     channels, bins, count = values.shape
     rest = count % _FRAMES_AT_ONCE
-    # In memory like the others: products of what lies the other way round are rounded otherwise on some processors.
-    end = np.zeros((channels, _FRAMES_AT_ONCE if rest else 0, bins), np.float32).transpose(0, 2, 1)
-    if values.strides[1] > values.strides[2]:
-        end = np.ascontiguousarray(end)
+    end = np.zeros((channels, bins, _FRAMES_AT_ONCE if rest else 0), np.float32)
     end[:, :, :rest] = values[:, :, count - rest :]
     for bands, seen in _groups(filters):
         group = filters[bands, seen]
