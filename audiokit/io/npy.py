@@ -79,15 +79,18 @@ def check_npy(path: str | Path, shape: tuple[int, ...], dtype: str) -> None:
     with open(path, "rb") as file:
         size = file.seek(0, 2)
         file.seek(0)
-        found, kind = _header(file, size, str(path))
+        found, _, kind = _header(file, size, str(path))
     if found != shape:
         raise DamagedError(f"{path}: shape {found}, but the manifest says {shape}")
-    if kind != dtype:
+    if str(kind) != dtype:
         raise DamagedError(f"{path}: {kind}, but the manifest says {dtype}")
 
 
-def _header(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...], str]:
-    """Shape and type that a header says, once the size of the rest has confirmed them: nothing is allocated before."""
+def _header(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether the first axis runs fastest, and type, as a header says them and the size of the rest confirms.
+
+    Nothing is allocated before; the file stands where the values begin.
+    """
     import math
 
     import numpy as np
@@ -95,13 +98,13 @@ def _header(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...], str
     try:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
+        shape, fortran, dtype = read(file)
         rest = size - file.tell()
     except Exception as error:  # as in decode_npy
         raise DamagedError(f"{name}: not a readable .npy array ({error})") from None
     if not dtype.hasobject and math.prod(shape) * dtype.itemsize > rest:
         raise DamagedError(f"{name}: not a readable .npy array (shape {shape} of {dtype}, but {rest} bytes follow)")
-    return shape, str(dtype)
+    return shape, fortran, dtype
 
 
 def load_npy(path: str | Path, *, mmap: bool = False) -> np.ndarray:
@@ -128,9 +131,12 @@ def load_npy(path: str | Path, *, mmap: bool = False) -> np.ndarray:
 
 
 def load_npy_part(path: str | Path, start: int, stop: int) -> np.ndarray:
-    """Read entries `start` to `stop` of the last axis of a .npy whose header has been checked, and no others.
+    """Read entries `start` to `stop` of the last axis of a .npy, and no others.
 
     Read row by row, not mapped: a system counts all that lies near what is touched of a map as the process's memory.
+
+    Raises:
+        DamagedError: it is not a plain array, or cut short.
 
     >>> import numpy as np
     >>> path = getfixture("tmp_path") / "x.npy"
@@ -143,9 +149,7 @@ def load_npy_part(path: str | Path, start: int, stop: int) -> np.ndarray:
     import numpy as np
 
     with open(path, "rb", buffering=0) as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, kind = read(file)
+        shape, fortran, kind = _header(file, os.fstat(file.fileno()).st_size, str(path))
         if fortran:
             return np.array(load_npy(path, mmap=True)[..., start:stop], order="C")
         first, row = file.tell(), shape[-1] * kind.itemsize

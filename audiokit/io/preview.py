@@ -65,18 +65,6 @@ def codec_for(seconds: float, *, budget: int) -> Codec:
     return Codec("mp3", fitting[0] if fitting else _MP3_LEVELS[-1][0])
 
 
-def peak_of(y: Samples) -> float:
-    """Highest absolute sample of the first two channels of audio (C, T).
-
-    >>> import numpy as np
-    >>> peak_of(np.array([[0.5], [-2.0], [3.0]], np.float32))
-    2.0
-    """
-    from audiokit.dsp.spectrum.samples import blocks_of
-
-    return max((float(abs(block[:2]).max(initial=0.0)) for block in blocks_of(y)), default=0.0)
-
-
 def encoded(y: Samples, rate: int, codec: Codec) -> tuple[str, bytes]:
     """Encode audio for a browser: at most two channels, and no more than full scale.
 
@@ -97,10 +85,10 @@ def encoded(y: Samples, rate: int, codec: Codec) -> tuple[str, bytes]:
     """
     import soundfile as sf
 
-    from audiokit.dsp.spectrum.samples import blocks_of
+    from audiokit.dsp.spectrum.samples import blocks_of, peak_of
     from audiokit.io.reader import resampled
 
-    channels, full = min(2, y.shape[0]), max(1.0, peak_of(y))
+    channels, full = min(2, y.shape[0]), max(1.0, peak_of(y, 2))
     written = rate if codec.name == "flac" or rate in _MP3_RATES else _MP3_RATES[-2]
     lossy = {"compression_level": codec.level, "bitrate_mode": "VARIABLE"}
     form, subtype, how = ("FLAC", "PCM_16", {}) if codec.name == "flac" else ("MP3", "MPEG_LAYER_III", lossy)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from audiokit.dsp.spectrum.samples import blocks_of
+from audiokit.dsp.spectrum.samples import blocks_of, peak_of
 from audiokit.engine.spool import at_hand
 from audiokit.errors import AudiokitError, InputError
 from audiokit.io.audio import MEDIA_SUFFIXES, SUFFIXES, Reader
-from audiokit.io.preview import Codec, codec_for, data_uri, encoded, peak_of, smaller, spectrogram_webp, waveform_svg
+from audiokit.io.preview import Codec, codec_for, data_uri, encoded, smaller, spectrogram_webp, waveform_svg
 
 if TYPE_CHECKING:
     from audiokit.dsp.spectrum.samples import Samples
@@ -255,7 +255,7 @@ class _Tracks:
             same=same,
             link="" if self._lossless else quote(Path(os.path.relpath(path.resolve(), self._beside)).as_posix()),
             lufs=_lufs(y, info.rate),
-            peak=min(1.0, peak_of(y)),
+            peak=min(1.0, peak_of(y, 2)),
             waveform=waveform_svg(y, info.rate),
             spectrogram=data_uri("image/webp", spectrogram_webp(y, info.rate)),
             history=info.history,
@@ -273,7 +273,7 @@ def _lufs(y: Samples, rate: int) -> float | None:
 
     if rate < LOWEST_RATE:
         return None
-    meter, full = Meter(rate, min(2, y.shape[0]), dual_mono=True), max(1.0, peak_of(y))
+    meter, full = Meter(rate, min(2, y.shape[0]), dual_mono=True), max(1.0, peak_of(y, 2))
     for block in blocks_of(y, 1 << 16):
         meter.process(block[:2] / full)
     level = meter.result().integrated_lufs

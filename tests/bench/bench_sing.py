@@ -297,9 +297,8 @@ def main(folder: Path, each: int = 1) -> None:
             place = np.clip(np.round(np.nan_to_num(timing.source)).astype(int), 0, voices[speaker].frames - 1)
             drawn = contour, (timing.note >= 0) & (timing.gain > 0.5) & voices[speaker].strong[place]
             plain = Expression(pitch_correction=0, drift_cents=0, formant_db=0, breath=1, evenness=0)
-            stretched = sing_plan(
-                voices[speaker], plan, length_s=length_s, expression=plain, speech=y[0], rng=np.random.default_rng(0)
-            )
+            how = {"length_s": length_s, "expression": plain, "speech": y[0], "rng": np.random.default_rng(0)}
+            stretched = np.concatenate([*sing_plan(voices[speaker], plan, **how)])
             mixed = np.zeros(backing.shape[1], np.float32)
             mixed[: y.shape[1]] = y[0][: len(mixed)]
             outputs = {"speech": mixed, **{engine: r.vocal[0] for engine, r in results.items()}}

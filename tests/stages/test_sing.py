@@ -270,8 +270,8 @@ def test_short_backing_is_looped_in_whole_bars(speech, bars):
 
 def test_what_will_be_sung_is_said_before_it_is(speech, monkeypatch):
     order = []
-    real = vocal.sing_in_blocks
-    monkeypatch.setattr(vocal, "sing_in_blocks", lambda *a, **k: order.append("sung") or real(*a, **k))
+    real = vocal.sing_plan
+    monkeypatch.setattr(vocal, "sing_plan", lambda *a, **k: order.append("sung") or real(*a, **k))
     values = {"how": stage.singing(stage.sing.bind({"over": "-"})), "tell": order.append}
     vocal.sing_over(speech, RATE, band(bars=2), RATE, **values)
     assert order[1:] == ["sung"] and order[0].startswith("singing 5 of 10 syllables, seconds ")

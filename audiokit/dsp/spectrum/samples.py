@@ -113,13 +113,14 @@ def placed(pieces: Iterable[tuple[int, np.ndarray]], length: int) -> Iterator[np
             done += gap
 
 
-def peak_of(y: Samples) -> float:
-    """Highest absolute sample of audio (C, T), 0 without any.
+def peak_of(y: Samples, channels: int | None = None) -> float:
+    """Highest absolute sample of audio (C, T), or of its first so many channels; 0 without any.
 
-    >>> peak_of(np.array([[0.25, -0.5]], np.float32)), peak_of(np.zeros((2, 0), np.float32))
-    (0.5, 0.0)
+    >>> y = np.array([[0.25, -0.5], [1.0, 0.0]], np.float32)
+    >>> peak_of(y), peak_of(y, 1), peak_of(np.zeros((2, 0), np.float32))
+    (1.0, 0.5, 0.0)
     """
-    return max((float(np.abs(block).max(initial=0.0)) for block in blocks_of(y)), default=0.0)
+    return max((float(np.abs(block[:channels]).max(initial=0.0)) for block in blocks_of(y)), default=0.0)
 
 
 def mono_of(y: Samples) -> np.ndarray:

@@ -38,8 +38,8 @@ def sing_plan(
     expression: Expression | None = None,
     speech: Wave | None = None,
     rng: np.random.Generator,
-) -> np.ndarray:
-    """Sing a plan.
+) -> Iterator[np.ndarray]:
+    """Sing a plan, phrase by phrase.
 
     Args:
         voice: the analysed speech.
@@ -51,22 +51,8 @@ def sing_plan(
         rng: for the fluctuations of pitch.
 
     Returns:
-        Audio (T,), float32, at `voice.rate`.
+        Blocks (n,), float32, at `voice.rate`, that follow each other.
     """
-    arguments = {"length_s": length_s, "expression": expression, "speech": speech, "rng": rng}
-    return np.concatenate([np.zeros(0, np.float32), *sing_in_blocks(voice, plan, **arguments)])  # type: ignore[arg-type]
-
-
-def sing_in_blocks(
-    voice: Voice,
-    plan: Plan,
-    *,
-    length_s: float,
-    expression: Expression | None = None,
-    speech: Wave | None = None,
-    rng: np.random.Generator,
-) -> Iterator[np.ndarray]:
-    """Sing a plan phrase by phrase, as `sing_plan` does: yields blocks (n,), float32, that follow each other."""
     how = expression or Expression()
     timing = map_time(voice, plan.notes, plan.syllables, length_s)
     contour = draw_pitch(voice, plan.notes, timing, expression=how, rng=rng)

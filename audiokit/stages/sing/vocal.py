@@ -17,7 +17,7 @@ from audiokit.dsp.voice.intonation import Expression
 from audiokit.dsp.voice.melody import compose, harmonise, voice_range
 from audiokit.dsp.voice.plan import Music, Plan, SungNote, check_notes, even_music
 from audiokit.dsp.voice.rhythm import set_rhythm
-from audiokit.dsp.voice.singing import sing_in_blocks
+from audiokit.dsp.voice.singing import sing_plan
 from audiokit.dsp.voice.syllables import find_syllables
 from audiokit.dsp.voice.world import Voice, analyse_voice
 from audiokit.engine.spool import at_hand
@@ -128,10 +128,10 @@ def _sing_with_world(
         tell(will_sing(chosen))
     rng = np.random.default_rng(how.seed)
     arguments: dict[str, Any] = {"length_s": length_s, "expression": expression, "rng": rng}
-    voices = [_kept(sing_in_blocks(voice, chosen, speech=mono, **arguments))]
+    voices = [_kept(sing_plan(voice, chosen, speech=mono, **arguments))]
     for interval in how.harmony:
         second = replace_notes(chosen, harmonise(chosen.notes, music, interval, scale=how.scale))
-        voices.append(_kept(sing_in_blocks(voice, second, **arguments)))
+        voices.append(_kept(sing_plan(voice, second, **arguments)))
     together = _choir(voices, later=round(0.012 * rate))
     vocal = resample_blocks(together, rate, backing_rate, backing.shape[1])
     return Sung(vocal, backing_rate, backing, chosen, [*music.notes, *chosen.warnings])

@@ -86,7 +86,8 @@ def test_phrases_far_from_the_spoken_pitch_are_left_to_world(spoken, monkeypatch
 
     def sing(semitones):
         plan = Plan([replace(n, pitch=n.pitch + semitones) for n in notes], syllables, even_music(4.0))
-        return singing.sing_plan(voice, plan, length_s=4.0, speech=y, rng=np.random.default_rng(0))
+        blocks = singing.sing_plan(voice, plan, length_s=4.0, speech=y, rng=np.random.default_rng(0))
+        return np.concatenate([*blocks])
 
     near, far = sing(2), sing(14)
     monkeypatch.setattr(singing, "OWN_PERIODS", (99.0, 99.0))
