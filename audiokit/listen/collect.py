@@ -101,6 +101,7 @@ def collect(
 
     Raises:
         InputError: something is missing, or there is nothing to show.
+        DamagedError: none of the files given is whole.
     """
     given = _given([places] if isinstance(places, Path) else places)
     single = len(given) == 1 and given[0].is_dir()
@@ -113,8 +114,8 @@ def collect(
     audio = [path for path in files if path.suffix.lower() in (*SUFFIXES, *MEDIA_SUFFIXES)]
     if len(audio) > limit:
         contents.problems.append(f"{len(audio) - limit} more audio files are not shown")
-    heads, problems = _heads(audio[:limit])
-    contents.problems += problems
+    heads, failures = _heads(audio[:limit])
+    contents.problems += map(str, failures)
     chosen = _codec(embed, sum(head.seconds for head in heads))
     beside = (page or folder / "index.html").resolve().parent
     tracks = _Tracks(folder, beside, chosen, lossless=embed != "link" and chosen is not None and chosen.name == "flac")
@@ -133,8 +134,9 @@ def collect(
         elif path.suffix == ".json":
             _add_json(contents, name, path)
     if not (contents.tracks or contents.pictures or contents.metrics):
-        what = f"{folder}: holds no audio, pictures or metrics to show"
-        raise InputError(what if single or not problems else problems[0], hint="name a folder of results")
+        if failures and not single:
+            raise failures[0]
+        raise InputError(f"{folder}: holds no audio, pictures or metrics to show", hint="name a folder of results")
     return contents
 
 
@@ -190,15 +192,15 @@ class _Head:
     made: float
 
 
-def _heads(paths: list[Path]) -> tuple[list[_Head], list[str]]:
-    heads, problems = [], []
+def _heads(paths: list[Path]) -> tuple[list[_Head], list[AudiokitError]]:
+    heads, failures = [], []
     for path in paths:
         try:
             with Reader(path) as reader:
                 heads.append(_Head(path, _seconds(path, reader), len(reader.info.history), path.stat().st_mtime))
         except AudiokitError as error:
-            problems.append(str(error))
-    return heads, problems
+            failures.append(error)
+    return heads, failures
 
 
 def _seconds(path: Path, reader: Reader) -> float:

@@ -274,11 +274,13 @@ def test_files_of_two_places_keep_the_names_of_their_folders(tmp_path, monkeypat
         (["gone", "-o", "x.html"], 3, "gone: no such folder"),
         (["note.txt", "-o", "x.html"], 3, "note.txt: nothing that a page shows"),
         (["empty.wav", "-o", "x.html"], 3, "empty.wav: is empty"),
+        (["cut.wav", "-o", "x.html"], 4, "hint: to keep what is there"),
     ],
 )
 def test_what_no_page_can_be_made_of_is_said(tmp_path, cli, rng, arguments, status, said):
     audio.write(tmp_path / "one.wav", signals.plucks(rng, 1.0, 22_050), 22_050)
     (tmp_path / "note.txt").write_text("text")
     (tmp_path / "empty.wav").touch()
+    (tmp_path / "cut.wav").write_bytes((tmp_path / "one.wav").read_bytes()[:9000])
     assert said in cli("page", *arguments, status=status).stderr.decode()
     assert not (tmp_path / "x.html").exists()
