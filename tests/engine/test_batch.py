@@ -16,6 +16,7 @@ from audiokit.engine.settings import BatchOptions
 from audiokit.errors import AudiokitError, BatchError, InputError, UsageError
 from audiokit.io import audio
 from tests import signals
+from tests.conftest import ROOT
 
 
 def halve(job: batch.Job, *, noise: float = 0.0, poison: str = "", once: str = "") -> dict:
@@ -184,24 +185,69 @@ def test_unwritable_folder(songs, tmp_path):
         run([songs / "a.wav"], tmp_path / "file/out.wav")
 
 
-def test_workers_end_with_their_parent_however_it_goes(tmp_path):
+@pytest.mark.parametrize("way", ["fork", "spawn"])
+def test_workers_end_with_their_parent_however_it_goes(tmp_path, way):
     """A parent that is killed leaves nobody behind that would wait for it."""
     code = (
-        "import os, signal, time\n"
-        "from concurrent.futures import wait\n"
-        "from audiokit.engine.local import _pool\n"
+        "import multiprocessing, os, signal, time\n"
+        "from audiokit.engine.local import _Pool\n"
         "if __name__ == '__main__':\n"
-        "    pool = _pool(1)\n"
+        f"    pool = _Pool(2, multiprocessing.get_context({way!r}))\n"
         "    print(pool.submit(os.getpid).result(), flush=True)\n"
+        "    print(*pool._processes, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     (tmp_path / "parent.py").write_text(code)
     done = subprocess.run([sys.executable, tmp_path / "parent.py"], stdout=subprocess.PIPE, text=True)
     assert done.returncode == -signal.SIGKILL
-    worker, deadline = int(done.stdout), time.time() + 20
-    while _alive(worker) and time.time() < deadline:
+    workers, deadline = {int(word) for word in done.stdout.split()}, time.time() + 20
+    while any(map(_alive, workers)) and time.time() < deadline:
         time.sleep(0.05)
-    assert not _alive(worker)
+    assert not any(map(_alive, workers))
+
+
+ALONE = """
+import os, sys, threading
+from pathlib import Path
+from functools import partial
+from audiokit.engine import local
+from audiokit.errors import BatchError
+from tests.engine.test_batch import halve, run
+
+if __name__ == "__main__":
+    here = Path(sys.argv[1])
+    one = threading.Event()
+    if sys.argv[2] == "thread":
+        threading.Thread(target=one.wait).start()
+    if sys.argv[2] == "library":
+        sys.modules["onnxruntime"] = sys
+    print(local._way())
+    if sys.argv[2] == "plain":
+        run([here / "songs"], here / "out", partial(halve, noise=0.1), jobs=3)
+        run([here / "songs"], here / "again", partial(halve, once=str(here / "died")), jobs=2)
+        try:
+            run([here / "songs"], here / "poisoned", partial(halve, poison="a.wav"), jobs=2)
+        except BatchError as error:
+            print(str(error).split("\\n")[1])
+    one.set()
+"""
+
+
+@pytest.mark.parametrize(("around", "way"), [("plain", "fork"), ("thread", "spawn"), ("library", "spawn")])
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere workers are always fresh processes")
+def test_workers_are_copies_of_a_process_that_can_be_copied(songs, tmp_path, around, way):
+    """With the same bytes, and the same end for a worker that dies, as everywhere."""
+    (tmp_path / "alone.py").write_text(ALONE)
+    line = [sys.executable, tmp_path / "alone.py", tmp_path, around]
+    one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(line, capture_output=True, text=True, check=True, env={**os.environ, **one_thread})
+    said = done.stdout.split("\n")
+    assert said[0] == way and not done.stderr
+    if around == "plain":
+        run([songs], tmp_path / "one", partial(halve, noise=0.1))
+        assert _bytes(tmp_path / "one") == _bytes(tmp_path / "out") and len(_bytes(tmp_path / "again")) == 3
+        assert "a.wav: its worker process died twice" in said[1] and len(_bytes(tmp_path / "poisoned")) == 2
+        assert not list(tmp_path.rglob(".audiokit-*"))
 
 
 def _alive(process: int) -> bool:
