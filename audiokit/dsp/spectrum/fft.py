@@ -10,13 +10,12 @@ References:
 
 from __future__ import annotations
 
-import sys
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-_MODULE = "scipy.fft._pocketfft.pypocketfft"
+from audiokit.dsp.spectrum.compiled import compiled
 
 
 def rfft(frames: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -41,22 +40,7 @@ def irfft(spectra: np.ndarray, n: int, out: np.ndarray | None = None) -> np.ndar
 
 @lru_cache(maxsize=1)
 def _library() -> Any:
-    if _MODULE in sys.modules:
-        return sys.modules[_MODULE]
-    import importlib.machinery
-    import importlib.util
-
-    package = importlib.util.find_spec("scipy")
-    places = (package.submodule_search_locations if package else None) or []
-    found = importlib.machinery.PathFinder.find_spec("pypocketfft", [f"{place}/fft/_pocketfft" for place in places])
-    if found is None or found.origin is None:
-        return _Public()
-    # Under its own name, so that whoever imports scipy.fft later finds it loaded.
-    spec = importlib.util.spec_from_file_location(_MODULE, found.origin)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return sys.modules.setdefault(_MODULE, module)
+    return compiled("scipy.fft._pocketfft.pypocketfft") or _Public()
 
 
 class _Public:

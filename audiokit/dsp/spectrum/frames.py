@@ -46,11 +46,16 @@ def squared(padded: np.ndarray, count: int, hop: int, window: np.ndarray, out: n
     """
     if out is None:
         out = np.empty((padded.shape[0], len(window) // 2 + 1, max(0, count)), np.float32)
-    turned = out.transpose(0, 2, 1)
+    held = np.empty(0, np.complex64)
     for start, stop, frames in _batches(padded, count, hop, window):
-        parts = rfft(frames).view(np.float32)
+        size = (padded.shape[0], out.shape[1], stop - start)
+        if held.shape != size:
+            held = np.empty(size, np.complex64)
+        # The transform turns frames into bins as it writes, several at a time; to turn them later costs more.
+        rfft(frames, out=held.transpose(0, 2, 1))
+        parts = held.view(np.float32)
         np.multiply(parts, parts, out=parts)
-        np.add(parts[..., ::2], parts[..., 1::2], out=turned[:, start:stop])
+        np.add(parts[..., ::2], parts[..., 1::2], out=out[:, :, start:stop])
     return out
 
 

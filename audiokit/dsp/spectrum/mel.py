@@ -10,17 +10,13 @@ from functools import lru_cache
 
 import numpy as np
 
+from audiokit.dsp.spectrum.sparse import Rows, add_rows, rows_of
 from audiokit.errors import ParameterError
 
 _LINEAR_HZ = 200.0 / 3
 _CORNER_HZ = 1000.0
 _CORNER_MEL = _CORNER_HZ / _LINEAR_HZ
 _LOG_STEP = np.log(6.4) / 27
-_BANDS_AT_ONCE = 8
-#: Matrix products treat columns beyond a multiple of this in another way, which differs in the last bit.
-_FRAMES_AT_ONCE = 32
-#: Products of more columns than about this may be summed in another order.
-_MOST_FRAMES_AT_ONCE = 256
 
 
 def hz_to_mel(hz: np.ndarray | float, *, htk: bool = False) -> np.ndarray:
@@ -110,8 +106,8 @@ def mel_filterbank(
 def linear_to_mel(values: np.ndarray, filters: np.ndarray) -> np.ndarray:
     """Sum spectra into mel bands: `filters @ values`, without the zeros that nearly all of a filter bank is.
 
-    Neighbouring bands are taken together and see only the bins that one of them covers, which is an eighth of the
-    work for 128 bands. What comes of a frame does not depend on how many there are, to the bit.
+    Every band is summed bin after bin, from the lowest, of all frames side by side: what comes of a frame depends on
+    nothing else, to the bit, and a fiftieth of the operations of the whole product are left.
 
     Args:
         values: spectrum (C, F, N), linear, float32.
@@ -126,44 +122,24 @@ def linear_to_mel(values: np.ndarray, filters: np.ndarray) -> np.ndarray:
     True
     """
     mel = np.zeros((len(values), len(filters), values.shape[2]), np.float32)
-    for start in range(0, values.shape[2], _MOST_FRAMES_AT_ONCE):
-        place = slice(start, start + _MOST_FRAMES_AT_ONCE)
-        part = values[:, :, place]
-        if part.strides[2] != part.itemsize:  # products of what lies the other way round may be rounded otherwise
-            part = np.ascontiguousarray(part)
-        _sum_bands(part, filters, mel[:, :, place])
+    weights = _weights(filters)
+    for spectrum, bands in zip(np.ascontiguousarray(values, np.float32), mel, strict=True):
+        add_rows(weights, spectrum, bands)
     return mel
 
 
-def _sum_bands(values: np.ndarray, filters: np.ndarray, mel: np.ndarray) -> None:
-    channels, bins, count = values.shape
-    rest = count % _FRAMES_AT_ONCE
-    end = np.zeros((channels, bins, _FRAMES_AT_ONCE if rest else 0), np.float32)
-    end[:, :, :rest] = values[:, :, count - rest :]
-    for bands, seen in _groups(filters):
-        group = filters[bands, seen]
-        if count > rest:
-            np.matmul(group, values[:, seen, : count - rest], out=mel[:, bands, : count - rest])
-        if rest:
-            mel[:, bands, count - rest :] = np.matmul(group, end[:, seen])[:, :, :rest]
+_known_weights: dict[int, tuple[weakref.ref[np.ndarray], Rows]] = {}
 
 
-_known_groups: dict[int, tuple[weakref.ref[np.ndarray], list[tuple[slice, slice]]]] = {}
-
-
-def _groups(filters: np.ndarray) -> list[tuple[slice, slice]]:
-    """Neighbouring bands and the bins that one of them covers; kept for filters that nobody can change."""
-    known = _known_groups.get(id(filters))
+def _weights(filters: np.ndarray) -> Rows:
+    """The filters without their zeros; kept for filters that nobody can change."""
+    known = _known_weights.get(id(filters))
     if known is not None and known[0]() is filters:
         return known[1]
-    found = []
-    for first in range(0, len(filters), _BANDS_AT_ONCE):
-        covered = np.flatnonzero(filters[first : first + _BANDS_AT_ONCE].any(axis=0))
-        if covered.size:
-            found.append((slice(first, first + _BANDS_AT_ONCE), slice(covered[0], covered[-1] + 1)))
+    found = rows_of(filters)
     if not filters.flags.writeable:
         key = id(filters)
-        _known_groups[key] = (weakref.ref(filters, lambda _: _known_groups.pop(key, None)), found)
+        _known_weights[key] = (weakref.ref(filters, lambda _: _known_weights.pop(key, None)), found)
     return found
 
 

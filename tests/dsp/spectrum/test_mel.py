@@ -65,3 +65,19 @@ def test_bands_of_a_frame_do_not_depend_on_its_neighbours(rng, cut):
     parts = [linear_to_mel(values[:, :, :cut], filters), linear_to_mel(values[:, :, cut:], filters)]
     np.testing.assert_array_equal(np.concatenate(parts, axis=2), whole)
     np.testing.assert_allclose(whole, filters @ values, rtol=1e-4)
+
+
+def test_bands_are_the_same_wherever_the_spectrum_lies(rng):
+    """Neither how it lies in memory nor where it begins there changes the order of a sum."""
+    filters = mel_filterbank(22_050, 1024, 80)
+    values = rng.random((1, 513, 203), np.float32)
+    whole = linear_to_mel(values, filters)
+    shifted = np.empty(values.size + 1, np.float32)[1:].reshape(values.shape)
+    shifted[:] = values
+    frames_first = np.ascontiguousarray(values.transpose(0, 2, 1)).transpose(0, 2, 1)
+    wider = np.zeros((1, 513, 1000), np.float32)
+    wider[:, :, 7:210] = values
+    for other in (shifted, frames_first, wider[:, :, 7:210]):
+        np.testing.assert_array_equal(linear_to_mel(other, filters), whole)
+    exact = filters.astype(np.float64) @ values.astype(np.float64)
+    np.testing.assert_allclose(whole, exact, rtol=2e-6)
