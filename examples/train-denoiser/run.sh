@@ -7,11 +7,13 @@
 #   python lay_out.py noise noise/demand CLEAN NOISY       pairs of VoiceBank+DEMAND: the noise is the difference
 #   python ../train-splitter/speak.py speech/made-up 120   made-up speakers (needs a package, see there)
 #
-#   audiokit train denoiser speech/ --noise noise/ --music music/ --from denoiser --alone --loudness 3 --batch 8 \
-#     --seconds 3 --learning-rate 0.0015 --average 0.998 --validate-every 200 --minutes 72 -o run
+#   audiokit train denoiser speech/ --noise noise/ --music music/ --from denoiser --alone --perceptual 3 \
+#     --intelligibility 10 --ratio 3 --batch 6 --seconds 3 --learning-rate 0.001 --average 0.995 --validate-every 400 \
+#     --minutes 41 -o run
 #
-# --alone trains the network without the Wiener engine before it; "first_db" of "frontend" in the card puts one back. The
-# same command with --resume and more --minutes goes on. Compare on voices and noises that are in none of the folders:
+# --alone trains the network without the Wiener engine before it; "first_db" and "easing" of "frontend" in the card let
+# that join in again. The same command with --resume and more --minutes goes on. Compare on voices and noises that are in
+# none of the folders:
 #
 #   python -m tests.bench.bench_denoise --model run --before OLDER --pairs VOICEBANK
 set -euo pipefail

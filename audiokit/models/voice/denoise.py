@@ -161,15 +161,16 @@ class NeuralDenoiser:
     def _enhance(self, spectra: np.ndarray, raw: np.ndarray) -> np.ndarray:
         if spectra.shape[2] == 0:
             return spectra
-        x = (spectra * np.float32(self._gain)).transpose(0, 2, 1)  # (C, N, F)
+        heard = raw if self._easing is not None and self._easing.hears_input else spectra
+        x = (heard * np.float32(self._gain)).transpose(0, 2, 1)  # (C, N, F)
         mask, *state = self._network.run(np.stack([x.real, x.imag], axis=1), *self._state)
         self._state = tuple(state)
         masks = (mask[:, 0] + 1j * mask[:, 1]).transpose(0, 2, 1)
         if self.channels > 1:
-            weight = np.abs(spectra) ** 2 + 1e-20
+            weight = np.abs(heard) ** 2 + 1e-20
             masks = (masks * weight).sum(axis=0, keepdims=True) / weight.sum(axis=0, keepdims=True)
-        enhanced = (spectra * masks).astype(np.complex64)
-        self._openness.put(_band_ratio(spectra, enhanced))
+        enhanced = (heard * masks).astype(np.complex64)
+        self._openness.put(_band_ratio(heard, enhanced))
         if self._easing is None:
             return enhanced
         loud, left = (np.sqrt((np.abs(S) ** 2).sum(axis=0, keepdims=True)) for S in (raw, spectra))

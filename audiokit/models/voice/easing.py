@@ -20,22 +20,24 @@ class Easing:
         first: power of the gains of the engine that runs before the network.
         mask: power of the size of the network's mask, where that is well above the knee.
         knee: size from which on a mask is eased.
+        hears_input: whether the network hears the input as it is, and the engine before it only joins in at the end.
     """
 
     first: float = 1.0
     mask: float = 1.0
     knee: float = 0.0
+    hears_input: bool = False
 
     @classmethod
-    def of(cls, said: Mapping[str, float] | None) -> Easing | None:
+    def of(cls, said: Mapping[str, Any] | None) -> Easing | None:
         """Read what a model card says; None if it says nothing.
 
         >>> Easing.of({"mask": 0.8}), Easing.of(None)
-        (Easing(first=1.0, mask=0.8, knee=0.0), None)
+        (Easing(first=1.0, mask=0.8, knee=0.0, hears_input=False), None)
         """
         return None if said is None else cls(**said)
 
-    def card(self) -> dict[str, float]:
+    def card(self) -> dict[str, Any]:
         """Say it as a model card does."""
         return asdict(self)
 

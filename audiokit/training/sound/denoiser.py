@@ -7,7 +7,7 @@ level, all drawn from one generator.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -24,15 +24,19 @@ from audiokit.training.engine.loop import OneNetwork, update
 from audiokit.training.engine.options import RunOptions
 from audiokit.training.sound.hearing import IntelligibilityLoss, LoudnessLoss
 from audiokit.training.sound.mixer import Audio, Groups, Mixer, _level
+from audiokit.training.sound.quality import QualityLoss
 from audiokit.training.sound.settings import DenoiserSettings
+
+#: Terms of the loss that a run may weigh otherwise, and their usual weights.
+WEIGHTS = {"loudness": 0.0, "intelligibility": 0.0, "perceptual": 0.0, "ratio": 1.0}
 
 
 class EnhancementLoss(nn.Module):
     """Compare enhanced and clean speech as compressed spectra, as waveforms, and as they are heard.
 
     The weighted sum of the squared errors of compressed magnitudes, of compressed real and imaginary
-    parts, of the negative scale-invariant signal-to-noise ratio, of the disturbance of loudness, and of
-    what is lost of intelligibility.
+    parts, of the negative scale-invariant signal-to-noise ratio, of the disturbance of loudness, of
+    what is lost of intelligibility, and of what PESQ finds missing.
 
     References:
         Rong et al. (2024), ICASSP, equation 7; Braun and Tashev (2021), A consolidated view of loss
@@ -50,13 +54,19 @@ class EnhancementLoss(nn.Module):
         parts: float = 30.0,
         loudness: float = 0.0,
         intelligibility: float = 0.0,
+        perceptual: float = 0.0,
+        ratio: float = 1.0,
     ) -> None:
         super().__init__()
+        if perceptual and rate != 16_000:
+            raise ParameterError(f"the perceptual loss is defined at 16000 Hz, the network works at {rate} Hz")
         self.n_fft, self.hop, self.power = n_fft, hop, power
         self.magnitude, self.parts = magnitude, parts
-        self.loudness, self.intelligibility = loudness, intelligibility
+        self.loudness, self.intelligibility, self.perceptual = loudness, intelligibility, perceptual
+        self.ratio = ratio
         self.ear = LoudnessLoss(rate=rate, n_fft=n_fft)
         self.words = IntelligibilityLoss(rate=rate, n_fft=n_fft, hop=hop)
+        self.quality = QualityLoss() if perceptual else None
         self.window: Tensor
         self.register_buffer("window", torch.hann_window(n_fft).sqrt())
 
@@ -80,8 +90,12 @@ class EnhancementLoss(nn.Module):
         si_snr = torch.log10(ratio + 1e-8).mean()
         ear = self.ear(estimate, clean)
         lost = self.words(estimate, clean)
-        total = self.magnitude * sizes + self.parts * parts - si_snr + self.loudness * ear + self.intelligibility * lost
+        total = self.magnitude * sizes + self.parts * parts - self.ratio * si_snr
+        total = total + self.loudness * ear + self.intelligibility * lost
         told = {"magnitude": sizes, "parts": parts, "si_snr_db": 10 * si_snr, "loudness": ear, "lost": lost}
+        if self.quality is not None:
+            told["missing"] = self.quality(audio, clean_audio)
+            total = total + self.perceptual * told["missing"]
         return {"loss": total, **{name: value.detach() for name, value in told.items()}}
 
 
@@ -94,8 +108,7 @@ class DenoiserRecipe(OneNetwork):
         settings: of the network; see `GtcrnConfig`.
         batch: examples per step.
         learning_rate: highest rate of AdamW.
-        loudness: weight of the disturbance of loudness in the loss.
-        intelligibility: weight of what is lost of intelligibility in the loss.
+        weights: of terms of the loss: loudness, intelligibility, perceptual, ratio; see `EnhancementLoss`.
         start: weights to begin from, as `Gtcrn.state_dict` names them.
         easing: how gently gains are applied, here and wherever the model runs.
         card: what is known about the model beyond what the training measures.
@@ -113,8 +126,7 @@ class DenoiserRecipe(OneNetwork):
         settings: dict[str, Any] | None = None,
         batch: int = 16,
         learning_rate: float = 2e-3,
-        loudness: float = 0.0,
-        intelligibility: float = 0.0,
+        weights: Mapping[str, float] | None = None,
         start: dict[str, Tensor] | None = None,
         easing: Easing | None = None,
         card: dict[str, Any] | None = None,
@@ -131,9 +143,8 @@ class DenoiserRecipe(OneNetwork):
         config = self.network.config
         if mixer.rate != config.rate:
             raise ParameterError(f"examples have {mixer.rate} Hz, the network works at {config.rate} Hz")
-        self.loss = EnhancementLoss(
-            rate=config.rate, n_fft=config.n_fft, hop=config.hop, loudness=loudness, intelligibility=intelligibility
-        ).to(device)
+        judged: dict[str, Any] = {"rate": config.rate, "n_fft": config.n_fft, "hop": config.hop, **(weights or {})}
+        self.loss = EnhancementLoss(**judged).to(device)
         self.device, self.learning_rate, self.easing = device, learning_rate, easing
         self.optimizer = torch.optim.AdamW(
             [p for p in self.network.parameters() if p.requires_grad], lr=learning_rate, weight_decay=1e-3
@@ -148,7 +159,7 @@ class DenoiserRecipe(OneNetwork):
             "first_db": self.mixer.first_db,
             "learning_rate": self.learning_rate,
             **({"easing": self.easing.card()} if self.easing else {}),
-            **{name: weight for name in ("loudness", "intelligibility") if (weight := getattr(self.loss, name))},
+            **{name: weight for name, usual in WEIGHTS.items() if (weight := getattr(self.loss, name)) != usual},
         }
 
     def step(self, rng: np.random.Generator, step: int) -> dict[str, float | Tensor]:
@@ -163,11 +174,12 @@ class DenoiserRecipe(OneNetwork):
 
     def enhance(self, heard: Tensor, raw: Tensor) -> Tensor:
         """Run the network on spectra (B, F, N) that it hears, and apply its gains to the raw ones as `denoise` does."""
-        estimate, _ = self.network(heard)
+        given = raw if self.easing is not None and self.easing.hears_input else heard
+        estimate, _ = self.network(given)
         if self.easing is None:
             return cast(Tensor, estimate)
-        size = heard.abs().clamp(min=1e-9)
-        return raw * self.easing.gain(estimate.abs().clamp(min=1e-9) / size, size / raw.abs().clamp(min=1e-9))
+        left, size, loud = (x.abs().clamp(min=1e-9) for x in (heard, given, raw))
+        return raw * self.easing.gain(estimate.abs().clamp(min=1e-9) / size, left / loud)
 
     @torch.no_grad()
     def validate(self, folder: Path, step: int) -> dict[str, float]:
@@ -311,8 +323,7 @@ def train_denoiser(
         settings=config,
         batch=settings.batch,
         learning_rate=settings.learning_rate,
-        loudness=settings.loudness,
-        intelligibility=settings.intelligibility,
+        weights={name: getattr(settings, name) for name in WEIGHTS},
         start=weights,
         easing=None if settings.alone else easing,
         card={k: v for k, v in {"licence": run.licence, "training_data": run.source}.items() if v},

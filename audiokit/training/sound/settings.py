@@ -52,6 +52,8 @@ class DenoiserSettings:
     learning_rate: Annotated[float, Option("Highest learning rate.", min=0)] = 2e-3
     loudness: Annotated[float, Option("Weight of what the ear would hear in the loss.", min=0)] = 0.0
     intelligibility: Annotated[float, Option("Weight of what is lost of the words in the loss.", min=0)] = 0.0
+    perceptual: Annotated[float, Option("Weight of what PESQ would find missing in the loss.", min=0)] = 0.0
+    ratio: Annotated[float, Option("Weight of the signal-to-noise ratio in the loss.", min=0)] = 1.0
     alone: Annotated[bool, Option("Let the network run alone, without the Wiener engine before it.")] = False
     start: Start = None
 

@@ -1,6 +1,7 @@
 """The denoiser's training: mixtures are what they say, the loss falls, the result runs in the command."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -90,13 +91,13 @@ def test_a_network_trained_alone_runs_alone(cli, tmp_path, rng):
     assert card["frontend"] == {"rate": 16_000, "first_db": None, "spare_clean": True}
 
 
-@pytest.mark.parametrize("easing", [None, Easing(first=0.7, mask=0.7, knee=0.05)])
+@pytest.mark.parametrize("easing", [None, Easing(first=0.7, mask=0.7, knee=0.05), Easing(first=0.3, hears_input=True)])
 def test_what_is_trained_is_what_runs(tmp_path, mixer, rng, easing):
     """The gains that the loss judges are those of the command, from the card on."""
     recipe = DenoiserRecipe(mixer, easing=easing)
     recipe.export(tmp_path / "run", {"denoiser": recipe.network.state_dict()})
     assert json.loads((tmp_path / "run/model.json").read_text())["frontend"].get("easing") == (
-        None if easing is None else {"first": 0.7, "mask": 0.7, "knee": 0.05}
+        None if easing is None else asdict(easing)
     )
     y = syllables(rng, seconds=2, rate=16_000) + noise(rng, seconds=2, rate=16_000, amplitude=0.1)
     y = (y * 10 ** (-26 / 20) / np.sqrt(np.mean(y**2))).astype(np.float32)  # the level that networks work at
