@@ -44,6 +44,8 @@ class Chunks(Flow):
         self.notes = notes or Notes()
         #: Its pieces are files of their own, not arrays of a set.
         self.of_files = False
+        #: Gives the only piece in parts that follow each other, for writers to disk; None where pieces are short.
+        self.in_parts: Callable[[], Iterable[Piece]] | None = None
         #: Draws the set as a picture into a file (path, force); None where there is nothing to draw.
         self.draw: Callable[[str | os.PathLike[str], bool], None] | None = None
 
@@ -171,16 +173,21 @@ class Chunks(Flow):
             UsageError: the suffix is that of audio.
             InputError: the target exists, or cannot be written.
         """
-        from audiokit.io.chunkset import create_chunks
+        from audiokit.io.chunkset import ArrayWriter, FolderWriter, create_chunks
 
         if self.draw is not None and str(path).lower().endswith(".png"):
             self.draw(path, force)
             return []
         count = 0
         with create_chunks(str(path), self.head, force=force) as writer:
-            for item, values in self:
-                writer.write(values, item.start, item.stop)
-                count += 1
+            if self.in_parts is not None and isinstance(writer, FolderWriter):
+                writer.write_joined(values for _, values in self.in_parts())
+                count = 1
+            else:
+                joins = self.in_parts is not None and isinstance(writer, ArrayWriter)
+                for item, values in self.in_parts() if joins else self:  # type: ignore[misc]
+                    writer.write(values, item.start, item.stop)
+                    count += 1
         self.notes.report["chunks"] = 1 if str(path).endswith(".npy") else count
         return []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import pairwise
@@ -17,6 +17,7 @@ from audiokit.errors import DamagedError, InputError
 from audiokit.io.files import atomic_folder
 from audiokit.io.heads import MANIFEST, Head, Item, manifest_text
 from audiokit.io.npy import check_npy, load_npy, load_npy_part, npy_parts
+from audiokit.io.one_array import Joined
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,13 +45,24 @@ class FolderWriter:
 
     def write(self, array: np.ndarray, start: int, stop: int) -> None:
         """Append one chunk that covers samples (or frames) start to stop."""
+        self._append(npy_parts(array), start, stop, array.shape)
+
+    def write_joined(self, parts: Iterable[np.ndarray]) -> None:
+        """Append one chunk from the beginning on that comes in parts (..., n), and is never held as a whole."""
+        joined = Joined()
+        for part in parts:
+            joined.append(part)
+        if joined.lengths:
+            self._append(joined.joined(), 0, joined.shape[-1], joined.shape)
+
+    def _append(self, parts: Iterable[bytes | memoryview], start: int, stop: int, shape: tuple[int, ...]) -> None:
         name = f"{len(self._items):06d}.npy"
         checksum = hashlib.sha256()
         with open(os.path.join(self._folder, name), "wb") as file:
-            for part in npy_parts(array):
+            for part in parts:
                 file.write(part)
                 checksum.update(part)
-        item = {"file": name, "start": start, "stop": stop, "shape": list(array.shape), "sha256": checksum.hexdigest()}
+        item = {"file": name, "start": start, "stop": stop, "shape": list(shape), "sha256": checksum.hexdigest()}
         self._items.append(item)
 
     def __exit__(self, kind: _Kind, error: BaseException | None, trace: TracebackType | None) -> bool | None:

@@ -31,7 +31,7 @@ class ArrayWriter:
     def __init__(self, target: str | Path, head: Head, *, force: bool = False) -> None:
         self.head = head
         self._target, self._force = Path(target), force
-        self._parts = _Parts()
+        self._parts = Joined()
         self._position = 0
 
     def __enter__(self) -> ArrayWriter:
@@ -70,7 +70,7 @@ class ArrayWriter:
             temporary.write_text(text, encoding="utf-8")
 
 
-class _Parts:
+class Joined:
     """Arrays (..., n), to be joined along the last axis; in a temporary file once they are large."""
 
     def __init__(self) -> None:

@@ -208,3 +208,19 @@ def test_spectro_and_invert_declare_the_numbers_of_a_spectrum_alike(cli):
     shared = ("preset", "kind", "n_fft", "hop", "window", "n_mels", "fmin", "fmax", "scale", "rate")
     assert {name: made[name] for name in shared} == {name: read[name] for name in shared}
     assert made["scale"]["enum"] == ["linear", "log", "log10", "db"] and made["n_fft"]["minimum"] == 2
+
+
+@pytest.mark.parametrize("kind", ["stft", "mel", "magnitude-if", "real-imag"])
+@pytest.mark.parametrize("name", ["a.chunks", "a.npy", "a.tar"])
+def test_one_chunk_of_everything_is_whole_wherever_it_is_kept(tmp_path, rng, kind, name):
+    """More frames than are made at once; what is read back is what Python is given."""
+    sf.write(tmp_path / "a.wav", noise(rng, 3.0)[0], 8000, subtype="PCM_16")
+    options = {"kind": kind, "n_fft": 64, "hop": 16, **({"n_mels": 8} if kind == "mel" else {})}
+    y, rate = audiokit.read(tmp_path / "a.wav")
+    values, _ = audiokit.spectro(y, rate, **options)
+    audiokit.spectro(str(tmp_path / "a.wav"), chunk="all", **options).save(tmp_path / name)
+    made = audiokit.Chunks.open(tmp_path / name)
+    ((item, found),) = list(made)
+    np.testing.assert_array_equal(found, values)
+    assert (item.start, item.stop, made.head.chunk, made.head.hop) == (0, values.shape[2], *2 * [values.shape[2]])
+    assert values.shape[2] > 2048 and made.head.length == y.shape[1]

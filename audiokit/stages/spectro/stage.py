@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from audiokit.engine.chunks import Piece
     from audiokit.io.chunkset import Head
 
+#: Frames of a chunk of everything that are made at once where it is written.
+_PART = 1024
+
 
 def _dataset(call: Call) -> bool:
     """Write a data set, for `--split` and `--shards`."""
@@ -161,10 +164,10 @@ def spectro(
         history=sound.history,
     )
 
-    def pieces() -> Iterator[Piece]:
+    def pieces(chunk: int | None = size, overlap: int = shared) -> Iterator[Piece]:
         counted = Counted(source.blocks())
         stream = StftStream(channels=source.channels, **transform.framing, squared=transform.is_local)
-        cut = windows_of_audio(counted, stream, transform, chunk=size, overlap=shared, length=source.length)
+        cut = windows_of_audio(counted, stream, transform, chunk=chunk, overlap=overlap, length=source.length)
         for number, (values, start, stop) in enumerate(cut):
             if size is None:
                 made.head.chunk = made.head.hop = max(1, stop)
@@ -180,6 +183,8 @@ def spectro(
 
     made = Chunks(head, pieces, name=sound.name, notes=notes)
     made.draw = draw
+    if size is None and transform.kind != "magnitude-if":  # whose phases are steps from one frame to the next
+        made.in_parts = lambda: pieces(_PART, 0)
     return made
 
 
