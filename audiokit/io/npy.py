@@ -126,7 +126,8 @@ def load_npy(path: str | Path, *, mmap: bool = False) -> np.ndarray:
     except (OSError, DamagedError):
         raise
     except Exception as error:  # as in decode_npy
-        reason = "it holds Python objects, which are never unpickled" if "pickle" in str(error) else error
+        pickled = "pickle" in str(error) or "Python objects" in str(error)
+        reason = "it holds Python objects, which are never unpickled" if pickled else error
         raise DamagedError(f"{path}: not a readable .npy array ({reason})") from None
 
 

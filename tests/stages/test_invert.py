@@ -305,3 +305,23 @@ def test_the_number_of_threads_changes_no_bit(tmp_path):
         subprocess.run(line, cwd=tmp_path, env={**environment, "OMP_NUM_THREADS": threads}, check=True)
         made.append((tmp_path / "a.wav").read_bytes())
     assert made[0] == made[1]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_long_bare_array_is_read_in_parts_with_the_same_result(cli, tmp_path, rng, turned):
+    """Longer than what is read at once, with its frames side by side or one after the other."""
+    X, transform = audiokit.spectro(noise(rng, 3.2), 22_050, n_fft=64, hop=16)
+    assert X.shape[2] > chunk_folder.PART
+    np.save(tmp_path / "x.npy", np.ascontiguousarray(X[0].T) if turned else X)
+    words = ["--kind", "stft", "--rate", 22_050, "--n-fft", 64, "--hop", 16, "--subtype", "FLOAT"]
+    cli("invert", "x.npy", "-o", "x.wav", *words)
+    np.testing.assert_array_equal(audiokit.read(tmp_path / "x.wav")[0], audiokit.invert(X, transform))
+
+
+def test_a_bare_array_that_is_damaged_further_on_is_refused(cli, tmp_path, rng):
+    X, _ = audiokit.spectro(noise(rng, 3.2), 22_050, n_fft=64, hop=16)
+    X[0, 3, 4100] = np.nan
+    np.save(tmp_path / "x.npy", X)
+    words = ["--kind", "stft", "--rate", 22_050, "--n-fft", 64, "--hop", 16]
+    assert b"holds NaN or infinity" in cli("invert", "x.npy", "-o", "x.wav", *words, status=4).stderr
+    assert not (tmp_path / "x.wav").exists()
