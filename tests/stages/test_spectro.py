@@ -222,5 +222,6 @@ def test_one_chunk_of_everything_is_whole_wherever_it_is_kept(tmp_path, rng, kin
     made = audiokit.Chunks.open(tmp_path / name)
     ((item, found),) = list(made)
     np.testing.assert_array_equal(found, values)
-    assert (item.start, item.stop, made.head.chunk, made.head.hop) == (0, values.shape[2], *2 * [values.shape[2]])
-    assert values.shape[2] > 2048 and made.head.length == y.shape[1]
+    assert (item.start, item.stop, made.head.length) == (0, values.shape[2], y.shape[1]) and values.shape[2] > 2048
+    if name != "a.tar":  # a stream says what it is before it is known how long it gets
+        assert made.head.chunk == made.head.hop == values.shape[2]
