@@ -120,6 +120,9 @@ class Pix2PixSettings(StyleSettings):
     coarse: Annotated[
         float, Option("Weight of the distance of coarser pictures, as a share of --l1.", metavar="X", min=0)
     ] = 0.0
+    texture: Annotated[
+        float, Option("Weight of how much and how steeply rows move, as a share of --l1.", metavar="X", min=0)
+    ] = 0.0
     chroma: Annotated[
         float, Option("Cosine with the input's chroma that is held; 0 asks for none.", metavar="X", min=0, max=1)
     ] = 0.0

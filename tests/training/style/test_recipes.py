@@ -15,7 +15,13 @@ from audiokit.training.style.adversarial import gan_loss
 from audiokit.training.style.cyclegan import CycleGan, CycleGanSettings
 from audiokit.training.style.data import Crops, PairedCrops, open_tracks
 from audiokit.training.style.image_pool import ImagePool
-from audiokit.training.style.pix2pix import ChromaLikeness, Pix2Pix, Pix2PixSettings, coarse_distance
+from audiokit.training.style.pix2pix import (
+    ChromaLikeness,
+    Pix2Pix,
+    Pix2PixSettings,
+    coarse_distance,
+    texture_distance,
+)
 from audiokit.training.style.style import paired_distance
 from tests.signals import plucks
 
@@ -70,7 +76,9 @@ def test_pix2pix_learns_by_features_averages_and_chroma(folders, tmp_path):
     assert values["distance_db"] < 0.8 * values["input_distance_db"]
 
 
-@pytest.mark.parametrize("option", [{"coarse": 5.0}, {"chroma": 1.0}, {"adversarial": 1.0, "matching": 10.0}])
+@pytest.mark.parametrize(
+    "option", [{"coarse": 5.0}, {"texture": 5.0}, {"chroma": 1.0}, {"adversarial": 1.0, "matching": 10.0}]
+)
 def test_what_is_asked_beside_the_distance_moves_the_generator(folders, tmp_path, option):
     wanted = {"adversarial": 0.0, "l1": 0.0 if "matching" in option else 1.0, **option}
     plain = {**wanted, **dict.fromkeys(option.keys() - {"adversarial"}, 0.0)}
@@ -107,6 +115,18 @@ def test_coarse_distance_hears_levels_and_not_where_a_frame_lies(rng):
     assert coarse_distance(x, x + 0.5) == pytest.approx(0.5, abs=1e-5)
     assert coarse_distance(x, shuffled) < 0.5 * (x - shuffled).abs().mean()
     assert coarse_distance(x[..., :4], x[..., :4]) == 0
+
+
+def test_texture_distance_hears_how_rows_move_and_neither_levels_nor_when(rng):
+    x = torch.from_numpy(rng.normal(size=(1, 1, 8, 256)).astype(np.float32))
+    assert texture_distance(x, x + 0.5) == pytest.approx(0, abs=1e-5)
+    assert texture_distance(x, torch.roll(x, 5, dims=3)) < 0.1 * texture_distance(x, 0.5 * x)
+    # as wide, but it rises half as steeply
+    slow = torch.sin(torch.arange(256) * 2 * np.pi / 32)[None, None, None]
+    fast = torch.sin(torch.arange(256) * 2 * np.pi / 16)[None, None, None]
+    rises = 4 * (2 / 16 - 2 / 32)  # a sine rises by 2 in a period
+    assert texture_distance(slow, fast) == pytest.approx(rises, rel=0.03)
+    assert texture_distance(x[..., :4], x[..., :4]) == 0
 
 
 def test_inputs_fade_faster_and_slower_by_no_more_than_asked(folders, tmp_path):
