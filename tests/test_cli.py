@@ -180,6 +180,7 @@ def test_an_interruption_leaves_no_empty_folders(tmp_path):
     while not (tmp_path / "old/new/deep").exists() and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)  # the pipe stays open meanwhile: nothing else ends it
     said = process.communicate()[1].decode()
     assert process.returncode == 130, said
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.wav", "old"]

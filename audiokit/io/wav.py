@@ -250,8 +250,10 @@ class WavStreamReader:
         """Read exactly `count` bytes; short reads of a pipe are joined."""
         parts, missing = [self._ahead[:count]], count - len(self._ahead[:count])
         self._ahead = self._ahead[count:]
+        # Ctrl-C is not heard while `read` waits for more than a pipe holds; `read1` gives what there is.
+        read = getattr(self._stream, "read1", self._stream.read)
         while missing:
-            part = self._stream.read(missing)
+            part = read(missing)
             if not part:
                 break
             parts.append(part)
