@@ -16,6 +16,7 @@ from audiokit.io.files import check_readable, is_pipe
 from audiokit.io.headers import LEFT_OPEN, OPEN_64, Look, Patched, look
 from audiokit.io.lossy import OGG_ORDER
 from audiokit.io.media import MediaBackend, is_media, read_tags
+from audiokit.io.standard import reader_of
 from audiokit.io.told import detail, tell
 from audiokit.io.wav import WavStreamReader
 
@@ -361,11 +362,12 @@ def _open_pipe(path: str, stack: ExitStack) -> Backend:
 
 
 def _spool(stream: BinaryIO, stack: ExitStack, name: str = "standard input") -> Backend:
-    import shutil
     import tempfile
 
+    read = reader_of(stream)
     spool = stack.enter_context(tempfile.NamedTemporaryFile(prefix="audiokit-", suffix=".audio"))  # noqa: SIM115 - closed by the stack
-    shutil.copyfileobj(stream, spool)
+    while part := read(1 << 16):
+        spool.write(part)
     spool.flush()
     if not spool.tell():
         raise InputError(f"{name}: no data arrived", hint="did the command before the pipe fail?")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import IO, Any, TextIO
@@ -34,6 +34,18 @@ def kept_for_data() -> Iterator[None]:
 def data_stream() -> TextIO:
     """Standard output, also where it is kept for data; None if the process has none."""
     return _kept[-1] if _kept else sys.stdout
+
+
+def reader_of(stream: IO[bytes]) -> Callable[[int], bytes]:
+    """Find how to read a pipe so that Ctrl-C is heard: at most so many bytes, of what there is; none at the end.
+
+    `read` waits for all that it is asked for, and looks for signals only when it has it.
+
+    >>> from io import BytesIO
+    >>> reader_of(BytesIO(b"abc"))(2)
+    b'ab'
+    """
+    return getattr(stream, "read1", stream.read)
 
 
 def refuse_terminal(stream: IO[Any], then: str) -> None:

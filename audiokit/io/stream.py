@@ -22,7 +22,7 @@ from audiokit.errors import DamagedError, InputError
 from audiokit.io.files import atomic_file
 from audiokit.io.heads import Head, Item
 from audiokit.io.npy import decode_npy, encode_npy
-from audiokit.io.standard import data_stream, refuse_terminal
+from audiokit.io.standard import data_stream, reader_of, refuse_terminal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -214,13 +214,13 @@ class _Pushback:
     """Hand back the first byte, then the rest of a pipe."""
 
     def __init__(self, first: bytes, stream: IO[bytes]) -> None:
-        self._first, self._stream = first, stream
+        self._first, self._read = first, reader_of(stream)
 
     def read(self, size: int) -> bytes:
         if self._first:
             first, self._first = self._first, b""
-            return first + self._stream.read(size - 1)
-        return self._stream.read(size)
+            return first + self._read(size - 1)
+        return self._read(size)
 
 
 def open_tar(source: str | Path) -> TarReader:

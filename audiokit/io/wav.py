@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from audiokit.errors import DamagedError, InputError
 from audiokit.io.headers import CHUNKS, NO_SAMPLES, OPEN_64, OPEN_ENDED
+from audiokit.io.standard import reader_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -250,8 +251,7 @@ class WavStreamReader:
         """Read exactly `count` bytes; short reads of a pipe are joined."""
         parts, missing = [self._ahead[:count]], count - len(self._ahead[:count])
         self._ahead = self._ahead[count:]
-        # Ctrl-C is not heard while `read` waits for more than a pipe holds; `read1` gives what there is.
-        read = getattr(self._stream, "read1", self._stream.read)
+        read = reader_of(self._stream)
         while missing:
             part = read(missing)
             if not part:
