@@ -1,6 +1,7 @@
 """`info`: facts of anything audiokit reads or writes, and what --check finds."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,3 +79,25 @@ def test_a_table_of_numbers_on_a_card_is_told_by_its_size(cli):
     fields = json.loads(cli("info", "--json", shipped()["notes"]).stdout)
     assert fields["touch"] == "102 x 39 numbers"
     assert fields["labels"]["instruments"][0]["name"] == "grand_piano"
+
+
+def test_a_folder_stands_for_what_is_inside(tone, cli, tmp_path):
+    """Audio, chunk sets and arrays, not the files that chunk sets are made of; one that is damaged is told by name."""
+    cli("spectro", tone, "-o", "inside/a.chunks")
+    (tmp_path / "inside" / "deep").mkdir()
+    tone.rename(tmp_path / "inside" / "deep" / "a.wav")
+    np.save(tmp_path / "inside" / "x.npy", np.zeros(3, np.float32))
+    found = facts(cli("info", "inside", "--check", "--json"))
+    expected = [("inside/a.chunks", "chunk set"), ("inside/deep/a.wav", "audio"), ("inside/x.npy", "array")]
+    assert [(one["path"], one["what"]) for one in found] == expected
+    (tmp_path / "inside" / "deep" / "b.wav").write_bytes(b"no audio")
+    done = cli("info", "inside", "--check", status=7)
+    assert b"1 of 4 failed" in done.stderr and b"inside/deep/b.wav" in done.stderr
+
+
+def test_a_folder_of_models_and_one_of_nothing(cli, tmp_path):
+    weights = Path(audiokit.__file__).parent / "weights"
+    found = facts(cli("info", weights, "--json"))
+    assert [Path(one["path"]).name for one in found] == sorted(path.parent.name for path in weights.glob("*/model.json"))
+    (tmp_path / "empty").mkdir()
+    assert b"empty: no audio files, chunk sets or models inside" in cli("info", "empty", status=3).stderr

@@ -38,7 +38,7 @@ def describe(source: str, *, check: bool = False, chunks: bool = False) -> dict[
     if (path / CARD).exists() or path.name == CARD:
         return _describe_model(path.parent if path.name == CARD else path, check)
     if path.is_dir() and not (path / MANIFEST).exists():
-        raise InputError(f"{source}: a folder, but neither a chunk set nor a model", hint="name the files inside it")
+        raise InputError(f"{source}: a folder, but neither a chunk set nor a model")
     if path.suffix == ".npy" and not path.with_suffix(".json").exists():
         return _describe_array(source, check)
     if is_chunks(source) or path.name == MANIFEST:
@@ -159,11 +159,15 @@ def _told(value: Any) -> Any:
 def print_descriptions(inputs: Sequence[str], *, check: bool, chunks: bool, as_json: bool) -> None:
     """Print every input's description; all are tried before an error ends the command.
 
+    A folder that is neither a chunk set nor a model stands for all such, and all audio, inside it.
+
     Raises:
         AudiokitError: the error of the only input.
         BatchError: some of several inputs failed.
+        InputError: a folder with nothing of that kind inside.
     """
     errors: list[AudiokitError] = []
+    inputs = [source for given in inputs for source in _found(given)]
     for source in inputs:
         try:
             fields = describe(source, check=check, chunks=chunks)
@@ -184,6 +188,25 @@ def print_descriptions(inputs: Sequence[str], *, check: bool, chunks: bool, as_j
         raise errors[0]
     if errors:
         raise BatchError(f"{len(errors)} of {len(inputs)} failed:", lines=errors)
+
+
+def _found(given: str) -> list[str]:
+    """What an input stands for: itself, or what is inside a folder of files, sorted."""
+    from audiokit.io.chunkset import MANIFEST
+    from audiokit.models.folder.checkpoint import CARD
+
+    path = Path(given)
+    if not path.is_dir() or (path / MANIFEST).exists() or (path / CARD).exists():
+        return [given]
+    from audiokit.engine.plan import expand
+
+    models = [str(card.parent) for card in path.rglob(CARD)]
+    try:
+        return sorted([*models, *(source for source, _ in expand([given], "either"))])
+    except InputError:
+        if models:
+            return sorted(models)
+        raise InputError(f"{given}: no audio files, chunk sets or models inside", hint="check the folder") from None
 
 
 def _lines(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:

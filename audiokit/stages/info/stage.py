@@ -11,7 +11,7 @@ from audiokit.engine.settings import Json
 
 @command()
 def info(
-    inputs: Annotated[list[str], Argument("Audio, chunk sets, .npy, .tar, model folders, or -.", "INPUT...")],
+    inputs: Annotated[list[str], Argument("Audio, chunk sets, .npy, .tar, models, folders of them, or -.", "INPUT...")],
     *,
     check: Annotated[bool, Option("Read everything: hashes, counts, shapes, samples.")] = False,
     chunks: Annotated[bool, Option("Standard input is a chunk stream, not WAV.")] = False,
@@ -23,6 +23,7 @@ def info(
         audiokit info song.flac
         audiokit info song.chunks --check
         audiokit info weights/ --json
+        audiokit info songs/ --check
         audiokit spectro song.wav -o - | audiokit info - --chunks
     """
     from audiokit.stages.info.describe import print_descriptions
