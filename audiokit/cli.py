@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -241,8 +243,18 @@ def _report_usage(error: Any, typed: list[str]) -> int:
             print(FIRST_LINES)
         return 0
     message = plainly(error.format_message())
-    hint = _whence(message, f"see '{path} --help'", typed)
+    hint = _whence(message, _second_value(error, typed) or f"see '{path} --help'", typed)
     return _report(shown(message[:1].lower() + message[1:].rstrip(".")), hint, 2)
+
+
+def _second_value(error: Any, typed: list[str]) -> str | None:
+    """`--gain 0 -3`: a negative number that stands where an option would."""
+    name = getattr(error, "option_name", "")
+    for before, word in itertools.pairwise(typed):
+        if name and word.startswith(name) and re.match(r"-[.\d]", word) and not re.fullmatch(r"--[^=]+", before):
+            options = [w.partition("=")[0] for w in typed[: typed.index(word)] if w.startswith("--")]
+            return f"an option takes one value; for one more, name it again: {options[-1]} {word}" if options else None
+    return None
 
 
 def _keep_stdout() -> None:

@@ -54,6 +54,9 @@ for line in {LINES!r}:
         (["score", "ok.wav", "--ref", "-"], 2, "audiokit score - --ref FILE"),
         (["align-beats", "ok.wav", "--to", "100", "-o", "x.wav"], 2, "hint: a tempo is --bpm 100"),
         (["run", "normalize -o x.wav", "ok.wav"], 2, "stands behind the chain"),
+        (["mix", "ok.wav", "ok.wav", "--gain", "0", "-3dB", "-o", "x.wav"], 2, "name it again: --gain -3dB"),
+        (["normalize", "ok.wav", "--to", "-14", "-1", "-o", "x.wav"], 2, "name it again: --to -1"),
+        (["mix", "ok.wav", "-3", "-o", "x.wav"], 2, "see 'audiokit mix --help'"),
     ],
 )
 def test_statuses(cli, tmp_path, line, status, words):

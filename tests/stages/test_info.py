@@ -98,6 +98,6 @@ def test_a_folder_stands_for_what_is_inside(tone, cli, tmp_path):
 def test_a_folder_of_models_and_one_of_nothing(cli, tmp_path):
     weights = Path(audiokit.__file__).parent / "weights"
     found = facts(cli("info", weights, "--json"))
-    assert [Path(one["path"]).name for one in found] == sorted(path.parent.name for path in weights.glob("*/model.json"))
+    assert [Path(one["path"]).name for one in found] == sorted(p.parent.name for p in weights.glob("*/model.json"))
     (tmp_path / "empty").mkdir()
     assert b"empty: no audio files, chunk sets or models inside" in cli("info", "empty", status=3).stderr
