@@ -43,7 +43,7 @@ lint: $(VENV)/.tested
 T ?=
 ROOM = $(wildcard tests/$(dir $(T))test_$(notdir $(T)).py tests/$(T) audiokit/$(T).py audiokit/$(T))
 test: $(if $(T),$(VENV)/.tested,lint)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(if $(T),$(or $(ROOM),$(error no tests for T=$(T))),-n 2 --durations 15)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(if $(T),$(or $(ROOM),$(error no tests for T=$(T))),-n 2 --dist worksteal --durations 15)
 
 clean:
 	rm -rf demo build dist runs/bench

@@ -15,7 +15,8 @@ EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/run.s
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_example(name, tmp_path):
-    env = {**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "DEMO_SECONDS": "12"}
     done = subprocess.run(
         ["bash", ROOT / "examples" / name / "run.sh", tmp_path / "work"],
         cwd=tmp_path, env=env, capture_output=True, text=True, timeout=280,
