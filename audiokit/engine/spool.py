@@ -77,8 +77,13 @@ class Spool:
         return np.ascontiguousarray(np.frombuffer(data, np.float32).reshape(-1, self.channels).T)
 
 
-def at_hand(blocks: Iterable[NDArray[np.float32]], *, channels: int) -> Samples:
+def at_hand(blocks: Iterable[NDArray[np.float32]], *, channels: int, most: int | None = None) -> Samples:
     """Keep blocks (C, n) where parts can be taken in any order: in memory while they are short, else in a spool.
+
+    Args:
+        blocks: in order.
+        channels: of each.
+        most: values that stay in memory, 2^23 if nothing is said.
 
     >>> import numpy as np
     >>> at_hand([np.ones((1, 3), np.float32), np.zeros((1, 1), np.float32)], channels=1)[:, 2:].tolist()
@@ -86,11 +91,12 @@ def at_hand(blocks: Iterable[NDArray[np.float32]], *, channels: int) -> Samples:
     """
     import numpy as np
 
+    limit = _IN_MEMORY if most is None else most
     held: list[NDArray[np.float32]] = []
     spool = None
     for block in blocks:
         # A first block of any size lies in memory anyhow, and may be all there is.
-        if spool is None and held and sum(part.size for part in held) + block.size > _IN_MEMORY:
+        if spool is None and held and sum(part.size for part in held) + block.size > limit:
             spool, held = Spool.of(held, channels=channels), []
         if spool is None:
             held.append(block)

@@ -10,6 +10,7 @@ import pytest
 import audiokit
 from audiokit.dsp.effects.effects import measure_thd
 from audiokit.dsp.notes.names import estimate_pitch
+from audiokit.engine import spool
 from audiokit.engine.settings import BatchOptions, SaveOptions
 from audiokit.engine.stage import Call
 from audiokit.engine.work import run_stage
@@ -18,6 +19,7 @@ from audiokit.io.midi import write_midi
 from audiokit.io.midi_format import Note, Score
 from audiokit.io.nsynth import read_notes
 from audiokit.models.folder.checkpoint import shipped
+from audiokit.stages.generate import made
 from audiokit.stages.generate.stage import generate as generate_note
 from tests.note_sets import RATE, synthetic_note
 
@@ -61,6 +63,19 @@ def test_a_list_of_families_draws_each_as_if_it_were_asked_for_alone(tmp_path):
     both, one = (np.load(tmp_path / name / "latents.npy") for name in ("both", "one"))
     assert both.shape[0] == 4 and np.array_equal(both[2:], one)
     assert sorted(n.family for n in read_notes(tmp_path / "both")) == ["organ", "organ", "reed", "reed"]
+
+
+def test_a_note_that_is_too_long_to_be_held_has_the_same_samples(monkeypatch, tmp_path):
+    options = {"pitch": "C3", "family": "string", "velocity": 127, "attack": 0.3, "seconds": 45.0, "rate": 16_000}
+    held = audiokit.generate(**options)
+    monkeypatch.setattr(made, "_IN_MEMORY", 0)
+    written: list[int] = []
+    real = spool.Spool.write
+    monkeypatch.setattr(spool.Spool, "write", lambda self, y: written.append(y.shape[1]) or real(self, y))
+    filed = audiokit.generate(**options)
+    assert sum(written) == 45 * 16_000 and max(written) < 45 * 16_000
+    np.testing.assert_array_equal(filed.samples, held.samples)
+    assert filed.notes.report == held.notes.report and filed.notes.warnings == held.notes.warnings
 
 
 def test_latents_bring_a_sound_back(tmp_path):

@@ -10,6 +10,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 
@@ -28,7 +29,8 @@ from audiokit.dsp.notes.notes import (
     slots,
     sum_partials,
 )
-from audiokit.dsp.notes.time_grid import FLOOR_DB, HELD_S
+from audiokit.dsp.notes.time_grid import FLOOR_DB, HELD_S, interpolate
+from audiokit.dsp.notes.wander import Wander
 from audiokit.errors import ParameterError
 
 _BLOCK_S = 0.004
@@ -81,6 +83,31 @@ def render_note(
     >>> len(y), int(np.abs(np.fft.rfft(y[:16000])).argmax()), float(y[0])
     (32000, 440, 0.0)
     """
+    blocks = note_blocks(shape, pitch, held_s=held_s, release_s=release_s, decay_s=decay_s, rate=rate, rng=rng)
+    return np.concatenate([*blocks])
+
+
+def note_blocks(
+    shape: NoteShape,
+    pitch: float,
+    *,
+    held_s: float = 3.0,
+    release_s: float = 1.0,
+    decay_s: float | None = None,
+    rate: int = 44100,
+    rng: np.random.Generator,
+) -> Iterator[np.ndarray]:
+    """Render a note in blocks (n,), float32, of seconds: as long as it may be, no more of it is held.
+
+    Args, samples and errors are those of `render_note`.
+
+    >>> from audiokit.dsp.notes.notes import N_BANDS, N_GROUPS
+    >>> frames = len(HELD_S) + len(RELEASE_S)
+    >>> quiet = np.full((N_GROUPS, frames), -100.0)
+    >>> noise = NoteShape(quiet, quiet[:N_BANDS], np.zeros(32), 0.0, np.zeros(N_GROUPS), 3.0, 0.0, 5.0, 0.0, 5.0)
+    >>> [len(y) for y in note_blocks(noise, 69, held_s=60.0, rate=16000, rng=np.random.default_rng(0))]
+    [640000, 336000]
+    """
     if held_s <= 0 or release_s <= 0:
         raise ParameterError(f"a note needs a length above zero, not {held_s:g} s held and {release_s:g} s released")
     f0, top_hz = midi_to_hz(pitch), 0.49 * rate
@@ -94,17 +121,45 @@ def render_note(
             noise_db=_released(shape.noise_db, decay_s),
             halves_db=_released(shape.halves_db, decay_s),
         )
+    # Everything random is drawn in this order, whatever is made when: the noise comes last, block by block.
     y = _partials(shape, f0, held_s, length, rate, rng)
     if shape.vibrato_cents > 1.0:
-        y = _vibrato(y, shape.vibrato_cents, shape.vibrato_hz, rate, rng)
-    _add_noise(y, shape, held_s, rate, rng)
-    y = _without_rumble(y, rate)
+        y = _vibrato(y, shape.vibrato_cents, shape.vibrato_hz, length, rate, rng)
+    y = _with_noise(y, shape, held_s, length, rate, rng)
+    return _with_ends(_without_rumble(y, length, rate), length, min(length, round(min(0.25, release_s) * rate)), rate)
+
+
+def _with_ends(blocks: Iterable[np.ndarray], length: int, fade: int, rate: int) -> Iterator[np.ndarray]:
+    """Let a note begin with silence and fade out over its last samples."""
     # Partials start at any phase: the first sample is silence, and the rise is shorter than any attack.
     rise = min(length, round(_RISE_S * rate))
-    y[:rise] *= np.sin(np.pi / 2 * np.arange(rise) / rise).astype(np.float32) ** 2
-    fade = min(length, round(min(0.25, release_s) * rate))
-    y[-fade:] *= (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, fade))).astype(np.float32)
-    return y
+    up = np.sin(np.pi / 2 * np.arange(rise) / rise).astype(np.float32) ** 2
+    down = (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, fade))).astype(np.float32)
+    at = 0
+    for y in blocks:
+        y[: max(0, rise - at)] *= up[at : at + len(y)]
+        last = max(0, length - fade - at)
+        y[last:] *= down[max(0, at + last - (length - fade)) :][: max(0, len(y) - last)]
+        at += len(y)
+        yield y
+
+
+def _stretches(
+    blocks: Iterable[np.ndarray], length: int, size: int, before: int, after: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Cut a wave of `length` samples anew: (start, samples start - before to start + size + after), at most its own."""
+    left, parts, first = iter(blocks), [np.zeros(0, np.float32)], 0
+    for start in range(0, length, size):
+        missing = min(length, start + size + after) - first - len(parts[0])
+        while missing > 0:
+            parts.append(next(left))
+            missing -= len(parts[-1])
+        made = [np.concatenate(parts)]  # popped when it is handed on: no more than one of them is held
+        behind = max(0, start + size - before)
+        parts, ready = [made[0][behind - first :].copy()], made[0][: min(length, start + size + after) - first]
+        made, first = [ready], behind
+        del ready
+        yield start, made.pop()
 
 
 def level_at(levels_db: np.ndarray, times: np.ndarray, held_s: float) -> np.ndarray:
@@ -133,12 +188,12 @@ def level_at(levels_db: np.ndarray, times: np.ndarray, held_s: float) -> np.ndar
     slope[slope > -1.5] = 0.0  # a sustained tone stays
 
     def during(t: np.ndarray) -> np.ndarray:
-        return _interpolate(held, HELD_S, t) + slope[:, None] * np.maximum(t - HELD_S[-1], 0.0)
+        return interpolate(held, HELD_S, t) + slope[:, None] * np.maximum(t - HELD_S[-1], 0.0)
 
     out = during(np.minimum(times, held_s))
     after = times - held_s
     gone = after > 0
-    fall = _interpolate(release, RELEASE_S, after[gone]) - base
+    fall = interpolate(release, RELEASE_S, after[gone]) - base
     steep = np.minimum(release[:, -1] - release[:, -3], -0.1) / (RELEASE_S[-1] - RELEASE_S[-3])
     fall += steep[:, None] * np.maximum(after[gone] - RELEASE_S[-1], 0.0)
     out[:, gone] += np.minimum(fall, 0.0)
@@ -152,15 +207,10 @@ def _released(levels_db: np.ndarray, decay_s: float) -> np.ndarray:
     return np.concatenate([levels_db[:, : len(HELD_S)], np.maximum(fall, FLOOR_DB)], axis=1)
 
 
-def _interpolate(values: np.ndarray, at: np.ndarray, times: np.ndarray) -> np.ndarray:
-    index = np.clip(np.searchsorted(at, times, side="right") - 1, 0, len(at) - 2)
-    share = np.clip((times - at[index]) / (at[index + 1] - at[index]), 0.0, 1.0)
-    return values[:, index] * (1 - share) + values[:, index + 1] * share
-
-
 def _partials(
     shape: NoteShape, f0: float, held_s: float, length: int, rate: int, rng: np.random.Generator
-) -> np.ndarray:
+) -> Iterator[np.ndarray]:
+    """Everything that is drawn for the partials is drawn now; they are summed when blocks are asked for."""
     hop = round(_BLOCK_S * rate)
     times = np.arange(-(-length // hop) + 1) * (hop / rate)
     ratios = slots(partial_count(f0, 0.49 * rate), shape.stretch)
@@ -182,16 +232,17 @@ def _partials(
     starts = range(0, len(times) - 1, _FRAMES)  # a long note in stretches: each frame has hundreds of partials
     audible = np.max([levels_at(times[a : a + _FRAMES + 1]).max(1) for a in starts], axis=0) > FLOOR_DB + 1
     ratios, spread = ratios[audible], spread[audible]
-    out = np.zeros(length, np.float32)
     if len(ratios) == 0:
-        return out
+        size = _FRAMES * hop
+        return (np.zeros(min(size, length - at), np.float32) for at in range(0, length, size))
     tremolo = rng.random() if shape.tremolo_db > 0.1 else None
     # A partial that beats is a steady tone and others near it: a constant and a random walk about it (Rice).
     swing = 10 ** (spread @ shape.beating_db / 20) - 1
-    real, imaginary = (_Wander(len(ratios), times[-1], _SPEED * shape.beating_hz, rng) for _ in range(2))
+    real, imaginary = (Wander(len(ratios), times[-1], _SPEED * shape.beating_hz, rng) for _ in range(2))
     phase = rng.random(len(ratios))[:, None]
     cycles = ratios * f0 / rate
-    for a in starts:
+
+    def summed(a: int) -> np.ndarray:
         t = times[a : a + _FRAMES + 1]
         levels = levels_at(t)[audible]
         if tremolo is not None:
@@ -201,9 +252,9 @@ def _partials(
         turns = np.mod(np.outer(cycles, np.arange(a, a + len(t)) * float(hop)) + phase, 1.0)
         waves = np.exp(levels * (np.log(10) / 20) + 2j * np.pi * turns)
         waves *= np.sqrt(1 - share) + np.sqrt(share / 2) * (real.at(t) + 1j * imaginary.at(t))
-        room = out[a * hop : (a + len(t) - 1) * hop]
-        room[:] = sum_partials(waves, cycles, hop)[: len(room)]
-    return out
+        return sum_partials(waves, cycles, hop)[: length - a * hop]
+
+    return map(summed, starts)
 
 
 def _interpolation_matrix(at: np.ndarray, where: np.ndarray) -> np.ndarray:
@@ -217,53 +268,46 @@ def _interpolation_matrix(at: np.ndarray, where: np.ndarray) -> np.ndarray:
     return matrix
 
 
-class _Wander:
-    """Smooth random curves of unit variance that move about `hz` times per second, up to `end_s`."""
-
-    def __init__(self, count: int, end_s: float, hz: float, rng: np.random.Generator) -> None:
-        self._step = 1 / (4 * hz)
-        knots = rng.standard_normal((count, int(end_s / self._step) + 5))
-        self._knots = (knots[:, :-2] + 2 * knots[:, 1:-1] + knots[:, 2:]) / np.sqrt(6)
-
-    def at(self, times: np.ndarray) -> np.ndarray:
-        """Read them at times (N,): (count, N)."""
-        return _interpolate(self._knots, np.arange(self._knots.shape[1]) * self._step, times) * 1.15
-
-
-def _vibrato(y: np.ndarray, cents: float, hz: float, rate: int, rng: np.random.Generator) -> np.ndarray:
+def _vibrato(
+    blocks: Iterable[np.ndarray], cents: float, hz: float, length: int, rate: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
     """Bend time so that the pitch sways; it sets in after a fifth of a second."""
     depth, turn = cents * np.log(2) / 1200 / (2 * np.pi * hz) * rate, rng.random()
     offsets = np.arange(_TAPS) - (_TAPS // 2 - 1)
     x = offsets[None, :] - (np.arange(_PHASES)[:, None] + 0.5) / _PHASES
     table = (np.sinc(x) * np.cos(np.pi * x / _TAPS) ** 2).astype(np.float32)
-    padded = np.pad(y, (_TAPS + 64, _TAPS + 64))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _TAPS)
-    for start in range(0, len(y), _BEND):  # sixteen values for each sample: of a long note, too many at once
-        at = np.arange(start, min(len(y), start + _BEND))
+    silence = _TAPS + 64  # read before the first sample and after the last
+    around = int(depth) + 2 * silence
+
+    def bent(start: int, y: np.ndarray) -> np.ndarray:  # sixteen values for each sample: of a long note, too many
+        at = np.arange(start, min(length, start + _BEND))
         t = at / rate
         ramp = np.clip((t - 0.15) / 0.4, 0.0, 1.0)
         where = at + depth * ramp * np.cos(2 * np.pi * (hz * t + turn))
         base = np.floor(where).astype(int)
         phase = ((where - base) * _PHASES).astype(int)
-        first = np.clip(base + _TAPS + 64 + offsets[0], 0, len(frames) - 1)
-        y[at] = np.einsum("nt,nt->n", frames[first], table[phase])
-    return y
+        first = np.clip(base + offsets[0], -silence, length + silence - _TAPS)
+        ends = max(0, around - start), max(0, start + _BEND + around - length)
+        frames = np.lib.stride_tricks.sliding_window_view(np.pad(y, ends), _TAPS)
+        return np.einsum("nt,nt->n", frames[first - (start - around)], table[phase])
+
+    return (bent(start, y) for start, y in _stretches(blocks, length, _BEND, around, around))
 
 
-def _without_rumble(y: np.ndarray, rate: int) -> np.ndarray:
+def _without_rumble(blocks: Iterable[np.ndarray], length: int, rate: int) -> Iterator[np.ndarray]:
     """Take away what lies below 12 Hz, direct current above all; everything from 24 Hz up stays.
 
     A long note is filtered in stretches, with as much around each as the filter hears.
     """
     size, around = _STRETCH_S * rate, rate
-    if len(y) <= size + around:
-        return _high_passed(y, rate)
-    before = y[:0]
-    for start in range(0, len(y), size):
-        made = _high_passed(np.concatenate([before, y[start : start + size + around]]), rate)[len(before) :]
-        before = y[start + size - around : start + size].copy()
-        y[start : start + size] = made[: len(y) - start][:size]
-    return y
+    if length <= size + around:
+        yield _high_passed(np.concatenate([*blocks]), rate)
+        return
+    for start, y in _stretches(blocks, length, size, around, around):
+        before = min(start, around)
+        y = _high_passed(y, rate)[before : before + min(size, length - start)]
+        yield y
+        del y
 
 
 def _high_passed(y: np.ndarray, rate: int) -> np.ndarray:
@@ -275,11 +319,23 @@ def _high_passed(y: np.ndarray, rate: int) -> np.ndarray:
     return np.fft.irfft(spectrum, n_fft)[: len(y)].astype(np.float32)
 
 
-def _add_noise(y: np.ndarray, shape: NoteShape, held_s: float, rate: int, rng: np.random.Generator) -> None:
-    """Add the noise of a note to its partials (T,)."""
+def _with_noise(
+    blocks: Iterable[np.ndarray], shape: NoteShape, held_s: float, length: int, rate: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Add the noise of a note to its partials."""
+    noise, ready = _noise(shape, held_s, length, rate, rng), np.zeros(0, np.float32)
+    for y in blocks:
+        while len(ready) < len(y):
+            ready = np.concatenate([ready, next(noise)])
+        yield y + ready[: len(y)]
+        ready = ready[len(y) :]
+
+
+def _noise(shape: NoteShape, held_s: float, length: int, rate: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """The noise of a note, no shorter than it."""
     half = round(rate / 250)
     n = 2 * half
-    frames = -(-len(y) // half) + 1
+    frames = -(-length // half) + 1
     window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(n) + 0.5) / n)).astype(np.float32)
     edges = np.minimum(np.round(NOISE_EDGES_HZ * n / rate).astype(int), half)
     white, late = rng.standard_normal(half).astype(np.float32), np.zeros((1, half), np.float32)
@@ -296,6 +352,4 @@ def _add_noise(y: np.ndarray, shape: NoteShape, held_s: float, rate: int, rng: n
         parts = np.fft.irfft(spectra * gain, n, axis=1).astype(np.float32) * window
         made = (parts[:, :half] + np.concatenate([late, parts[:-1, half:]])).reshape(-1)
         late = parts[-1:, half:]
-        start = (a - 1) * half  # the first frame leads in
-        room = y[max(0, start) : start + len(made)]
-        room += made[max(0, -start) :][: len(room)]
+        yield made if a else made[half:]  # the first frame leads in

@@ -12,6 +12,17 @@ HELD_S = np.concatenate([[0.0], np.cumsum(0.005 * 1.0493 ** np.arange(71))])
 FLOOR_DB = -120.0
 
 
+def interpolate(values: np.ndarray, at: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Read values (C, G) that are known at ascending places (G,) at any others (N,): straight lines, (C, N).
+
+    >>> interpolate(np.array([[0.0, 2.0, 2.0]]), np.array([0.0, 1.0, 2.0]), np.array([-1.0, 0.25, 9.0])).tolist()
+    [[0.0, 0.5, 2.0]]
+    """
+    index = np.clip(np.searchsorted(at, times, side="right") - 1, 0, len(at) - 2)
+    share = np.clip((times - at[index]) / (at[index + 1] - at[index]), 0.0, 1.0)
+    return values[:, index] * (1 - share) + values[:, index + 1] * share
+
+
 def _fade_index(seen_s: float) -> int:
     """The last grid point that was seen."""
     return max(1, int(np.searchsorted(HELD_S, seen_s * 1.0001 + 1e-6, side="right")) - 1)

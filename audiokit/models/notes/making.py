@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -212,19 +212,44 @@ def make_note(
     model: NoteModel, sound: Sound, pitch: float, velocity: int, settings: NoteSettings, *, key: int
 ) -> tuple[np.ndarray, list[str]]:
     """Make one note: audio (T,), float32, and warnings. `key` tells notes of the same pitch and velocity apart."""
+    y = np.concatenate([*note_blocks(model, sound, pitch, velocity, settings, key=key)])
+    gain, warnings = within_full_scale(_peak(y))
+    return y * np.float32(gain), warnings
+
+
+def note_blocks(
+    model: NoteModel, sound: Sound, pitch: float, velocity: int, settings: NoteSettings, *, key: int
+) -> Iterator[np.ndarray]:
+    """Make one note in blocks (n,), float32: no more of it is held, but where effects or the model need all of it.
+
+    Nothing is turned down yet; see `within_full_scale`.
+    """
     if model.longest_s is not None and settings.seconds > model.longest_s:
         raise ParameterError(
             f"{model.name} makes notes of up to {model.longest_s:g} s, not {settings.seconds:g}",
             hint="shorten --seconds, or use --model notes",
         )
     rng = np.random.default_rng([settings.seed, 2, key, round(100 * pitch), velocity])
-    y = model.render(
+    blocks = model.render_blocks(
         sound, pitch, velocity, held_s=settings.seconds - settings.tail_s, release_s=settings.tail_s,
         decay_s=settings.release_s, rate=settings.rate, rng=rng,
     )  # fmt: skip
-    y *= _GAIN
-    y = _process(y, settings, np.random.default_rng([settings.seed, 5, key]))
-    return _within_full_scale(y)
+    amplified = _faded_in((y * np.float32(_GAIN) for y in blocks), settings)
+    if not (settings.distortion or settings.reverb):
+        return amplified
+    room = np.random.default_rng([settings.seed, 5, key])
+    return iter([_process(np.concatenate([*amplified]), settings, room)])
+
+
+def _faded_in(blocks: Iterator[np.ndarray], settings: NoteSettings) -> Iterator[np.ndarray]:
+    """Raise a note from silence over the time of its attack; so much of it is held."""
+    head, missing = [], round(settings.attack_s * settings.rate)
+    while missing > 0:
+        head.append(next(blocks))
+        missing -= len(head[-1])
+    if head:
+        yield fade_in(np.concatenate(head), settings.rate, settings.attack_s)
+    yield from blocks
 
 
 def play(
@@ -264,9 +289,9 @@ def play(
         y[start : start + len(part)] += _GAIN * part
         progress()
     # One amplifier and one room for the whole performance.
-    y = _process(y, replace(settings, attack_s=0.0), np.random.default_rng([settings.seed, 5]))
-    y, loud = _within_full_scale(y)
-    return y, warnings + loud
+    y = _process(y, settings, np.random.default_rng([settings.seed, 5]))
+    gain, loud = within_full_scale(_peak(y))
+    return y * np.float32(gain), warnings + loud
 
 
 def check_velocity(velocity: int) -> None:
@@ -320,13 +345,20 @@ def _check_pitch(
 
 
 def _process(y: np.ndarray, settings: NoteSettings, rng: np.random.Generator) -> np.ndarray:
-    y = fade_in(y, settings.rate, settings.attack_s) if settings.attack_s else y
     y = drive(y, settings.distortion) if settings.distortion else y
     return reverb(y, settings.rate, settings.reverb, rng=rng) if settings.reverb else y
 
 
-def _within_full_scale(y: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    peak = float(max(y.max(), -y.min())) if len(y) else 0.0
+def within_full_scale(peak: float) -> tuple[float, list[str]]:
+    """The gain that keeps a note of such a peak below full scale, and what to say about it.
+
+    >>> within_full_scale(0.5), within_full_scale(1.96)
+    ((1.0, []), (0.5, ['turned down by 6.0 dB']))
+    """
     if peak <= _CEILING:
-        return y.astype(np.float32, copy=False), []
-    return (y * (_CEILING / peak)).astype(np.float32), [f"turned down by {20 * np.log10(peak / _CEILING):.1f} dB"]
+        return 1.0, []
+    return _CEILING / peak, [f"turned down by {20 * np.log10(peak / _CEILING):.1f} dB"]
+
+
+def _peak(y: np.ndarray) -> float:
+    return float(max(y.max(), -y.min())) if len(y) else 0.0

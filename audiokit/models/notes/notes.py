@@ -7,13 +7,13 @@ velocity. What a model cannot be asked for, it refuses.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiokit.dsp.notes.additive import render_note
+from audiokit.dsp.notes.additive import note_blocks
 from audiokit.dsp.notes.notes import analyse_note
 from audiokit.dsp.notes.release import find_release
 from audiokit.errors import ModelError, ParameterError
@@ -167,6 +167,15 @@ class NoteModel(ABC):
     ) -> np.ndarray:  # fmt: skip
         """Render one note of a sound: audio (T,), float32."""
 
+    def render_blocks(
+        self, sound: Sound, pitch: float, velocity: int, *, held_s: float, release_s: float, decay_s: float | None,
+        rate: int, rng: np.random.Generator,
+    ) -> Iterator[np.ndarray]:  # fmt: skip
+        """Render one note of a sound in blocks (n,), float32, where the model can; else as one."""
+        yield self.render(
+            sound, pitch, velocity, held_s=held_s, release_s=release_s, decay_s=decay_s, rate=rate, rng=rng
+        )
+
     def encode(self, y: np.ndarray, rate: int, pitch: float, velocity: int) -> Sound:
         """Place a recorded note (T,) in the latent space."""
         raise ModelError(f"{self.name}: has no encoder, so it cannot imitate a recording", hint="use --model notes")
@@ -195,12 +204,22 @@ class CombModel(NoteModel):
         rate: int, rng: np.random.Generator,
     ) -> np.ndarray:  # fmt: skip
         """Render one note of a sound: audio (T,), float32."""
+        blocks = self.render_blocks(
+            sound, pitch, velocity, held_s=held_s, release_s=release_s, decay_s=decay_s, rate=rate, rng=rng
+        )
+        return np.concatenate([*blocks])
+
+    def render_blocks(
+        self, sound: Sound, pitch: float, velocity: int, *, held_s: float, release_s: float, decay_s: float | None,
+        rate: int, rng: np.random.Generator,
+    ) -> Iterator[np.ndarray]:  # fmt: skip
+        """Render one note of a sound in blocks (n,), float32, of seconds."""
         from audiokit.models.notes.scale import unscale
 
         levels, constants = self._describe(sound.latent, pitch, velocity)
         if sound.detail is not None:
             levels, constants = with_detail(levels, constants, sound.detail, pitch)
-        return render_note(
+        return note_blocks(
             unscale(levels, constants), pitch, held_s=held_s, release_s=release_s, decay_s=decay_s, rate=rate, rng=rng
         )
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from audiokit.dsp.spectrum.samples import Samples
     from audiokit.io.midi_format import Score
     from audiokit.models.notes.making import Note
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _LATENTS = "latents.npy"
 _SHEET_LIMIT = 64
+#: Samples of a note that are held; what is longer is made into a temporary file.
+_IN_MEMORY = 1 << 20
 #: The longest score that is played; it is held in memory.
 _LONGEST_S = 6 * 3600
 #: Options of `generate` that ask for a certain note, or for several in an order.
@@ -41,12 +44,15 @@ class Sheet:
         self.path = path
         self.pictures: list[tuple[str, Array]] = []
 
-    def add(self, name: str, y: Array, rate: int) -> None:
-        """Keep a note (T,), as long as there is room."""
+    def add(self, name: str, y: Samples, gain: float, rate: int) -> None:
+        """Keep a note (1, T), as long as there is room."""
         if self.path and len(self.pictures) < _SHEET_LIMIT:
+            import numpy as np
+
+            from audiokit.dsp.spectrum.samples import whole
             from audiokit.stages.generate.sheet import picture
 
-            self.pictures.append((name, picture(y, rate)))
+            self.pictures.append((name, picture(whole(y)[0] * np.float32(gain), rate)))
 
     def leave(self, notes: Notes) -> None:
         """Let a result leave the picture beside itself."""
@@ -111,24 +117,30 @@ class Making:
         """Make one note."""
         import numpy as np
 
-        from audiokit.models.notes.making import make_note
+        from audiokit.dsp.spectrum.samples import peak_of, whole
+        from audiokit.engine.spool import at_hand
+        from audiokit.models.notes.making import note_blocks, within_full_scale
 
         sound, settings = self.wanted.sounds[note.sound], self.wanted.settings
-        y, warnings = make_note(self.wanted.model, sound, note.pitch, note.velocity, settings, key=note.sound)
+        blocks = note_blocks(self.wanted.model, sound, note.pitch, note.velocity, settings, key=note.sound)
+        y = at_hand((block[None] for block in blocks), channels=1, most=_IN_MEMORY)
+        peak = peak_of(y)
+        gain, warnings = within_full_scale(peak)
         if self.options["nsynth"]:
-            y = _exactly(y, round(NSYNTH_S * NSYNTH_RATE))
-        self.sheet.add(Path(self.places[note.name]).name, y, settings.rate)
-        made = _sound(y, settings.rate, subtype="PCM_16" if self.options["nsynth"] else "PCM_24")
+            y, gain = _exactly(whole(y)[0] * np.float32(gain), round(NSYNTH_S * NSYNTH_RATE))[None], 1.0
+            peak = peak_of(y)
+        self.sheet.add(Path(self.places[note.name]).name, y, gain, settings.rate)
+        made = _sound(y, settings.rate, gain=gain, subtype="PCM_16" if self.options["nsynth"] else "PCM_24")
         made.notes.warnings += [*note.warnings, *warnings]
         made.notes.report |= {
             "name": note.name, "pitch": note.pitch, "velocity": note.velocity,
             "family": sound.family, "source": sound.source, "qualities": list(sound.qualities),
             "instrument": sound.instrument, "sound": note.sound,
-            "peak_dbfs": round(float(20 * np.log10(max(float(y.max()), -float(y.min()), 1e-9))), 2),
+            "peak_dbfs": round(float(20 * np.log10(max(float(np.float32(peak) * np.float32(gain)), 1e-9))), 2),
             "distortion": settings.distortion, "reverb": settings.reverb, "seed": settings.seed,
             "model": self.wanted.model.name,
         }  # fmt: skip
-        self._seconds[note.name] = round(len(y) / settings.rate, 4)
+        self._seconds[note.name] = round(y.shape[1] / settings.rate, 4)
         return made
 
     def _place(self, note: Note) -> str:
@@ -220,7 +232,7 @@ def melody(wanted: Wanted, options: Options) -> Sound:
     score = read_midi(options["midi"])
     _check_playable(score, str(options["midi"]))
     y, warnings = play(wanted.model, wanted.sounds[0], score, wanted.settings)
-    made = _sound(y, wanted.settings.rate)
+    made = _sound(y[None], wanted.settings.rate)
     made.notes.warnings += [*score.warnings, *warnings]
     sound, name = wanted.sounds[0], str(options["midi"])
     made.notes.report |= {
@@ -228,7 +240,7 @@ def melody(wanted: Wanted, options: Options) -> Sound:
         "seed": wanted.settings.seed, "model": wanted.model.name,
     }  # fmt: skip
     sheet = Sheet(options["sheet"])
-    sheet.add(Path(name).stem, y, wanted.settings.rate)
+    sheet.add(Path(name).stem, y[None], 1.0, wanted.settings.rate)
     sheet.leave(made.notes)
     return made
 
@@ -265,8 +277,8 @@ def drawn(options: Options) -> Sound | Parts:
     names = [f"{number:03d}" for number in range(options["count"])]
 
     def sound(number: int) -> Sound:
-        y = draw(number)[0]
-        sheet.add(names[number], y, rate)
+        y = draw(number)[:1]
+        sheet.add(names[number], y, 1.0, rate)
         made = _sound(y, rate)
         made.notes.report |= {"name": names[number], "seed": options["seed"], "model": str(options["model"])}
         return made
@@ -285,9 +297,17 @@ def drawn(options: Options) -> Sound | Parts:
     return only
 
 
-def _sound(y: Array, rate: int, *, subtype: str = "PCM_24") -> Sound:
-    """Audio (T,) that is never louder than full scale, in 24 bits unless a file is asked for that has others."""
-    made = Sound.of(y, rate)
+def _sound(y: Samples, rate: int, *, gain: float = 1.0, subtype: str = "PCM_24") -> Sound:
+    """Audio (1, T) times a gain, never over full scale; 24 bits unless a file is asked for that has others."""
+
+    def blocks() -> Iterator[Array]:
+        import numpy as np
+
+        from audiokit.dsp.spectrum.samples import blocks_of
+
+        return (block * np.float32(gain) for block in blocks_of(y))
+
+    made = Sound(rate, 1, blocks, length=y.shape[1], replays=True)
     made.info = replace(made.info, subtype=subtype)
     made.within_full_scale = True
     return made

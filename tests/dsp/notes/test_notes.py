@@ -7,7 +7,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from audiokit.dsp.notes.additive import level_at, render_note
+from audiokit.dsp.notes import wander
+from audiokit.dsp.notes.additive import level_at, note_blocks, render_note
 from audiokit.dsp.notes.bands import N_BANDS
 from audiokit.dsp.notes.notes import (
     N_GROUPS,
@@ -218,14 +219,28 @@ def test_a_longer_note_goes_on_and_a_release_falls():
     assert np.abs(level - [-22, -70]).max() < 1.5
 
 
-def test_memory_follows_the_length():
-    shape, peaks = shape_of([-10.0] * 4), []
-    for seconds in (20.0, 80.0):
+def test_a_note_of_any_length_is_made_in_as_little_memory():
+    shape, peaks = shape_of([-10.0] * 4, vibrato_cents=20.0), []
+    for seconds in (100.0, 400.0):
         tracemalloc.start()
-        render_note(shape, 60, held_s=seconds, rate=16000, rng=np.random.default_rng(0))
+        for _ in note_blocks(shape, 60, held_s=seconds, rate=16000, rng=np.random.default_rng(0)):
+            pass
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 4.5 * peaks[0]
+    assert peaks[1] < 1.05 * peaks[0]
+
+
+def test_curves_that_are_drawn_on_are_those_that_are_drawn_at_once(monkeypatch):
+    times = np.arange(0.0, 60.0, 0.004)
+    once = np.random.default_rng(7)
+    monkeypatch.setattr(wander, "_HELD", 10_000)
+    whole = wander.Wander(3, times[-1], 2.0, once).at(times)
+    monkeypatch.setattr(wander, "_HELD", 0)
+    in_parts = np.random.default_rng(7)
+    curves = wander.Wander(3, times[-1], 2.0, in_parts)
+    parts = [curves.at(times[a : a + 1001]) for a in range(0, len(times), 1000)]
+    np.testing.assert_array_equal(np.concatenate([part[:, :1000] for part in parts], axis=1), whole)
+    assert once.random() == in_parts.random()
 
 
 def test_no_click_and_no_direct_current():
