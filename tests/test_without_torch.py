@@ -27,7 +27,7 @@ try:
     main()
 except SystemExit as error:
     assert not error.code, error.code
-heavy = {"torch", "scipy.signal"} & set(sys.modules)
+heavy = {"torch", "scipy.signal", "scipy.ndimage"} & set(sys.modules)
 assert not heavy, heavy
 assert "onnxruntime" in sys.modules
 """

@@ -1,4 +1,7 @@
-"""Moving means, minima and maxima along one axis, by doubling: no import of scipy, and no rounding that adds up."""
+"""Moving means, minima and maxima along one axis: by doubling, where no rounding adds up, and as scipy has them.
+
+Neither imports scipy.ndimage, which takes a tenth of a second of processor time.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from audiokit.dsp.spectrum.compiled import compiled
+
+#: What scipy's compiled filters call zeros beyond the ends.
+_ZEROS = 4
 #: Values worked on at once, so that all passes over them stay in the cache.
 _BLOCK = 1 << 15
 
@@ -44,6 +51,32 @@ def moving_mean(x: np.ndarray, size: int, *, axis: int, mode: str = "nearest") -
         out /= size
 
     return _moved(x, size, axis, mode, mean)
+
+
+def mean_with_zeros(x: np.ndarray, size: int, *, axis: int = -1) -> np.ndarray:
+    """Replace every value by the mean of `size` values around it, zeros beyond the ends, by one sum that is moved.
+
+    To the bit what `scipy.ndimage.uniform_filter1d` makes with mode="constant": it is the same compiled function.
+
+    Args:
+        x: any array of floats.
+        size: values in a window, not below 1.
+        axis: along which.
+
+    Returns:
+        Array of the same shape and type.
+
+    >>> mean_with_zeros(np.array([3.0, 3.0, 0.0, 3.0]), 3)
+    array([2., 2., 2., 1.])
+    """
+    filters = compiled("scipy.ndimage._nd_image")
+    if filters is None:
+        from scipy.ndimage import uniform_filter1d
+
+        return np.asarray(uniform_filter1d(x, size, axis=axis, mode="constant"))
+    out = np.zeros_like(x, order="C")
+    filters.uniform_filter1d(x, size, axis % x.ndim, out, _ZEROS, 0.0, 0)
+    return out
 
 
 def moving_minimum(x: np.ndarray, size: int, *, axis: int, mode: str = "nearest") -> np.ndarray:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from audiokit.dsp.spectrum.moving import mean_with_zeros
 from audiokit.errors import ModelError
 from audiokit.models.folder.runtime import Network
 from audiokit.models.separation.band_masks import BandMasks
@@ -123,14 +124,13 @@ def evidence(
         Of every band (LOCAL, 2, n, bands): what the ways say there and around it, and how loud it is. Of every moment
         (GLOBAL, n): how much of the sound the ways take for voice, how far they agree, and how much comes back.
     """
-    from scipy.ndimage import uniform_filter1d
 
     def mean(x: np.ndarray, size: int, axis: int = 1) -> np.ndarray:
         """Means around, over what there is at the ends."""
-        whole = uniform_filter1d(np.ones(x.shape[axis], np.float32), size, mode="constant")
+        whole = mean_with_zeros(np.ones(x.shape[axis], np.float32), size)
         shape = [1] * x.ndim
         shape[axis] = -1
-        return uniform_filter1d(x, size, axis=axis, mode="constant") / whole.reshape(shape)
+        return mean_with_zeros(x, size, axis=axis) / whole.reshape(shape)
 
     def part(some: np.ndarray, of: np.ndarray, size: int) -> np.ndarray:
         found, whole = (mean(x.sum(axis=(0, 2)), size, axis=0) for x in (some, of))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from audiokit.dsp.spectrum import moving
 from audiokit.dsp.spectrum.moving import moving_maximum, moving_mean, moving_minimum
 
 
@@ -35,3 +36,17 @@ def test_types_stay_and_nothing_gives_nothing():
     assert moving_mean(np.ones((2, 9), np.float32), 5, axis=1).dtype == np.float32
     assert moving_minimum(np.zeros((0, 5)), 3, axis=1).shape == (0, 5)
     assert moving_maximum(np.zeros((5, 0)), 3, axis=1).shape == (5, 0)
+
+
+@pytest.mark.parametrize("size", [1, 2, 9, 43, 259])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_means_with_zeros_beyond_the_ends_are_scipys_to_the_bit(rng, monkeypatch, size, kind):
+    x = rng.standard_normal((3, 120, 7)).astype(kind)
+    for y in (x, x[::2, :, 1:], np.asfortranarray(x), x.transpose(2, 0, 1), x[0, 0]):
+        for axis in range(-1, y.ndim):
+            wanted = ndimage.uniform_filter1d(y, size, axis=axis, mode="constant")
+            found = moving.mean_with_zeros(y, size, axis=axis)
+            assert found.dtype == kind and (found == wanted).all()
+            with monkeypatch.context() as without:
+                without.setattr(moving, "compiled", lambda name: None)
+                assert (moving.mean_with_zeros(y, size, axis=axis) == wanted).all()
