@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from audiokit.errors import DamagedError, InputError
 from audiokit.io.files import atomic_folder
 from audiokit.io.heads import MANIFEST, Head, Item, manifest_text
-from audiokit.io.npy import check_npy, load_npy, load_npy_part, npy_parts
+from audiokit.io.npy import check_npy, load_npy, load_npy_part, npy_parts, write_hashed
 from audiokit.io.one_array import Joined
 
 if TYPE_CHECKING:
@@ -59,9 +59,7 @@ class FolderWriter:
         name = f"{len(self._items):06d}.npy"
         checksum = hashlib.sha256()
         with open(os.path.join(self._folder, name), "wb") as file:
-            for part in parts:
-                file.write(part)
-                checksum.update(part)
+            write_hashed(file, parts, checksum)
         item = {"file": name, "start": start, "stop": stop, "shape": list(shape), "sha256": checksum.hexdigest()}
         self._items.append(item)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -10,7 +11,12 @@ from typing import IO, TYPE_CHECKING
 from audiokit.errors import DamagedError, InputError
 
 if TYPE_CHECKING:
+    import hashlib
+
     import numpy as np
+
+#: Bytes that are written and hashed before the next: they stay in the second cache for both.
+_AT_ONCE = 1 << 18
 
 
 def encode_npy(array: np.ndarray) -> bytes:
@@ -37,6 +43,22 @@ def npy_parts(array: np.ndarray) -> tuple[bytes, memoryview]:
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("<"))
     return npy_head(array.shape, array.dtype), array.reshape(-1).view(np.uint8).data
+
+
+def write_hashed(file: IO[bytes], parts: Iterable[bytes | memoryview], checksum: hashlib._Hash) -> None:
+    """Write bytes to a file and add them to a checksum, a piece after the other, so that the cache has them for both.
+
+    >>> import hashlib, io
+    >>> file, checksum = io.BytesIO(), hashlib.sha256()
+    >>> write_hashed(file, [b"ab", memoryview(b"c")], checksum)
+    >>> file.getvalue(), checksum.digest() == hashlib.sha256(b"abc").digest()
+    (b'abc', True)
+    """
+    for part in parts:
+        for start in range(0, len(part), _AT_ONCE):
+            piece = part[start : start + _AT_ONCE]
+            file.write(piece)
+            checksum.update(piece)
 
 
 @lru_cache(maxsize=64)

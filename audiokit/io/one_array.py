@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from audiokit.io.files import atomic_file
 from audiokit.io.heads import Head, manifest_text
-from audiokit.io.npy import npy_head, npy_parts
+from audiokit.io.npy import npy_head, npy_parts, write_hashed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,9 +55,7 @@ class ArrayWriter:
         self.head.chunk = self.head.hop = max(1, shape[-1])
         checksum = hashlib.sha256()
         with atomic_file(self._target, force=self._force) as temporary, open(temporary, "wb") as file:
-            for part in self._parts.joined():
-                file.write(part)
-                checksum.update(part)
+            write_hashed(file, self._parts.joined(), checksum)
         item = {
             "file": self._target.name,
             "start": 0,
