@@ -149,14 +149,15 @@ class AutoDenoiser:
             from audiokit.models.voice.denoise import NeuralDenoiser, load_network, working_gain
 
             network, around = load_network(self._model or DEFAULT_MODEL, device=self._device)
+            ratio_db = noise_ratio_db(look, rate=self.rate)
             self._stream = NeuralDenoiser(
                 network,
                 channels=self.channels,
                 rate=self.rate,
-                strength=self.strength * (share_of(look, self.rate) if around.spare_clean else 1.0),
+                strength=self.strength * (share_of(ratio_db) if around.spare_clean else 1.0),
                 gain=working_gain(look),
                 first_db=around.first_db,
-                easing=around.easing,
+                easing=around.easing and around.easing.at(ratio_db),
             )
         else:
             rule = Rule(choice.engine, threshold_db=self._rule.threshold_db, hard=self._rule.hard)
@@ -168,11 +169,14 @@ class AutoDenoiser:
         return self._stream.push(held)
 
 
-def share_of(look: np.ndarray, rate: int) -> float:
+def share_of(ratio_db: float) -> float:
     """Decide how much of the network's work a recording needs: all of it, a little less where there is little noise
     (which is heard less than what is missing), down to half for a clean one.
 
-    >>> share_of(np.zeros((1, 16_000), np.float32), 16_000)
-    1.0
+    Args:
+        ratio_db: how far the loudest moments stand above the noise; see `noise_ratio_db`.
+
+    >>> share_of(15.0), share_of(36.0)
+    (1.0, 0.5)
     """
-    return float(np.interp(noise_ratio_db(look, rate=rate), (20.0, 28.0, 36.0), (1.0, 0.97, 0.5)))
+    return float(np.interp(ratio_db, (20.0, 28.0, 36.0), (1.0, 0.97, 0.5)))
