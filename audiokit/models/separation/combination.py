@@ -30,6 +30,8 @@ _SILENT = np.float32(1e-12)
 LOCAL, GLOBAL = 16, 16
 #: How many ways are raised to exponents.
 WAYS = 4
+#: The exponents of network and REPET together are never less: what comes back may weigh most, but not all.
+LEAST = np.float32(0.3)
 
 
 class CombinedMasks:
@@ -172,7 +174,9 @@ def _exponents(local: np.ndarray, overall: np.ndarray, weights: np.ndarray) -> n
     """Exponents (WAYS, 2, n, bands) by the mean of the sets of weights."""
     sums = np.tensordot(weights[:, :, 1 + LOCAL :], overall, axes=1)[:, :, None, :, None]
     sums = sums + np.tensordot(weights[:, :, 1 : 1 + LOCAL], local, axes=1) + weights[:, :, 0, None, None, None]
-    return np.logaddexp(np.float32(0), sums).mean(axis=0)
+    found = np.logaddexp(np.float32(0), sums).mean(axis=0)
+    found[:2] *= np.maximum(1, LEAST / np.maximum(found[0] + found[1], np.float32(1e-6)))
+    return found
 
 
 def _odds(p: np.ndarray) -> np.ndarray:

@@ -7,7 +7,16 @@ from audiokit.models.folder.checkpoint import save
 from audiokit.models.folder.runtime import open_network
 from audiokit.models.separation.band_masks import BandMasks
 from audiokit.models.separation.band_unet import BandUnet
-from audiokit.models.separation.combination import GLOBAL, LOCAL, MARGIN, WAYS, CombinedMasks, evidence, logarithms
+from audiokit.models.separation.combination import (
+    GLOBAL,
+    LEAST,
+    LOCAL,
+    MARGIN,
+    WAYS,
+    CombinedMasks,
+    evidence,
+    logarithms,
+)
 
 ONE, NONE = 0.5413248546, -40.0  # softplus of them is 1 and 0
 
@@ -41,13 +50,19 @@ def test_the_network_alone_where_only_it_has_an_exponent(rng, network):
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize(("way", "place", "share"), [(1, 1, 0.3), (3, 2, 1.0)])
-def test_another_way_alone_where_only_it_has_an_exponent(rng, network, way, place, share):
+def test_repet_alone_where_only_it_has_an_exponent(rng, network):
     X = spectra(rng)
-    X[place] = share * X[0]
-    found = CombinedMasks(network, biases(*(ONE if k == way else NONE for k in range(WAYS))))(X)
-    np.testing.assert_allclose(found[:, 0], share, atol=1e-4)
+    X[1] = 0.3 * X[0]
+    found = CombinedMasks(network, biases(NONE, ONE, NONE, NONE))(X)
+    np.testing.assert_allclose(found[:, 0], 0.3, atol=1e-4)
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+
+
+def test_network_and_repet_never_lose_their_say(rng, network):
+    X = spectra(rng)
+    X[1], X[2] = 0.25 * X[0], X[0]
+    found = CombinedMasks(network, biases(NONE, -8.0, NONE, ONE))(X)  # of the two only REPET has any
+    np.testing.assert_allclose(found[:, 0], 0.25 ** float(LEAST), atol=1e-3)
 
 
 def test_what_comes_back_is_the_band_unless_the_network_knows_a_voice():
