@@ -101,3 +101,8 @@ def test_a_folder_of_models_and_one_of_nothing(cli, tmp_path):
     assert [Path(one["path"]).name for one in found] == sorted(p.parent.name for p in weights.glob("*/model.json"))
     (tmp_path / "empty").mkdir()
     assert b"empty: no audio files, chunk sets or models inside" in cli("info", "empty", status=3).stderr
+    done = cli("info", "empty", weights / "notes", "--json", status=7)
+    assert [one.get("what", one.get("error")) for one in facts(done)] == [
+        "empty: no audio files, chunk sets or models inside",
+        "model",
+    ]

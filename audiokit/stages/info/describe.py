@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def describe(source: str, *, check: bool = False, chunks: bool = False) -> dict[
     if (path / CARD).exists() or path.name == CARD:
         return _describe_model(path.parent if path.name == CARD else path, check)
     if path.is_dir() and not (path / MANIFEST).exists():
-        raise InputError(f"{source}: a folder, but neither a chunk set nor a model")
+        raise InputError(f"{source}: no audio files, chunk sets or models inside", hint="check the folder")
     if path.suffix == ".npy" and not path.with_suffix(".json").exists():
         return _describe_array(source, check)
     if is_chunks(source) or path.name == MANIFEST:
@@ -164,7 +165,6 @@ def print_descriptions(inputs: Sequence[str], *, check: bool, chunks: bool, as_j
     Raises:
         AudiokitError: the error of the only input.
         BatchError: some of several inputs failed.
-        InputError: a folder with nothing of that kind inside.
     """
     errors: list[AudiokitError] = []
     inputs = [source for given in inputs for source in _found(given)]
@@ -200,13 +200,10 @@ def _found(given: str) -> list[str]:
         return [given]
     from audiokit.engine.plan import expand
 
-    models = [str(card.parent) for card in path.rglob(CARD)]
-    try:
-        return sorted([*models, *(source for source, _ in expand([given], "either"))])
-    except InputError:
-        if models:
-            return sorted(models)
-        raise InputError(f"{given}: no audio files, chunk sets or models inside", hint="check the folder") from None
+    found = [str(card.parent) for card in path.rglob(CARD)]
+    with suppress(InputError):  # none of the two
+        found += [source for source, _ in expand([given], "either")]
+    return sorted(found) or [given]
 
 
 def _lines(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
