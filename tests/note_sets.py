@@ -6,11 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from audiokit.dsp.notes.notes import midi_to_hz
+from audiokit.dsp.notes.additive import note_blocks
+from audiokit.dsp.notes.notes import NoteShape, midi_to_hz
 from audiokit.io.audio import write
 from audiokit.io.nsynth import example, write_examples
 
 RATE = 16000
+
+
+def rendered(shape: NoteShape, pitch: float, **how) -> np.ndarray:
+    """The whole of a note (T,)."""
+    return np.concatenate([*note_blocks(shape, pitch, **how)])
 
 
 def synthetic_note(pitch: int, velocity: int, *, bright: bool, held_s: float = 3.0) -> np.ndarray:

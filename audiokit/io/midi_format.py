@@ -95,11 +95,11 @@ def format_midi(score: Score) -> bytes:
     first = min(tracks, default=0)
     for time_s, text in score.lyrics:
         encoded = text.encode()
-        tracks[first].append((to_tick(time_s), 2, b"\xff\x05" + _to_variable(len(encoded)) + encoded))
+        tracks[first].append((to_tick(time_s), 2, b"\xff\x05" + variable_length(len(encoded)) + encoded))
     for index, title in score.names.items():
         encoded = title.encode()
         target = tracks.get(index, conductor)
-        target.append((0, -1, b"\xff\x03" + _to_variable(len(encoded)) + encoded))
+        target.append((0, -1, b"\xff\x03" + variable_length(len(encoded)) + encoded))
     chunks = [_track(conductor), *(_track(tracks[index]) for index in sorted(tracks))]
     header = b"MThd" + (6).to_bytes(4, "big") + b"".join(v.to_bytes(2, "big") for v in (1, len(chunks), TICKS))
     return header + b"".join(chunks)
@@ -152,7 +152,15 @@ def _ticker(tempos: list[tuple[float, float]]) -> Callable[[float], int]:
     return to_tick
 
 
-def _to_variable(value: int) -> bytes:
+def variable_length(value: int) -> bytes:
+    """Write a number as MIDI files write times: seven bits a byte, the highest first, all but the last marked.
+
+    Raises:
+        ParameterError: it takes more than 28 bits.
+
+    >>> variable_length(127), variable_length(128)
+    (b'\\x7f', b'\\x81\\x00')
+    """
     if value >= 1 << 28:
         raise ParameterError(f"{value} does not fit a MIDI file")
     groups = [value & 0x7F]
@@ -169,7 +177,7 @@ def _track(events: list[tuple[int, int, bytes]]) -> bytes:
             if programs.get(message[0], 0) == message[1]:
                 continue
             programs[message[0]] = message[1]
-        body += _to_variable(tick - last) + message
+        body += variable_length(tick - last) + message
         last = tick
     body += b"\x00\xff\x2f\x00"
     return b"MTrk" + len(body).to_bytes(4, "big") + bytes(body)

@@ -19,7 +19,7 @@ from synthesise import Patch, stroke
 
 from audiokit.io.audio import read, write
 from audiokit.io.midi import write_midi
-from audiokit.io.midi_format import Note, Score
+from audiokit.io.midi_format import Note, Score, variable_length
 
 SECONDS = 30.0
 TICKS = 960  # of MIDI, a second
@@ -62,17 +62,10 @@ def write_lines(path: Path, rng: np.random.Generator) -> None:
     body, last = b"\x00\xff\x51\x03\x07\xa1\x20", 0
     for seconds, message in events:
         now = max(last, int(seconds * TICKS))
-        body, last = body + _length(now - last) + message, now
+        body, last = body + variable_length(now - last) + message, now
     body += b"\x00\xff\x2f\x00"
     head = struct.pack(">4sIHHH4sI", b"MThd", 6, 0, 1, TICKS // 2, b"MTrk", len(body))
     path.write_bytes(head + body)
-
-
-def _length(ticks: int) -> bytes:
-    digits = [ticks & 127]
-    while ticks := ticks >> 7:
-        digits.append(ticks & 127 | 128)
-    return bytes(reversed(digits))
 
 
 def percussion(rng: np.random.Generator) -> Score:

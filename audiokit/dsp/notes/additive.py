@@ -47,7 +47,7 @@ _RISE_S = 0.001
 _FRAMES, _STRETCH_S = 4096, 40
 
 
-def render_note(
+def note_blocks(
     shape: NoteShape,
     pitch: float,
     *,
@@ -56,8 +56,8 @@ def render_note(
     decay_s: float | None = None,
     rate: int = 44100,
     rng: np.random.Generator,
-) -> np.ndarray:
-    """Render a note.
+) -> Iterator[np.ndarray]:
+    """Render a note in blocks of seconds: as long as it may be, no more of it is held.
 
     Args:
         shape: what the note is made of.
@@ -69,7 +69,7 @@ def render_note(
         rng: source of phases, beating and noise.
 
     Returns:
-        Audio (T,), float32, T = round((held_s + release_s) * rate).
+        Blocks (n,), float32, of round((held_s + release_s) * rate) samples in all.
 
     Raises:
         ParameterError: a time is not above zero, or the pitch has no partial below half of the rate.
@@ -79,33 +79,10 @@ def render_note(
     >>> level = np.full((N_GROUPS, frames), -100.0); level[0] = -20.0
     >>> quiet = np.full((N_BANDS, frames), -100.0)
     >>> tone = NoteShape(level, quiet, np.zeros(32), 0.0, np.zeros(N_GROUPS), 3.0, 0.0, 5.0, 0.0, 5.0)
-    >>> y = render_note(tone, 69, held_s=1.0, rate=16000, rng=np.random.default_rng(0))
+    >>> [y] = note_blocks(tone, 69, held_s=1.0, rate=16000, rng=np.random.default_rng(0))
     >>> len(y), int(np.abs(np.fft.rfft(y[:16000])).argmax()), float(y[0])
     (32000, 440, 0.0)
-    """
-    blocks = note_blocks(shape, pitch, held_s=held_s, release_s=release_s, decay_s=decay_s, rate=rate, rng=rng)
-    return np.concatenate([*blocks])
-
-
-def note_blocks(
-    shape: NoteShape,
-    pitch: float,
-    *,
-    held_s: float = 3.0,
-    release_s: float = 1.0,
-    decay_s: float | None = None,
-    rate: int = 44100,
-    rng: np.random.Generator,
-) -> Iterator[np.ndarray]:
-    """Render a note in blocks (n,), float32, of seconds: as long as it may be, no more of it is held.
-
-    Args, samples and errors are those of `render_note`.
-
-    >>> from audiokit.dsp.notes.notes import N_BANDS, N_GROUPS
-    >>> frames = len(HELD_S) + len(RELEASE_S)
-    >>> quiet = np.full((N_GROUPS, frames), -100.0)
-    >>> noise = NoteShape(quiet, quiet[:N_BANDS], np.zeros(32), 0.0, np.zeros(N_GROUPS), 3.0, 0.0, 5.0, 0.0, 5.0)
-    >>> [len(y) for y in note_blocks(noise, 69, held_s=60.0, rate=16000, rng=np.random.default_rng(0))]
+    >>> [len(y) for y in note_blocks(tone, 69, held_s=60.0, rate=16000, rng=np.random.default_rng(0))]
     [640000, 336000]
     """
     if held_s <= 0 or release_s <= 0:

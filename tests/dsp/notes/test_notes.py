@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from audiokit.dsp.notes import wander
-from audiokit.dsp.notes.additive import level_at, note_blocks, render_note
+from audiokit.dsp.notes.additive import level_at, note_blocks
 from audiokit.dsp.notes.bands import N_BANDS
 from audiokit.dsp.notes.notes import (
     N_GROUPS,
@@ -23,6 +23,7 @@ from audiokit.dsp.notes.notes import (
 )
 from audiokit.dsp.notes.time_grid import FLOOR_DB, HELD_S
 from audiokit.errors import InputError, ParameterError
+from tests.note_sets import rendered
 
 RATE = 32000
 FRAMES = len(HELD_S) + len(RELEASE_S)
@@ -91,7 +92,7 @@ def test_a_bell_keeps_its_inharmonic_partials():
     ratios = [1.0, 2.76, 5.40]
     y = sum(0.1 * np.sin(2 * np.pi * r * midi_to_hz(72) * t) for r in ratios).astype(np.float32) * 10 ** (-t / 2)
     shape = analyse_note(y.astype(np.float32), RATE, 72)
-    again = render_note(shape, 72, held_s=2.0, rate=RATE, rng=np.random.default_rng(0))
+    again = rendered(shape, 72, held_s=2.0, rate=RATE, rng=np.random.default_rng(0))
     for ratio in ratios:
         wanted = ratio * midi_to_hz(72)
         assert abs(1200 * np.log2(frequency_of(again[:RATE], RATE, wanted) / wanted)) < 5
@@ -108,7 +109,7 @@ def test_decay_and_release_are_measured():
 def test_a_sharp_attack_stays_sharp_at_the_lowest_pitch():
     y = tone(28, [-12.0] * 12, attack=0.002)
     shape = analyse_note(y, RATE, 28, held_s=3.0)
-    again = render_note(shape, 28, held_s=3.0, rate=RATE, rng=np.random.default_rng(0))
+    again = rendered(shape, 28, held_s=3.0, rate=RATE, rng=np.random.default_rng(0))
     first = np.sqrt((again[: int(0.05 * RATE)] ** 2).mean())
     later = np.sqrt((again[RATE : 2 * RATE] ** 2).mean())
     assert first > 0.5 * later  # the analysis window alone is 97 ms long and would give a slow fade-in
@@ -123,7 +124,7 @@ def test_tones_halfway_between_partials_are_measured_and_rendered(rng):
     assert np.abs(shape.halves_db[:2, 40] - [-20, -26]).max() < 0.5
     assert shape.halves_db[2, 40] < -75
     assert (10 * np.log10((10 ** (shape.noise_db[:, 40] / 10)).sum())) < -60
-    again = render_note(shape, 72, rate=RATE, rng=np.random.default_rng(0))
+    again = rendered(shape, 72, rate=RATE, rng=np.random.default_rng(0))
     assert abs(frequency_of(again[:RATE], RATE, f0 / 2) - f0 / 2) < 1
     assert analyse_note(y, RATE, 72, held_s=3.0).halves_db.shape == (N_HALVES, FRAMES)
 
@@ -182,7 +183,7 @@ def test_what_cannot_be_analysed_is_refused():
 @pytest.mark.parametrize("pitch", [24, 60.5, 96])
 @pytest.mark.parametrize("rate", [16000, 44100])
 def test_rendered_pitch_is_exact(pitch, rate):
-    y = render_note(shape_of([-10, -12, -20]), pitch, held_s=2.0, rate=rate, rng=np.random.default_rng(1))
+    y = rendered(shape_of([-10, -12, -20]), pitch, held_s=2.0, rate=rate, rng=np.random.default_rng(1))
     measured = frequency_of(y[: 2 * rate], rate, midi_to_hz(pitch))
     assert abs(1200 * np.log2(measured / midi_to_hz(pitch))) < 0.5
     assert len(y) == 3 * rate
@@ -193,14 +194,14 @@ def test_description_and_rendering_agree(rng):
         np.float32
     )
     first = analyse_note(y, RATE, 52, held_s=3.0)
-    again = analyse_note(render_note(first, 52, rate=RATE, rng=rng), RATE, 52, held_s=3.0)
+    again = analyse_note(rendered(first, 52, rate=RATE, rng=rng), RATE, 52, held_s=3.0)
     assert np.abs(first.partials_db[:7, 5:70] - again.partials_db[:7, 5:70]).max() < 2.5
     # Part of the noise under the partials is counted as theirs, so a second analysis finds a little less.
     assert np.abs(first.noise_db[1:, 10:60].mean(1) - again.noise_db[1:, 10:60].mean(1)).max() < 5
 
 
 def test_vibrato_sways_the_pitch_and_keeps_its_mean():
-    y = render_note(shape_of([-10], vibrato_cents=30.0), 69, held_s=3.5, rate=RATE, rng=np.random.default_rng(2))
+    y = rendered(shape_of([-10], vibrato_cents=30.0), 69, held_s=3.5, rate=RATE, rng=np.random.default_rng(2))
     shape = analyse_note(y, RATE, 69, held_s=3.4)
     assert abs(shape.vibrato_cents - 30) < 5
     assert abs(shape.detune_cents) < 4
@@ -208,7 +209,7 @@ def test_vibrato_sways_the_pitch_and_keeps_its_mean():
 
 def test_a_longer_note_goes_on_and_a_release_falls():
     steady = shape_of([-10.0])
-    y = render_note(steady, 60, held_s=8.0, rate=16000, rng=np.random.default_rng(0))
+    y = rendered(steady, 60, held_s=8.0, rate=16000, rng=np.random.default_rng(0))
     at = lambda s: 20 * np.log10(np.sqrt((y[int(s * 16000) : int((s + 0.1) * 16000)] ** 2).mean()) + 1e-9)  # noqa: E731
     assert abs(at(7.5) - at(1.0)) < 0.5
     assert at(8.3) < at(7.5) - 20
@@ -244,7 +245,7 @@ def test_curves_that_are_drawn_on_are_those_that_are_drawn_at_once(monkeypatch):
 
 
 def test_no_click_and_no_direct_current():
-    y = render_note(shape_of([-10, -20], noise_db=-70.0), 40, held_s=1.0, rate=44100, rng=np.random.default_rng(3))
+    y = rendered(shape_of([-10, -20], noise_db=-70.0), 40, held_s=1.0, rate=44100, rng=np.random.default_rng(3))
     assert abs(y.mean()) < 1e-3
     assert abs(y[-1]) < 1e-4
     steps = np.abs(np.diff(y))
@@ -252,11 +253,9 @@ def test_no_click_and_no_direct_current():
 
 
 def test_same_generator_same_bytes():
-    one, two = (
-        render_note(shape_of([-10], noise_db=-60), 60, held_s=0.5, rng=np.random.default_rng(7)) for _ in range(2)
-    )
+    one, two = (rendered(shape_of([-10], noise_db=-60), 60, held_s=0.5, rng=np.random.default_rng(7)) for _ in range(2))
     assert (one == two).all()
-    other = render_note(shape_of([-10], noise_db=-60), 60, held_s=0.5, rng=np.random.default_rng(8))
+    other = rendered(shape_of([-10], noise_db=-60), 60, held_s=0.5, rng=np.random.default_rng(8))
     assert not (one == other).all()
 
 

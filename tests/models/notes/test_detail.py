@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from audiokit.dsp.notes.additive import render_note
 from audiokit.dsp.notes.notes import N_GROUPS, analyse_note, midi_to_hz
 from audiokit.dsp.notes.time_grid import HELD_S
 from audiokit.models.notes.detail import detail_of, mixed, with_detail
 from audiokit.models.notes.scale import SPAN_DB, scale, unscale
+from tests.note_sets import rendered
 
 RATE = 32000
 LEVELS = [-12.0, -40.0, -18.0, -50.0, -24.0]
@@ -32,7 +32,7 @@ def test_at_its_own_pitch_the_recording_comes_back():
     truth, fixed = scale(shape)
     assert np.abs(levels - truth)[:30].max() < 1e-4
     assert np.abs(constants - fixed)[:32].max() < 1e-4
-    y = render_note(unscale(levels, constants), 60, rate=RATE, rng=np.random.default_rng(0))
+    y = rendered(unscale(levels, constants), 60, rate=RATE, rng=np.random.default_rng(0))
     again = analyse_note(y, RATE, 60, held_s=3.0)
     assert np.abs(again.partials_db[:3, 40] - LEVELS[:3]).max() < 2
 
