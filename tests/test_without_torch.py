@@ -64,3 +64,12 @@ def test_shipped_networks_need_no_torch(name, folder):
 def test_the_environment_brings_torch_back(folder):
     done = run(folder, COMMANDS["denoise"], AUDIOKIT_RUNTIME="torch")
     assert done.returncode == 1 and "AssertionError: {'torch'" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["denoise", "a chain"])
+def test_onnx_runtime_reports_to_nobody(command, folder):
+    """Versions of it that would keep what they are to report in the user's cache, and a thread that sends it."""
+    home = folder / "home"
+    done = run(folder, COMMANDS[command], HOME=str(home), XDG_CACHE_HOME="")
+    assert done.returncode == 0, done.stderr
+    assert not [path for path in home.rglob("*") if "onnxruntime" in str(path) or "Microsoft" in str(path)]

@@ -282,9 +282,7 @@ def open_session(
     Raises:
         DamagedError: the file cannot be read.
     """
-    import onnxruntime
-
-    onnxruntime.set_default_logger_severity(3)
+    onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = count or threads(), 1
     options.use_deterministic_compute = True
@@ -302,11 +300,20 @@ def open_session(
 
 
 @lru_cache(maxsize=1)
-def _thrifty() -> Any:
-    """Options of a run after which ONNX Runtime gives its memory back, of which it else keeps the most it ever took."""
+def _onnxruntime() -> Any:
+    # Versions of today report every session to its maker, over the network and from a folder of its own in the
+    # user's cache, unless it is told not to before it is imported. Nothing here talks to anyone unasked.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
-    options = onnxruntime.RunOptions()
+    onnxruntime.set_default_logger_severity(3)
+    return onnxruntime
+
+
+@lru_cache(maxsize=1)
+def _thrifty() -> Any:
+    """Options of a run after which ONNX Runtime gives its memory back, of which it else keeps the most it ever took."""
+    options = _onnxruntime().RunOptions()
     options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
     return options
 
