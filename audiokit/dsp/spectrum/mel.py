@@ -6,17 +6,19 @@ Two scales are in use: Slaney's (linear below 1 kHz, logarithmic above) and HTK'
 from __future__ import annotations
 
 import weakref
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
-from audiokit.dsp.spectrum.sparse import Rows, add_rows, rows_of
+from audiokit.dsp.spectrum.sparse import Rows, add_rows, dense, rows_of
 from audiokit.errors import ParameterError
 
 _LINEAR_HZ = 200.0 / 3
 _CORNER_HZ = 1000.0
 _CORNER_MEL = _CORNER_HZ / _LINEAR_HZ
 _LOG_STEP = np.log(6.4) / 27
+# Frames that are solved at once: what is worked on stays in the cache.
+_FRAMES = 256
 
 
 def hz_to_mel(hz: np.ndarray | float, *, htk: bool = False) -> np.ndarray:
@@ -122,24 +124,43 @@ def linear_to_mel(values: np.ndarray, filters: np.ndarray) -> np.ndarray:
     True
     """
     mel = np.zeros((len(values), len(filters), values.shape[2]), np.float32)
-    weights = _weights(filters)
+    weights = _bank(filters).down
     for spectrum, bands in zip(np.ascontiguousarray(values, np.float32), mel, strict=True):
         add_rows(weights, spectrum, bands)
     return mel
 
 
-_known_weights: dict[int, tuple[weakref.ref[np.ndarray], Rows]] = {}
+class _Bank:
+    """A filter bank (n_mels, F) without its zeros."""
+
+    def __init__(self, filters: np.ndarray) -> None:
+        #: From bins to bands.
+        self.down = rows_of(filters)
+
+    @cached_property
+    def up(self) -> Rows:
+        """Its transpose, from bands to bins."""
+        return rows_of(dense(self.down).T)
+
+    @cached_property
+    def apart(self) -> Rows:
+        """The pseudo-inverse (n_mels, n_mels) of `down @ up`; `up @ apart` is that of the filters."""
+        exact = dense(self.down).astype(np.float64)
+        return rows_of(np.linalg.pinv(exact @ exact.T, hermitian=True))
 
 
-def _weights(filters: np.ndarray) -> Rows:
+_known_banks: dict[int, tuple[weakref.ref[np.ndarray], _Bank]] = {}
+
+
+def _bank(filters: np.ndarray) -> _Bank:
     """The filters without their zeros; kept for filters that nobody can change."""
-    known = _known_weights.get(id(filters))
+    known = _known_banks.get(id(filters))
     if known is not None and known[0]() is filters:
         return known[1]
-    found = rows_of(filters)
+    found = _Bank(filters)
     if not filters.flags.writeable:
         key = id(filters)
-        _known_weights[key] = (weakref.ref(filters, lambda _: _known_weights.pop(key, None)), found)
+        _known_banks[key] = (weakref.ref(filters, lambda _: _known_banks.pop(key, None)), found)
     return found
 
 
@@ -149,7 +170,8 @@ def mel_to_linear(
     """Find a non-negative spectrum whose mel bands are the given ones.
 
     Multiplicative updates keep every bin non-negative and lower the squared error at each step; a bare
-    pseudo-inverse gives negative bins, and cutting those off changes the bands.
+    pseudo-inverse gives negative bins, and cutting those off changes the bands. What comes of a frame depends on
+    nothing else, to the bit.
 
     Args:
         mel: mel bands (C, n_mels, N), linear, non-negative.
@@ -169,18 +191,39 @@ def mel_to_linear(
     >>> bool(np.allclose(W @ found, W @ truth, rtol=1e-3))
     True
     """
-    W = np.ascontiguousarray(filters, np.float32)
-    gram, tiny = W.T @ W, np.float32(1e-20)
-    seen = gram.diagonal()[None, :, None] > 0
-    back = np.matmul(W.T, mel.astype(np.float32, copy=False))
-    H = _smooth_start(mel, W) if start is None else np.maximum(start, 0).astype(np.float32)
+    bank = _bank(filters)
+    mel = np.ascontiguousarray(mel, np.float32)
+    H = np.empty((len(mel), filters.shape[1], mel.shape[2]), np.float32)
+    for c, bands in enumerate(mel):
+        for k in range(0, mel.shape[2], _FRAMES):
+            part = slice(k, k + _FRAMES)
+            first = None if start is None else start[c, :, part]
+            H[c, :, part] = _solved(np.ascontiguousarray(bands[:, part]), bank, first, iterations)
+    return H
+
+
+def _solved(mel: np.ndarray, bank: _Bank, start: np.ndarray | None, iterations: int) -> np.ndarray:
+    """A spectrum (F, k) for a few frames of mel bands (n_mels, k).
+
+    A bin lies in two filters at most: sums over bands and back again take a hundredth of the product of both.
+    """
+    back = _product(bank.up, mel)
+    H = _product(bank.up, _product(bank.apart, mel)) if start is None else start
     # A bin at exactly 0 could never rise again.
-    H = np.maximum(H, 1e-6 * mel.max(axis=1, keepdims=True, initial=0.0)) * seen
+    seen = np.diff(bank.up.starts)[:, None] > 0
+    H = np.ascontiguousarray(np.maximum(H, 1e-6 * mel.max(axis=0, initial=0.0)) * seen, np.float32)
+    found, ratio = np.empty_like(mel), np.empty_like(H)
     for _ in range(iterations):
-        H *= back / np.maximum(np.matmul(gram, H), tiny)
-    return np.ascontiguousarray(H, np.float32)
+        _product(bank.up, _product(bank.down, H, found), ratio)
+        np.maximum(ratio, np.float32(1e-20), out=ratio)
+        H *= np.divide(back, ratio, out=ratio)
+    return H
 
 
-def _smooth_start(mel: np.ndarray, W: np.ndarray) -> np.ndarray:
-    inverse = np.linalg.pinv(W.astype(np.float64)).astype(np.float32)
-    return np.maximum(np.matmul(inverse, mel), 0).astype(np.float32)
+def _product(rows: Rows, values: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """A matrix (m, n) times values (n, k): in a new array, or in `out`."""
+    if out is None:
+        out = np.empty((rows.shape[0], values.shape[1]), np.float32)
+    out.fill(0)
+    add_rows(rows, values, out)
+    return out

@@ -40,6 +40,17 @@ def rows_of(matrix: np.ndarray) -> Rows:
     return Rows(shape, starts, column.astype(np.int32), np.ascontiguousarray(matrix[row, column], np.float32))
 
 
+def dense(rows: Rows) -> np.ndarray:
+    """The matrix (m, n), float32, that has these entries.
+
+    >>> dense(rows_of(np.array([[0, 2], [0, 0], [3, 4]]))).tolist()
+    [[0.0, 2.0], [0.0, 0.0], [3.0, 4.0]]
+    """
+    matrix = np.zeros(rows.shape, np.float32)
+    matrix[np.repeat(np.arange(rows.shape[0]), np.diff(rows.starts)), rows.columns] = rows.values
+    return matrix
+
+
 def add_rows(rows: Rows, values: np.ndarray, out: np.ndarray) -> None:
     """Add the product of a matrix (m, n) with values (n, N) to `out` (m, N); all float32 and C-contiguous.
 

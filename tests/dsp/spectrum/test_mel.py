@@ -51,6 +51,32 @@ def test_silence_stays_silent():
     assert not mel_to_linear(np.zeros((1, 80, 4), np.float32), W).any()
 
 
+@pytest.mark.parametrize("cut", [1, 2, 100, 255, 256, 299])
+@pytest.mark.parametrize("started", [False, True])
+def test_bins_of_a_frame_do_not_depend_on_its_neighbours(rng, cut, started):
+    W = mel_filterbank(22_050, 1024, 80)
+    mel = rng.random((2, 80, 300), np.float32)
+    start = rng.random((2, 300, 513), np.float32).transpose(0, 2, 1) if started else None
+
+    def solved(part: slice) -> np.ndarray:
+        return mel_to_linear(mel[:, :, part], W, start=None if start is None else start[:, :, part], iterations=5)
+
+    whole = solved(slice(None))
+    parts = [solved(slice(cut)), solved(slice(cut, None))]
+    np.testing.assert_array_equal(np.concatenate(parts, axis=2), whole)
+
+
+@pytest.mark.parametrize("n_mels", [80, 300])
+def test_solve_is_that_of_the_whole_matrices(n_mels, rng):
+    """300 filters of 257 bins: some see none, and no band is alone."""
+    W = mel_filterbank(22_050, 512, n_mels)
+    mel = W @ rng.random((1, 257, 30), np.float32)
+    H = np.maximum(np.linalg.pinv(W.astype(np.float64)) @ mel, 1e-6 * mel.max(axis=1)) * (W.max(axis=0) > 0)[:, None]
+    for _ in range(60):
+        H *= W.T.astype(np.float64) @ mel / np.maximum(W.T @ (W @ H), 1e-20)
+    np.testing.assert_allclose(mel_to_linear(mel, W), H, rtol=2e-3, atol=1e-6 * H.max())
+
+
 @pytest.mark.parametrize("wrong", [{"fmax": 12000.0}, {"fmin": 9000.0, "fmax": 8000.0}, {"n_mels": 0}, {"norm": "l2"}])
 def test_wrong_parameters_are_refused(wrong):
     with pytest.raises(ParameterError):
