@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from audiokit.dsp.loudness.loudness import measure
+from audiokit.dsp.spectrum.samples import Samples
 from audiokit.engine import spool
+from audiokit.stages.sing import network, stage
 from audiokit.stages.sing.levels import Sung
-from audiokit.stages.sing.melody import _loop
+from audiokit.stages.sing.melody import looped
 from tests.signals import plucks, syllables
 from tests.sung import sing
 
@@ -46,6 +48,31 @@ def test_no_more_than_three_quarters_of_a_minute_is_read_at_once(rng, monkeypatc
     assert max(read) < 45 * RATE
 
 
+@pytest.mark.parametrize("how", ["gan", "loop", "both", "reverse"])
+def test_the_network_hears_sounds_in_files_part_by_part(how, rng, monkeypatch):
+    voice, backing = syllables(rng, 3.0 if how == "loop" else 6.5, 44_100), 0.3 * plucks(rng, 7.0, 44_100, 2)
+    values = {"quality": "fast", "reverse": how == "reverse", "fit": "loop" if how == "loop" else "phrase"}
+    settings = stage.singing(stage.sing.bind({"over": None if how == "reverse" else "-", **values}))
+
+    def made(y: Samples, z: Samples) -> Samples:
+        if how == "reverse":
+            return network.speak(y, 44_100, settings)
+        if how == "both":
+            return network.refine(Sung(y, 44_100, z, None), settings).vocal
+        return network.sing_with_network(y, 44_100, z, 44_100, settings).vocal
+
+    held = made(voice, backing)
+    read: list[int] = []
+    real = spool.Spool._read
+    monkeypatch.setattr(spool, "_IN_MEMORY", 0)
+    monkeypatch.setattr(network, "_HELD", 0)
+    monkeypatch.setattr(spool.Spool, "_read", lambda self, a, b: read.append(b - a) or real(self, a, b))
+    streamed = made(_filed(voice), _filed(backing))
+    assert isinstance(held, np.ndarray) and isinstance(streamed, spool.Spool)
+    assert len(read) > 4 and max(read) <= 1 << 18 < held.shape[1]
+    np.testing.assert_allclose(streamed[:, :], held, atol=1e-5)
+
+
 def test_a_backing_goes_round_as_if_it_were_laid_end_to_end(rng):
     y = rng.standard_normal((2, 600_000)).astype(np.float32)
     a, b, fade, length = 1000, 590_000, 300, 1_500_000
@@ -54,7 +81,7 @@ def test_a_backing_goes_round_as_if_it_were_laid_end_to_end(rng):
     turn[:, -fade:] = turn[:, -fade:] * (1 - ramp) + y[:, a - fade : a] * ramp
     first = np.concatenate([y[:, :a], turn], axis=1)
     wanted = np.concatenate([first, turn, y[:, a:b]], axis=1)[:, :length]
-    np.testing.assert_array_equal(np.concatenate(list(_loop(y, a, b, fade, length)), axis=1), wanted)
+    np.testing.assert_array_equal(np.concatenate(list(looped(y, a, b, fade, length)), axis=1), wanted)
 
 
 def test_loudness_counts_only_where_there_is_sound(rng):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
 from audiokit.errors import ModelError
@@ -30,7 +32,7 @@ class VocalGenerators:
 
     def sing(self, speech: np.ndarray, accompaniment: np.ndarray) -> np.ndarray:
         """Turn speech into singing: mels in dB (mels, N), both of the same shape, to (mels, N)."""
-        return self._slide(MAIN, np.concatenate([speech, accompaniment]))
+        return _joined(self.sing_parts([np.concatenate([speech, accompaniment])]))
 
     def speak(self, vocal: np.ndarray) -> np.ndarray:
         """Turn singing into speech: mels in dB (mels, N) to the same shape.
@@ -38,25 +40,46 @@ class VocalGenerators:
         Raises:
             ModelError: the model has no generator for this direction.
         """
+        return _joined(self.speak_parts([vocal]))
+
+    def sing_parts(self, both: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """The same of columns (2 mels, k) that arrive one after the other, speech above accompaniment: (mels, k)."""
+        return self._slide(MAIN, both)
+
+    def speak_parts(self, vocal: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """The same of columns (mels, k) that arrive one after the other (ModelError as `speak`)."""
         if not self._settings["speech_channels"]:
             raise ModelError("this model only sings", hint="use one that was trained or imported with both generators")
         return self._slide(SPEAK, vocal)
 
-    def _slide(self, graph: str, x: np.ndarray) -> np.ndarray:
+    def _slide(self, graph: str, parts: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         centre, scale = (np.float32(self._settings[name]) for name in ("centre_db", "scale_db"))
-        frames, shift = x.shape[1], self._settings["shift"]
-        # Networks take 4 k + 33 frames and give 4 k + 1, whatever k; what is too much is cut off again.
-        padded = -(-frames // 4) * 4
+        mels, shift = self._settings["mels"], self._settings["shift"]
         left, extra = CONTEXT + MARGIN + shift, 2 * (CONTEXT + MARGIN) + 1
-        x = (x.astype(np.float32) - centre) / scale
         silence = (np.float32(self._settings["silence_db"]) - centre) / scale
-        x = np.pad(x, ((0, 0), (left, padded - frames + extra - left)), constant_values=silence)
-        parts = []
-        for start in range(0, padded, SEGMENT):
-            size = min(SEGMENT, padded - start)
-            (found,) = self._network.run(x[None, :, start : start + size + extra], graph=graph)
-            parts.append(found[0, :, MARGIN : MARGIN + size])
-        y = np.concatenate(parts, axis=1)[:, :frames]
-        if self._settings["residual"]:
-            y = y + x[: self._settings["mels"], left : left + frames]
-        return y * scale + centre
+        rows = mels if graph == SPEAK else 2 * mels
+        held, frames = np.full((rows, left), silence, np.float32), 0
+
+        def found(size: int) -> np.ndarray:
+            """The answer to the first frames of what is held, after its context."""
+            # Networks take 4 k + 33 frames and give 4 k + 1, whatever k; what is too much is cut off again.
+            taken = held[None, :, : -(-size // 4) * 4 + extra]
+            y: np.ndarray = self._network.run(taken, graph=graph)[0][0, :, MARGIN : MARGIN + size]
+            if self._settings["residual"]:
+                y = y + held[:mels, left : left + size]
+            return y * scale + centre
+
+        for part in parts:
+            held = np.concatenate([held, (part.astype(np.float32) - centre) / scale], axis=1)
+            frames += part.shape[1]
+            while held.shape[1] >= SEGMENT + extra:
+                yield found(SEGMENT)
+                held, frames = held[:, SEGMENT:].copy(), frames - SEGMENT
+        held = np.pad(held, ((0, 0), (0, extra + 4)), constant_values=silence)
+        for start in range(0, frames, SEGMENT):
+            yield found(min(SEGMENT, frames - start))
+            held = held[:, SEGMENT:]
+
+
+def _joined(parts: Iterable[np.ndarray]) -> np.ndarray:
+    return np.concatenate([*parts], axis=1)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import soxr
 
 from audiokit.dsp.loudness.limiter import Limiter
 from audiokit.dsp.loudness.loudness import Meter
@@ -80,17 +79,10 @@ def _folded(y: Samples) -> Iterator[np.ndarray]:
         yield mono
 
 
-def resample(y: np.ndarray, rate: int, target: int, length: int | None) -> np.ndarray:
-    """Bring audio (C, T) to another rate, and to a length if one is given."""
-    if rate != target:
-        y = np.ascontiguousarray(soxr.resample(y.T, rate, target, quality="HQ").T.astype(np.float32))
-    if length is None:
-        return y
-    return np.ascontiguousarray(np.pad(y[:, :length], ((0, 0), (0, max(0, length - y.shape[1])))))
-
-
-def resample_blocks(blocks: Iterable[np.ndarray], rate: int, target: int, length: int) -> Samples:
-    """Bring one channel (1, n), block by block, to another rate and to a length."""
+def resample_blocks(
+    blocks: Iterable[np.ndarray], rate: int, target: int, length: int, *, most: int | None = None
+) -> Samples:
+    """Bring one channel (1, n), block by block, to another rate and to a length (`most` as for `at_hand`)."""
 
     def cut() -> Iterator[np.ndarray]:
         left = length
@@ -101,7 +93,7 @@ def resample_blocks(blocks: Iterable[np.ndarray], rate: int, target: int, length
             yield np.zeros((1, min(left, rate)), np.float32)
             left -= min(left, rate)
 
-    return at_hand(cut(), channels=1)
+    return at_hand(cut(), channels=1, most=most)
 
 
 def balance(sung: Sung, how: Singing) -> Sung:
@@ -140,7 +132,7 @@ def _gain(sung: Sung, balance_lu: float) -> float:
     own = _loudness(sung.vocal, active, sung.rate, dual_mono=sung.backing.shape[0] > 1)
     if wanted is not None and own is not None:
         return float(10 ** ((wanted + balance_lu - own) / 20))
-    return level_gain(sung.vocal[:, 0 : sung.vocal.shape[1]][0])
+    return level_gain(Line(sung.vocal))
 
 
 def _active(y: Samples, rate: int) -> np.ndarray:
@@ -148,7 +140,7 @@ def _active(y: Samples, rate: int) -> np.ndarray:
     size = max(1, rate // 10)
     whole = y.shape[1] // size * size
     loud = [
-        np.abs(y[:1, k : min(k + 100 * size, whole)]).reshape(-1, size).max(axis=1) for k in range(0, whole, 100 * size)
+        np.abs(y[:1, k : min(k + 50 * size, whole)]).reshape(-1, size).max(axis=1) for k in range(0, whole, 50 * size)
     ]
     highest = np.concatenate([np.zeros(0, np.float32), *loud])
     return np.asarray(highest > 0.01 * highest.max(initial=0.0))

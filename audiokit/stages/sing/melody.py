@@ -84,11 +84,11 @@ def long_enough(syllables: Any, music: Music, backing: Samples, rate: int, how: 
     if end_s <= music.end_s:
         return music, backing
     a, b = (round(float(music.beats_s[i]) * rate) for i in loop_beats(music))
-    longer = at_hand(_loop(backing, a, b, round(0.02 * rate), round(end_s * rate)), channels=backing.shape[0])
+    longer = at_hand(looped(backing, a, b, round(0.02 * rate), round(end_s * rate)), channels=backing.shape[0])
     return replace(repeat_music(music, end_s), end_s=longer.shape[1] / rate), longer
 
 
-def _loop(backing: Samples, a: int, b: int, fade: int, length: int) -> Iterator[np.ndarray]:
+def looped(backing: Samples, a: int, b: int, fade: int, length: int) -> Iterator[np.ndarray]:
     """Play up to sample `b`, then from `a` to `b` again and again, until a length: blocks (C, n)."""
     fade = min(fade, a, b - a) if a else 0
     ramp = np.linspace(0, 1, fade, dtype=np.float32)

@@ -1,14 +1,22 @@
-"""The network engines of `sing`: the published way alone, and as a refiner of what the default engine sang."""
+"""The network engines of `sing`: the published way alone, and as a refiner of what the default engine sang.
+
+Sounds lie in temporary files where they are long, and pass through mel columns, network and phase part by part.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiokit.dsp.spectrum.samples import whole
-from audiokit.stages.sing.levels import Sung, one_voice, resample
+from audiokit.dsp.spectrum.samples import Beginning, Line, Samples, blocks_of
+from audiokit.dsp.voice.vocal_mel import level_gain
+from audiokit.engine.spool import at_hand
+from audiokit.io.reader import averaged, resampled
+from audiokit.stages.sing.levels import Sung, one_voice, resample_blocks
+from audiokit.stages.sing.melody import looped
 from audiokit.stages.sing.settings import Singing
 
 if TYPE_CHECKING:
@@ -16,6 +24,8 @@ if TYPE_CHECKING:
 
 #: The model that is used unless another is named.
 DEFAULT_MODEL = "sing-gan"
+#: Samples that are held in memory of what the network hears, which is read twice.
+_HELD = 1 << 21
 
 
 def _load(how: Singing) -> VocalGenerators:
@@ -25,76 +35,104 @@ def _load(how: Singing) -> VocalGenerators:
     return VocalGenerators(open_network(how.model or DEFAULT_MODEL, kind="sing", device=how.device))
 
 
-def sing_with_network(speech: np.ndarray, rate: int, backing: np.ndarray, backing_rate: int, how: Singing) -> Sung:
+def sing_with_network(speech: Samples, rate: int, backing: Samples, backing_rate: int, how: Singing) -> Sung:
     """The published way: mel columns of speech and backing in, mel columns of a vocal out, phase found anew."""
-    from audiokit.dsp.voice.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
+    from audiokit.dsp.voice.vocal_mel import RATE, SILENCE_DB, from_mels, to_mels
 
     generators = _load(how)
     mono, own = one_voice(speech, rate)
-    x = resample(mono[:][None], own, RATE, None)[0]
+    x = _at(RATE, (mono[k : k + own][None] for k in range(0, len(mono), own)), own)
     warnings = []
     frames_s = backing.shape[1] / backing_rate
-    if len(x) / RATE > frames_s:
+    if x.shape[1] / RATE > frames_s:
         if how.fit == "loop":
-            repeats = int(np.ceil(len(x) / RATE / frames_s))
-            backing = np.tile(backing, (1, repeats))[:, : round(len(x) / RATE * backing_rate)]
+            backing = _repeated(backing, round(x.shape[1] / RATE * backing_rate))
         else:
             warnings.append(f"the speech is cut to the backing's {frames_s:.1f} s (--fit loop repeats the backing)")
     elif how.fit == "loop":
-        x = np.tile(x, int(np.ceil(frames_s * RATE / len(x))))
+        x = _repeated(x, round(frames_s * RATE))
     total = backing.shape[1]
-    x = x[: round(total / backing_rate * RATE)]
-    spoken = to_mel(x * np.float32(level_gain(x)))
-    z = resample(backing.mean(axis=0, keepdims=True), backing_rate, RATE, len(x))[0]
-    played = to_mel(z * np.float32(level_gain(z)))
-    mel = np.maximum(generators.sing(spoken, played), SILENCE_DB)
-    rng = np.random.default_rng(how.seed)
-    y = from_mel(mel, length=len(x), iterations=64 if how.quality == "best" else 16, rng=rng)
-    y *= _gate(x, RATE)
-    return Sung(resample(y[None], RATE, backing_rate, total), backing_rate, backing, None, warnings)
+    x = Beginning(x, round(total / backing_rate * RATE))
+    z = _at(RATE, map(averaged, blocks_of(backing)), backing_rate, x.shape[1])
+    spoken, played = (to_mels(_louder(y, level_gain(Line(y)))) for y in (x, z))
+    both = (np.concatenate(pair) for pair in zip(spoken, played, strict=True))
+    mels = (np.maximum(mel, SILENCE_DB) for mel in generators.sing_parts(both))
+    rng, iterations = np.random.default_rng(how.seed), 64 if how.quality == "best" else 16
+    y = _gated(from_mels(mels, length=x.shape[1], iterations=iterations, rng=rng), x, RATE)
+    return Sung(resample_blocks(y, RATE, backing_rate, total), backing_rate, backing, None, warnings)
 
 
 def refine(sung: Sung, how: Singing) -> Sung:
     """Let the network correct the spectrum of what the default engine sang; pitch and phase are kept."""
-    from audiokit.dsp.voice.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
+    from audiokit.dsp.voice.vocal_mel import RATE, SILENCE_DB, from_mels, to_mels
 
     generators = _load(how)
-    x = resample(whole(sung.vocal), sung.rate, RATE, None)[0]
-    gain = np.float32(level_gain(x))
-    mel = to_mel(x * gain)
-    better = generators.sing(mel, np.full_like(mel, SILENCE_DB))
-    iterations = 16 if how.quality == "best" else 4
-    y = from_mel(better, length=len(x), source=x * gain, iterations=iterations, rng=np.random.default_rng(how.seed))
-    y = y / gain * _gate(x, RATE)
-    return replace(sung, vocal=resample(y[None], RATE, sung.rate, sung.vocal.shape[1]))
+    x = _at(RATE, blocks_of(sung.vocal), sung.rate)
+    gain = level_gain(Line(x))
+    both = (np.concatenate([mel, np.full_like(mel, SILENCE_DB)]) for mel in to_mels(_louder(x, gain)))
+    mels = generators.sing_parts(both)
+    rng, iterations = np.random.default_rng(how.seed), 16 if how.quality == "best" else 4
+    y = from_mels(mels, length=x.shape[1], source=_louder(x, gain), iterations=iterations, rng=rng)
+    y = _gated((block / np.float32(gain) for block in y), x, RATE)
+    return replace(sung, vocal=resample_blocks(y, RATE, sung.rate, sung.vocal.shape[1]))
 
 
-def _gate(x: np.ndarray, rate: int) -> np.ndarray:
-    """1 where there is sound, 0 where there was silence, 20 ms ramps between: silence is kept."""
-    size = rate // 100
-    blocks = np.abs(np.pad(x, (0, -len(x) % size))).reshape(-1, size).max(axis=1)
-    open_ = np.convolve(blocks > 1e-4 * max(blocks.max(), 1e-9), np.ones(5), "same") > 0
-    smooth = np.convolve(open_, np.ones(3) / 3, "same")
-    return np.interp(np.arange(len(x)), (np.arange(len(blocks)) + 0.5) * size, smooth).astype(np.float32)  # type: ignore[no-any-return]
-
-
-def speak(vocal: np.ndarray, rate: int, how: Singing) -> np.ndarray:
+def speak(vocal: Samples, rate: int, how: Singing) -> Samples:
     """Turn singing into speech with the VocalCycleGAN's other generator.
 
     Args:
-        vocal: audio (C, T), float32.
+        vocal: audio (C, T), float32: an array, or what takes parts of it from a file.
         rate: its sample rate in Hz.
         how: model, device, quality and seed.
 
     Returns:
         Audio (1, T), float32, at the same rate.
     """
-    from audiokit.dsp.voice.vocal_mel import RATE, SILENCE_DB, from_mel, level_gain, to_mel
+    from audiokit.dsp.voice.vocal_mel import RATE, SILENCE_DB, from_mels, to_mels
 
     generators = _load(how)
-    x = resample(np.atleast_2d(vocal).mean(axis=0, keepdims=True, dtype=np.float32), rate, RATE, None)[0]
-    gain = np.float32(level_gain(x))
-    mel = np.maximum(generators.speak(to_mel(x * gain)), SILENCE_DB)
-    iterations = 64 if how.quality == "best" else 16
-    y = from_mel(mel, length=len(x), iterations=iterations, rng=np.random.default_rng(how.seed))
-    return resample((y / gain * _gate(x, RATE))[None], RATE, rate, np.atleast_2d(vocal).shape[1])
+    x = _at(RATE, map(averaged, blocks_of(vocal)), rate)
+    gain = level_gain(Line(x))
+    mels = (np.maximum(mel, SILENCE_DB) for mel in generators.speak_parts(to_mels(_louder(x, gain))))
+    rng, iterations = np.random.default_rng(how.seed), 64 if how.quality == "best" else 16
+    y = from_mels(mels, length=x.shape[1], iterations=iterations, rng=rng)
+    y = _gated((block / np.float32(gain) for block in y), x, RATE)
+    return resample_blocks(y, RATE, rate, vocal.shape[1])
+
+
+def _at(target: int, blocks: Iterable[np.ndarray], rate: int, length: int | None = None) -> Samples:
+    """Bring one channel (1, n), block by block, to another rate, and to a length if one is given."""
+    if length is None:
+        return at_hand(resampled(blocks, rate, target, 1), channels=1, most=_HELD)
+    return resample_blocks(blocks, rate, target, length, most=_HELD)
+
+
+def _repeated(y: Samples, length: int) -> Samples:
+    """Play a sound (C, T) over and over until a length."""
+    return at_hand(looped(y, 0, y.shape[1], 0, length), channels=y.shape[0])
+
+
+def _louder(y: Samples, gain: float) -> Iterator[np.ndarray]:
+    return (block * np.float32(gain) for block in blocks_of(y))
+
+
+def _gated(blocks: Iterable[np.ndarray], x: Samples, rate: int) -> Iterator[np.ndarray]:
+    """Blocks (1, n), faded out in 20 ms where there was silence in the sound (1, T) they were made of."""
+    size, start = rate // 100, 0
+    heard = [
+        np.abs(np.pad(block[0], (0, -block.shape[1] % size))).reshape(-1, size).max(axis=1)
+        for block in blocks_of(x, 500 * size)
+    ]
+    if not heard:
+        yield from blocks
+        return
+    highest = np.concatenate(heard)
+    loud = np.pad(highest > 1e-4 * max(highest.max(), 1e-9), 2)
+    open_ = np.pad(np.convolve(loud, np.ones(5), "valid") > 0, 1)
+    smooth = np.convolve(open_, np.ones(3) / 3, "valid")
+    for block in blocks:
+        stop = start + block.shape[1]
+        near = slice(max(start // size - 2, 0), stop // size + 3)
+        centres = (np.arange(*near.indices(len(smooth))) + 0.5) * size
+        yield block * np.interp(np.arange(start, stop), centres, smooth[near]).astype(np.float32)
+        start = stop

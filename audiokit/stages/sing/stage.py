@@ -172,7 +172,7 @@ def sing(
 
     Tempo, bars, key and chords are heard in the backing (or given with --bpm and --key; without a beat 100 BPM are
     assumed, without a key C major, and both are said). The vocal has the backing's rate and length, so it can be
-    mixed with it as it is. The network engines hold speech and backing in memory.
+    mixed with it as it is.
 
     Examples:
         audiokit sing talk.wav --over band.wav -o vocal.wav --mix song.wav
@@ -203,7 +203,7 @@ def sing(
     if reverse:
         from audiokit.stages.sing.network import speak
 
-        y = speak(sound.samples, sound.rate, how)
+        y = speak(sound.at(mono=True).at_hand(), sound.rate, how)
         return _plainly(sound, y, sound.rate, notes)
     from audiokit.stages.sing.vocal import sing_over
 

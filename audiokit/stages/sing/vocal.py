@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from audiokit.dsp.spectrum.samples import Samples, blocks_of, whole
+from audiokit.dsp.spectrum.samples import Samples, blocks_of
 from audiokit.dsp.voice.backing import hear_music
 from audiokit.dsp.voice.intonation import Expression
 from audiokit.dsp.voice.melody import compose, harmonise, voice_range
@@ -76,7 +76,7 @@ def sing_over(
     if how.engine == "gan":
         from audiokit.stages.sing.network import sing_with_network
 
-        return balance(sing_with_network(whole(speech), rate, whole(backing), backing_rate, how), how)
+        return balance(sing_with_network(speech, rate, backing, backing_rate, how), how)
     sung = _sing_with_world(speech, rate, backing, backing_rate, how, given or Given(), tell)
     if how.engine == "both":
         from audiokit.stages.sing.network import refine

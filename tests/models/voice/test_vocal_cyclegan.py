@@ -145,6 +145,9 @@ def test_arrays_and_tensors_slide_alike(frames, shift, monkeypatch):
         sung, spoken = gan.sing(x, a)[0].numpy(), gan.speak(x)[0].numpy()
     np.testing.assert_allclose(generators.sing(x[0].numpy(), a[0].numpy()), sung, atol=1e-4)
     np.testing.assert_allclose(generators.speak(x[0].numpy()), spoken, atol=1e-4)
+    both = np.concatenate([x[0].numpy(), a[0].numpy()])
+    parts = [*generators.sing_parts(np.array_split(both, 3, axis=1))]
+    np.testing.assert_allclose(np.concatenate(parts, axis=1), sung, atol=1e-4)
     silent = vocal_slide.VocalGenerators(TorchNetwork(VocalCycleGan(**{**SMALL, "speech_channels": ()}), {}))
     with pytest.raises(ModelError, match="only sings"):
         silent.speak(x[0].numpy())
