@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from audiokit.dsp.spectrum.fft import rfft
 
-# Samples of a channel windowed and transformed at once: they are turned from frames into bins in the nearest cache.
-_BATCH_SAMPLES = 1 << 16
+# Samples of a channel windowed and transformed at once, in the nearest cache, and those turned into bins at once.
+_BATCH_SAMPLES, _HELD_SAMPLES = 1 << 16, 1 << 19
 
 
 def transformed(
@@ -32,9 +34,12 @@ def transformed(
     """
     if out is None:
         out = np.empty((padded.shape[0], len(window) // 2 + 1, max(0, count)), np.complex64)
-    turned = out.transpose(0, 2, 1)
-    for start, stop, frames in _batches(padded, count, hop, window):
-        rfft(frames, out=turned[:, start:stop])
+    # Turned as whole numbers of eight bytes, which numpy copies faster than pairs of four.
+    turned = out.view(np.int64)
+    for first, last, spectra, groups in _groups(padded, count, hop, window, np.dtype(np.complex64)):
+        for start, stop, frames in groups:
+            rfft(frames, out=spectra[:, start - first : stop - first])
+        turned[:, :, first:last] = spectra.view(np.int64).transpose(0, 2, 1)
     return out
 
 
@@ -46,23 +51,43 @@ def squared(padded: np.ndarray, count: int, hop: int, window: np.ndarray, out: n
     """
     if out is None:
         out = np.empty((padded.shape[0], len(window) // 2 + 1, max(0, count)), np.float32)
-    held = np.empty(0, np.complex64)
-    for start, stop, frames in _batches(padded, count, hop, window):
-        size = (padded.shape[0], out.shape[1], stop - start)
-        if held.shape != size:
-            held = np.empty(size, np.complex64)
-        # The transform turns frames into bins as it writes, several at a time; to turn them later costs more.
-        rfft(frames, out=held.transpose(0, 2, 1))
-        parts = held.view(np.float32)
-        np.multiply(parts, parts, out=parts)
-        np.add(parts[..., ::2], parts[..., 1::2], out=out[:, :, start:stop])
+    held = np.empty((padded.shape[0], _batch(window), out.shape[1]), np.complex64)
+    for first, last, powers, groups in _groups(padded, count, hop, window, np.dtype(np.float32)):
+        for start, stop, frames in groups:
+            parts = rfft(frames, out=held[:, : stop - start]).view(np.float32)
+            np.multiply(parts, parts, out=parts)
+            np.add(parts[..., ::2], parts[..., 1::2], out=powers[:, start - first : stop - first])
+        out[:, :, first:last] = powers.transpose(0, 2, 1)
     return out
+
+
+_Batch = tuple[int, int, np.ndarray]
+
+
+def _groups(
+    padded: np.ndarray, count: int, hop: int, window: np.ndarray, kind: np.dtype[Any]
+) -> Iterator[tuple[int, int, np.ndarray, Iterator[_Batch]]]:
+    """Frames first to last of some batches, memory for their spectra (C, n, F), and the batches.
+
+    Spectra are turned from frames into bins some hundred frames at a time: written bin by bin by each transform, they
+    would go to places so far apart that the cache holds few of them, and fewest where rows are a power of two long.
+    """
+    size, bins = _batch(window), len(window) // 2 + 1
+    several = size * max(1, _HELD_SAMPLES // (size * len(window)))
+    held = np.empty((padded.shape[0], min(several, max(0, count)), bins), kind)
+    batches = _batches(padded, count, hop, window)
+    for first in range(0, count, several):
+        last = min(count, first + several)
+        yield first, last, held[:, : last - first], itertools.islice(batches, -(-(last - first) // size))
+
+
+def _batch(window: np.ndarray) -> int:
+    return max(1, _BATCH_SAMPLES // len(window))
 
 
 def _batches(padded: np.ndarray, count: int, hop: int, window: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
     """Frames start to stop, windowed: (C, n, n_fft), in memory that the next ones take over."""
-    n_fft = len(window)
-    batch = max(1, _BATCH_SAMPLES // n_fft)
+    n_fft, batch = len(window), _batch(window)
     padded = padded[:, : max(0, count - 1) * hop + n_fft]
     cut = np.lib.stride_tricks.sliding_window_view(padded, n_fft, axis=1)[:, ::hop] if count > 0 else padded
     held = np.empty((padded.shape[0], min(batch, max(0, count)), n_fft), np.float32)

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audiokit.dsp.spectrum.fft import rfft
+from audiokit.dsp.spectrum.frames import squared, transformed
 from audiokit.dsp.spectrum.stft import IstftStream, StftStream, istft, stft, window_values
 from audiokit.errors import ParameterError
 
@@ -109,3 +111,19 @@ def test_wrong_parameters_are_refused(wrong):
 def test_bins_that_do_not_fit_are_refused():
     with pytest.raises(ParameterError, match="129"):
         istft(np.zeros((1, 100, 5), np.complex64), n_fft=256, hop=64)
+
+
+@pytest.mark.parametrize(
+    ("n_fft", "hop", "count"), [(2048, 512, 700), (2048, 512, 256), (7, 3, 20), (1 << 20, 1000, 2)]
+)
+@pytest.mark.parametrize("into", [False, True])
+def test_frames_that_are_turned_in_groups_are_those_of_a_plain_transform(n_fft, hop, count, into, rng):
+    """More frames than are held at once, as many, and frames longer than what is."""
+    y = rng.standard_normal((2, (count - 1) * hop + n_fft)).astype(np.float32)
+    window = rng.random(n_fft, np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(y, n_fft, axis=1)[:, ::hop] * window
+    plain = rfft(frames).transpose(0, 2, 1)
+    place = np.zeros((2, n_fft // 2 + 1, count + 3), np.complex64)[:, :, 1:-2] if into else None
+    np.testing.assert_array_equal(transformed(y, count, hop, window, place), plain)
+    place = None if place is None else place.real.copy()
+    np.testing.assert_array_equal(squared(y, count, hop, window, place), plain.real**2 + plain.imag**2)
