@@ -1,5 +1,8 @@
 """Running medians are scipy's, to the bit."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.ndimage import median_filter
@@ -37,6 +40,19 @@ def test_blocks_join(rng):
     x = rng.standard_normal((3, 20_000)).astype(np.float32)  # more than a block, and not a whole number of them
     for size in (9, 17):
         assert np.array_equal(running_median(x, size, axis=1), median_filter(x, size=(1, size)))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_wide_windows_are_scipys_too_without_its_package(kind, rng):
+    x = rng.standard_normal((5, 400)).astype(kind)
+    assert np.array_equal(running_median(x, 65, axis=1), median_filter(x, size=(1, 65)))
+    code = (
+        "import sys, numpy as np\n"
+        "from audiokit.dsp.spectrum.medians import running_median\n"
+        "running_median(np.zeros((3, 200)), 65, axis=1)\n"
+        "assert 'scipy.ndimage' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_nothing_gives_nothing():
