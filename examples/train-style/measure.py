@@ -6,7 +6,8 @@ Prints, per set of pairs, the log-mel distance to the true recording (dB; 128 ba
 and the chroma correlation with the input, for: doing nothing; matching the input's average spectral envelope to
 that of the style's recordings; one fixed filter, the difference of both sides' average envelopes; and each model.
 `--card` writes the figures of the first model into its model.json, and the names of both sides from `--style`
-(`pop-to-jazz`).
+(`pop-to-jazz`). `--ensemble LEVEL DELAY SWING HZ ...` writes before that which players its card adds (ms, ms, Hz of
+each).
 """
 
 import argparse
@@ -97,7 +98,12 @@ def main() -> None:
     parser.add_argument("--phase", default="input")
     parser.add_argument("--card", action="store_true")
     parser.add_argument("--style")
+    parser.add_argument("--ensemble", nargs="+", type=float)
     options = parser.parse_args()
+    if options.ensemble:
+        level, *rest = options.ensemble
+        players = [rest[k : k + 3] for k in range(0, len(rest), 3)]
+        change_card(options.models[0], {"ensemble": {"level": level, "players": players}})
     models = {m: make_stylizer(stylize.bind({"model": m, "phase": options.phase}))[0] for m in options.models}
     held_out = []
     for pairs in options.pairs:
@@ -109,12 +115,16 @@ def main() -> None:
         if options.models:
             held_out.append(summary(pairs[0], rows, options.models[0]))
     if options.card:
-        path = Path(options.models[0]) / "model.json"
-        card = json.loads(path.read_text(encoding="utf-8"))
-        if options.style:
-            card["labels"] = dict(zip(("from", "to"), options.style.split("-to-"), strict=True))
-        card["quality"] = {"held_out": held_out[0], "others": held_out[1:]}
-        path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        labels = dict(zip(("from", "to"), options.style.split("-to-"), strict=True)) if options.style else {}
+        quality = {"held_out": held_out[0], "others": held_out[1:]}
+        change_card(options.models[0], ({"labels": labels} if labels else {}) | {"quality": quality})
+
+
+def change_card(model, fields):
+    """Write fields into a model's card."""
+    path = Path(model) / "model.json"
+    card = json.loads(path.read_text(encoding="utf-8")) | fields
+    path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def summary(name, rows, model):

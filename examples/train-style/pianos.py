@@ -4,9 +4,10 @@
 
 MIDI/a and MIDI/b hold the same pieces for either side. OUT/a gets each piece `--copies` times, every time on another
 piano: one of four presets of a soundfont (grand, bright, electric grand, honky-tonk), or, for `--share` of them, notes
-that were recorded (folders of `NAME_MIDI_..._LAYER.flac`, LAYER of pp, mp, mf or ff). OUT/b gets the other side as
-the first soundfont plays it, to each piano the same, so that the answer does not depend on the piano's soundfont. Dry:
-rooms are `produce.py`'s.
+that were recorded (folders of `NAME_MIDI_..._LAYER.flac`, LAYER of pp, mp, mf or ff), or, for `--imagined` of all, a
+piano that no font has (`imagined.py`). `--others` of the presets are what else is struck and fades, `--dull` of all
+lose their top. OUT/b gets the other side as the first soundfont plays it, to each piano the same, so that the answer
+does not depend on the piano's soundfont. Dry: rooms are `produce.py`'s.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from imagined import dulled, looped, struck
 
 from audiokit.io.audio import read, write
 from audiokit.io.midi import read_midi, write_midi
@@ -26,6 +28,8 @@ from audiokit.io.midi_format import Score
 RATE = 22050
 # Programs of General MIDI, the grand twice as often.
 PRESETS = (0, 0, 1, 2, 3)
+# Struck or plucked and left to fade, though no pianos: electric pianos, harpsichord, clavinet, dulcimer.
+OTHERS = (4, 5, 6, 7, 15)
 LAYERS = ("pp", "mp", "mf", "ff")
 
 
@@ -71,9 +75,9 @@ def recorded(folder):
     return notes
 
 
-def sampled(folder, midi, rng):
-    """Play a file on recorded notes: the nearest pitch, at the layer of the velocity, released in 0.08 to 0.4 s."""
-    notes, played = recorded(folder), read_midi(midi).notes
+def sampled(notes, midi, rng):
+    """Play a file on notes of any piano: the nearest pitch, at the layer of the velocity, released in 0.08 to 0.4 s."""
+    played = read_midi(midi).notes
     keys, release = np.array(sorted(notes)), rng.uniform(0.08, 0.4)
     out = np.zeros(round((max(note.end_s for note in played) + 1.5) * RATE), np.float32)
     for note in played:
@@ -89,6 +93,19 @@ def sampled(folder, midi, rng):
     return 0.5 * out / max(1e-9, float(np.abs(out).max()))
 
 
+def heard(rng, path, options):
+    """Play a piece on a piano that is drawn: of a soundfont, recorded, or imagined."""
+    if rng.random() < options.imagined:
+        notes = struck(rng) if rng.random() < 0.5 or not options.notes else recorded(rng.choice(options.notes))
+        x = sampled(looped(notes, rng) if rng.random() < 0.6 else notes, path, rng)
+    elif options.notes and rng.random() < options.share:
+        x = sampled(recorded(rng.choice(options.notes)), path, rng)
+    else:
+        presets = OTHERS if rng.random() < options.others else PRESETS
+        x = rendered(options.fonts[rng.integers(len(options.fonts))], path, program=int(rng.choice(presets)))
+    return dulled(x, rng) if rng.random() < options.dull else x
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("midi", type=Path)
@@ -96,6 +113,9 @@ def main():
     parser.add_argument("--fonts", nargs="+", required=True)
     parser.add_argument("--notes", nargs="*", default=[])
     parser.add_argument("--share", type=float, default=0.4)
+    parser.add_argument("--imagined", type=float, default=0.0)
+    parser.add_argument("--others", type=float, default=0.0)
+    parser.add_argument("--dull", type=float, default=0.0)
     parser.add_argument("--copies", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -103,11 +123,7 @@ def main():
         rng = np.random.default_rng([options.seed, k])
         target = rendered(options.fonts[0], options.midi / "b" / path.name)
         for copy in range(options.copies):
-            if options.notes and rng.random() < options.share:
-                x = sampled(options.notes[rng.integers(len(options.notes))], path, rng)
-            else:
-                font, program = options.fonts[rng.integers(len(options.fonts))], int(rng.choice(PRESETS))
-                x = rendered(font, path, program=program)
+            x = heard(rng, path, options)
             for side, y in (("a", x), ("b", target)):
                 (options.out / side).mkdir(parents=True, exist_ok=True)
                 write(options.out / side / f"{path.stem}-{copy}.wav", y[None], RATE, subtype="FLOAT", force=True)
