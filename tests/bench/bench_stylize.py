@@ -22,6 +22,7 @@ sys.path.insert(0, str(HERE.parents[1] / "examples/train-style"))
 
 from measure import RATE, distance, envelope, filtered, levelled, mono  # noqa: E402 - found by the line above
 
+from audiokit.dsp.effects.ensemble import EnsembleStream  # noqa: E402
 from audiokit.dsp.spectrum.metrics import log_spectral_distance  # noqa: E402
 from audiokit.dsp.spectrum.stft import stft  # noqa: E402
 from audiokit.dsp.spectrum.style import average_spectrum, envelope_gain  # noqa: E402
@@ -73,6 +74,9 @@ def compare(folder, train, models, heard):
             "fixed filter": (filtered(x, envelope_gain(a_mean, b_mean)), None),
             "the truth itself": (truth, None),
         }
+        if players := next((model.ensemble for model, _ in models.values() if model.ensemble), None):
+            matched = made["envelope matching"][0]
+            made["envelope matching, ensemble"] = (EnsembleStream(players, RATE, 1).push(matched[None])[0], None)
         for name, (model, dense) in models.items():
             start = time.process_time()
             made[name] = (model(x[None], RATE)[0], None)
@@ -137,7 +141,8 @@ def main():
     parts.append(
         "Log-mel and log-spectral distance to the true rendering (less is better), windows of 3 s that the judge takes"
         " for the style rather than for what it was made from, chroma cosine and onset F with the input, and how much"
-        " the level follows the windows that the model works in. Pieces that were not used in training. The judge is"
+        " the level follows the windows that the model works in. Pieces that were not used in training. Where a style"
+        " adds an ensemble, envelope matching has it too, for comparison. The judge is"
         f" the same for all styles: {len(MEMBERS)} classifiers (tests/bench/stylize_judge.py), each taught by other"
         " sets of pieces on four soundfonts, none of which the styles learnt from or are measured on; the mean of their"
         " shares, and the least and the most."

@@ -1,6 +1,7 @@
 """`audiokit stylize`: audio and chunk sets in, the same out; and the shipped model does what its name says."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from audiokit.engine.batch import Job
 from audiokit.engine.chain import Step
 from audiokit.engine.settings import SaveOptions
 from audiokit.engine.work import Work
+from audiokit.errors import ModelError
 from audiokit.io.audio import read, write
 from audiokit.io.chunkset import open_chunks
-from audiokit.models.folder.checkpoint import load, save
+from audiokit.models.folder.checkpoint import find_for, load, read_card, save
 from audiokit.models.style.resnet_generator import ResnetGenerator
 from audiokit.stages.invert.stage import invert
 from audiokit.stages.spectro.stage import spectro
@@ -207,3 +209,22 @@ def test_default_model_keeps_pitch_and_time():
     energy = np.convolve(out[0] ** 2, np.ones(441), "same")
     loud = np.flatnonzero(energy > 0.1 * energy.max())
     assert abs(loud[0] - rate) < 0.05 * rate and loud[-1] < 2.05 * rate
+
+
+def test_a_card_can_add_an_ensemble(model, song, tmp_path):
+    """What is added wavers, in the length and loudness of the input; strings ship with players."""
+    folder = tmp_path / "many"
+    shutil.copytree(model, folder)
+    card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    card["ensemble"] = {"level": 0.6, "players": [[14, 3, 0.6]]}
+    (folder / "model.json").write_text(json.dumps(card), encoding="utf-8")
+    one, many = (stylize(song, 44100, model=str(m)) for m in (model, folder))
+    assert many.shape == song.shape and loudness(many) == pytest.approx(loudness(song), abs=0.3)
+    late = many - one * np.sum(one * many) / np.sum(one * one)
+    assert np.std(late) > 0.2 * np.std(one)
+    faulty = shutil.copytree(folder, tmp_path / "faulty")
+    card["ensemble"] = {"level": 0.6, "players": [[1, 3, 0.6]]}
+    (faulty / "model.json").write_text(json.dumps(card), encoding="utf-8")
+    with pytest.raises(ModelError, match="ensemble"):
+        stylize(song, 44100, model=str(faulty))
+    assert len(read_card(find_for("piano-to-strings", "stylize"))["ensemble"]["players"]) == 3

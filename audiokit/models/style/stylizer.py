@@ -6,7 +6,8 @@ vibraphone this measured best: 5.3 dB from the truth, against 5.4 with the middl
 own, and 13.3 with the side left unchanged.
 
 The change is a gain on the input's own spectrum (`phase="input"`), or a new phase is found for the changed
-magnitudes, starting from the input's (`phase="retrieve"`).
+magnitudes, starting from the input's (`phase="retrieve"`). A style of many players says so in its card: `ensemble` adds
+them afterwards.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audiokit.dsp.effects.ensemble import Ensemble, EnsembleStream
 from audiokit.dsp.spectrum.stft import IstftStream, StftStream
 from audiokit.dsp.spectrum.style import StyleFrontend, apply_gain, gain_db, peak_of, picture, resolved, spread_gain
 from audiokit.errors import ParameterError
@@ -38,6 +40,7 @@ class Stylizer:
         strength: 0 leaves the sound as it is, 1 is the full change, between is a share of the gain in dB.
         phase: "input" or "retrieve".
         overlap: share of a window in common with the next.
+        ensemble: players that are added to the sound, if the style has any.
     """
 
     network: Callable[[np.ndarray], np.ndarray]
@@ -45,6 +48,7 @@ class Stylizer:
     strength: float = 1.0
     phase: str = "input"
     overlap: float = 0.5
+    ensemble: Ensemble | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
@@ -79,7 +83,7 @@ class Stylizer:
         return spread_gain(gain_db(x[None], answer[None], self.frontend), self.frontend, bins=S.shape[1])
 
     def stream(self, blocks: Blocks, rate: int, channels: int, *, peak: float, frames: int) -> Iterator[np.ndarray]:
-        """Change a sound block by block.
+        """Change a sound block by block, and add the ensemble.
 
         Args:
             blocks: audio (C, n) in order, for the second time.
@@ -91,6 +95,15 @@ class Stylizer:
         Yields:
             Audio (C, n); together as long as the input.
         """
+        changed = self._changed(blocks, rate, channels, peak=peak, frames=frames)
+        if self.ensemble is None or self.strength == 0:
+            yield from changed
+            return
+        players = EnsembleStream(self.ensemble, rate, channels, self.strength)
+        for block in changed:
+            yield players.push(block)
+
+    def _changed(self, blocks: Blocks, rate: int, channels: int, *, peak: float, frames: int) -> Iterator[np.ndarray]:
         framing = self.frontend.framing(rate)
         synthesis = {name: framing[name] for name in ("n_fft", "hop", "window")}
         back = IstftStream(channels=channels, **synthesis)

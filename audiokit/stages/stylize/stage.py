@@ -146,6 +146,7 @@ def stylize(
 
 def make_stylizer(options: Options) -> tuple[Stylizer, dict[str, Any]]:
     """Load the model, or measure the style; returns the stylizer and the model's card."""
+    from audiokit.dsp.effects.ensemble import Ensemble
     from audiokit.models.style.style_models import load_style_model
     from audiokit.models.style.stylizer import Stylizer
 
@@ -159,4 +160,5 @@ def make_stylizer(options: Options) -> tuple[Stylizer, dict[str, Any]]:
     network, frontend, card = load_style_model(
         options["model"], direction=options["direction"], preset=options["preset"], device=options["device"]
     )
-    return Stylizer(network, frontend, strength, phase, _OVERLAP), card
+    ensemble = Ensemble.from_dict(card["ensemble"]) if "ensemble" in card else None
+    return Stylizer(network, frontend, strength, phase, _OVERLAP, ensemble), card

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from audiokit.dsp.effects.ensemble import Ensemble, EnsembleStream
 from audiokit.dsp.spectrum.style import standard_frontend
 from audiokit.errors import ParameterError
 from audiokit.models.style.inference import Slider
@@ -103,6 +104,14 @@ def test_result_does_not_depend_on_the_blocks(rng, block, phase):
     # Searching for phases multiplies differences of rounding between block sizes.
     bound = 1e-5 if phase == "input" else 1e-3 * np.abs(whole).max()
     assert np.max(np.abs(np.concatenate(parts, axis=1) - whole)) < bound
+
+
+def test_ensemble_plays_what_the_network_made(rng):
+    y, ensemble = plucks(rng, 1.0), Ensemble(0.6, ((14.0, 3.0, 0.6), (19.0, 3.0, 0.83)))
+    for strength in (1.0, 0.5):
+        wanted = EnsembleStream(ensemble, 22050, 1, strength).push(run(y, strength=strength))
+        assert np.allclose(run(y, ensemble=ensemble, strength=strength), wanted, atol=1e-6)
+    assert np.allclose(run(y, ensemble=ensemble, strength=0.0), y, atol=1e-5)
 
 
 def test_stereo_image_is_kept(rng):
