@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from audiokit.dsp.effects.passing import Passing
+
 
 def parse_curve(text: str, name: str = "--curve") -> list[tuple[float, float]]:
     """Read a curve: amounts with commas, evenly spaced, or PLACE:AMOUNT pairs with places from 0 to 1 (or percent).
@@ -88,8 +90,8 @@ def morph(
     """Blend one clip into another, at one point or along time.
 
     Pitch and timbre travel, instead of one fading while the other comes. The result has A's rate; without --align it
-    is as long as the longer clip. --engine transport and fade take clips of any length as long as nothing is aligned;
-    everything else holds both in memory.
+    is as long as the longer clip. --engine transport and fade, and auto where it takes transport, take clips of any
+    length as long as nothing is aligned; everything else holds both in memory.
 
     Examples:
         audiokit morph flute.wav trumpet.wav -o between.wav --amount 0.5
@@ -112,7 +114,8 @@ def morph(
     >>> morph([low, high], 22_050, amount=0.5).shape
     (1, 11025)
     """
-    from audiokit.dsp.effects.morph import check_amount, choose_engine
+    from audiokit.dsp.effects.choice import engine_of_passing
+    from audiokit.dsp.effects.morph import check_amount
 
     points = check_amount(amount if curve is None else parse_curve(curve) if isinstance(curve, str) else curve)
     notes = Notes()
@@ -123,7 +126,7 @@ def morph(
         raise InputError("there is nothing to morph: a sound is empty")
     chosen: str = engine
     if engine == "auto":
-        chosen = choose_engine(*pair.samples(), pair.rate, tracker=pitch_tracker)
+        chosen = engine_of_passing(*pair.passing(), pair.rate, lengths=pair.lengths, tracker=pitch_tracker)
     notes.report["engine"] = notes.details["chosen"] = chosen
     blocks, length = _blended(pair, points, chosen, align, model, pitch_tracker)
     return clips[0].derive(blocks, channels=pair.channels, length=length, notes=notes)
@@ -135,13 +138,19 @@ class _Pair:
     def __init__(self, clips: Sequence[Sound]) -> None:
         self.rate, self.channels = clips[0].rate, max(clip.channels for clip in clips)
         self._clips = [clip.at(self.rate).replay() for clip in clips]
-        self.lengths = [_length(clip) for clip in self._clips]
+        self.lengths = _length(self._clips[0]), _length(self._clips[1])
 
     def blocks(self, side: int) -> Iterator[NDArray[np.float32]]:
         """Yield one of them (C, n) from its start."""
         from audiokit.dsp.loudness.mix import spread
 
         return (spread(block, self.channels) for block in self._clips[side].blocks())
+
+    def passing(self) -> tuple[Passing, Passing]:
+        """Both of them, to be read once."""
+        from audiokit.dsp.effects.passing import Passing
+
+        return Passing(self.blocks(0), self.channels), Passing(self.blocks(1), self.channels)
 
     def samples(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Both of them whole (C, T)."""

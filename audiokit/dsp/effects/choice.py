@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiokit.dsp.effects.passing import Passing
+
 if TYPE_CHECKING:
     from audiokit.dsp.voice.world import Voice
+
+
+#: Longer sounds are judged by so many parts of so many seconds, spread evenly; shorter ones as a whole.
+_WHOLE_S, _PARTS, _PART_S = 60, 3, 20
 
 
 def choose_engine(a: np.ndarray, b: np.ndarray, rate: int, *, tracker: str = "world") -> str:
@@ -17,7 +23,37 @@ def choose_engine(a: np.ndarray, b: np.ndarray, rate: int, *, tracker: str = "wo
     >>> choose_engine(np.zeros((1, 22_050), np.float32), np.zeros((1, 22_050), np.float32), 22_050)
     'transport'
     """
-    return "world" if all(_is_harmonic(y, rate, tracker) for y in (a, b)) else "transport"
+    sounds = Passing([a], len(a)), Passing([b], len(b))
+    return engine_of_passing(*sounds, rate, lengths=(a.shape[1], b.shape[1]), tracker=tracker)
+
+
+def engine_of_passing(a: Passing, b: Passing, rate: int, *, lengths: tuple[int, int], tracker: str = "world") -> str:
+    """Choose likewise between sounds that pass by, of which no more than a minute is held.
+
+    Args:
+        a, b: the sounds.
+        rate: Hz, of both.
+        lengths: samples of each.
+        tracker: who measures pitch, an `audiokit.dsp.voice.pitch.PitchTracker`.
+
+    >>> a, b = (Passing([np.zeros((1, 22_050), np.float32)], 1) for _ in range(2))
+    >>> engine_of_passing(a, b, 22_050, lengths=(22_050, 22_050))
+    'transport'
+    """
+    sounds = zip((a, b), lengths, strict=True)
+    return "world" if all(_is_mostly_harmonic(y, length, rate, tracker) for y, length in sounds) else "transport"
+
+
+def _is_mostly_harmonic(y: Passing, length: int, rate: int, tracker: str) -> bool:
+    """Whether a sound is harmonic, or most of the parts by which it is judged."""
+    count, size = (_PARTS, _PART_S * rate) if length > _WHOLE_S * rate else (1, length)
+    found = 0
+    for k in range(count):
+        start = k * (length - size) // max(1, count - 1)
+        found += _is_harmonic(y.take(start, start + size), rate, tracker)
+        if 2 * found > count or 2 * (k + 1 - found) > count:
+            break
+    return 2 * found > count
 
 
 #: How well WORLD has to give a sound back; between the outer two, what half the rate says is not enough.

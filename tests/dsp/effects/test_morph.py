@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from audiokit.dsp.effects import choice
 from audiokit.dsp.effects.morph import choose_engine, morph, morph_passing, warping_path
+from audiokit.dsp.effects.passing import Passing
 from audiokit.dsp.effects.transport import cut_lobes, transport
 from audiokit.dsp.voice.world import analyse_voice
 from audiokit.errors import InputError, ParameterError
@@ -288,3 +290,26 @@ def test_half_the_rate_decides_where_it_is_sure(monkeypatch):
     )
     heard.clear()
     assert choose_engine(a, a, 44_100) == "world" and heard == [22_050, 44_100] * 2
+
+
+@pytest.mark.parametrize(
+    ("harmonic", "judged", "engine"),
+    [((1, 1, 0), (0, 80), "world"), ((0, 0, 1), (0, 80), "transport"), ((1, 0, 1), (0, 80, 160), "world"),
+     ((0, 1, 0), (0, 80, 160), "transport")],
+)  # fmt: skip
+def test_long_sounds_are_judged_by_parts_of_twenty_seconds(harmonic, judged, engine, monkeypatch):
+    """A rate of 10 Hz; every sample is the second it lies in."""
+    heard: list[int] = []
+    held: list[int] = []
+
+    def is_harmonic(y: np.ndarray, rate: int, tracker: str) -> bool:
+        held.append(y.shape[1])
+        heard.append(int(y[0, 0]))
+        return bool(harmonic[heard[-1] // 80]) if y.shape[1] == 200 else True
+
+    monkeypatch.setattr(choice, "_is_harmonic", is_harmonic)
+    long = ((np.arange(k * 100, (k + 1) * 100) // 10)[None].astype(np.float32) for k in range(18))
+    short = np.zeros((1, 600), np.float32)
+    found = choice.engine_of_passing(Passing(long, 1), Passing([short], 1), 10, lengths=(1800, 600))
+    assert found == engine and tuple(heard[: len(judged)]) == judged
+    assert held == [200] * len(judged) + ([600] if engine == "world" else [])
