@@ -106,7 +106,7 @@ def split(
     quality: Annotated[
         Literal["best", "fast"],
         Option(
-            "best: the best model here, the built-in one together with REPET; fast: the built-in model alone.",
+            "best: the best model here, the built-in one at two speeds and with REPET; fast: the built-in model alone.",
             when=("engine", "auto"),
         ),
     ] = "best",

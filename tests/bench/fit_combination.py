@@ -22,7 +22,16 @@ import torch
 from torch import Tensor
 
 from audiokit.models.folder.runtime import open_network
-from audiokit.models.separation.combination import GLOBAL, LEAST, LOCAL, WAYS, CombinedMasks, evidence, logarithms
+from audiokit.models.separation.combination import (
+    GLOBAL,
+    LEAST,
+    LOCAL,
+    WAYS,
+    CombinedMasks,
+    evidence,
+    logarithms,
+    softness,
+)
 from tests.bench.bench_split import RATE, load_song
 
 NEVER = [[0.0] * (1 + LOCAL + GLOBAL)] * WAYS
@@ -87,7 +96,7 @@ def exponents_of(one: Example, weights: Tensor) -> Tensor:
     sums = sums + torch.tensordot(weights[:, :, 1 : 1 + LOCAL], one.local, dims=1) + weights[:, :, 0, None, None, None]
     found = torch.nn.functional.softplus(sums).mean(dim=0)
     raised = (float(LEAST) / found[:2].sum(dim=0).clamp_min(1e-6)).clamp_min(1)
-    return torch.cat([found[:2] * raised, found[2:]])
+    return torch.cat([found[:2] * raised, found[2:]]) * torch.from_numpy(softness(one.overall.numpy()))[:, None]
 
 
 def quality(one: Example, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -32,6 +32,11 @@ LOCAL, GLOBAL = 16, 16
 WAYS = 4
 #: The exponents of network and REPET together are never less: what comes back may weigh most, but not all.
 LEAST = np.float32(0.3)
+# A singer is seldom a tenth of a song's power or less. Where the network takes that little for voice, over seconds, it
+# mostly missed a part of one unlike those it learnt from: from -11 dB on the exponents fall, to half of them at -19.
+# What is below -22 dB is no voice at all more often than not, and theirs are whole again from -30 on.
+_SEES_ENOUGH_DB, _SEES_LITTLE_DB, _SEES_NOBODY_DB, _SILENCE_DB = -11.0, -19.0, -22.0, -30.0
+_SOFTEST = 0.5
 
 
 class CombinedMasks:
@@ -176,7 +181,19 @@ def _exponents(local: np.ndarray, overall: np.ndarray, weights: np.ndarray) -> n
     sums = sums + np.tensordot(weights[:, :, 1 : 1 + LOCAL], local, axes=1) + weights[:, :, 0, None, None, None]
     found = np.logaddexp(np.float32(0), sums).mean(axis=0)
     found[:2] *= np.maximum(1, LEAST / np.maximum(found[0] + found[1], np.float32(1e-6)))
-    return found
+    return found * softness(overall)[:, None]
+
+
+def softness(overall: np.ndarray) -> np.ndarray:
+    """How much of their exponents the ways keep at every moment (n,), by what is known of it (GLOBAL, n).
+
+    >>> shares_db = np.array([-6, -11, -15, -19, -26, -40])
+    >>> softness(np.broadcast_to(shares_db / 20, (GLOBAL, 6)))
+    array([1.  , 1.  , 0.75, 0.5 , 0.75, 1.  ], dtype=float32)
+    """
+    found_db = 20 * overall[1]  # the network's, in the last seconds and the next
+    knots = [_SILENCE_DB, _SEES_NOBODY_DB, _SEES_LITTLE_DB, _SEES_ENOUGH_DB]
+    return np.interp(found_db, knots, [1, _SOFTEST, _SOFTEST, 1]).astype(np.float32)
 
 
 def _odds(p: np.ndarray) -> np.ndarray:

@@ -73,6 +73,9 @@ def placed(y: Audio, rng: np.random.Generator, rate: int, *, spread: float = 0.2
     coarse = np.linspace(0, 1, 1024)
     curve = 10 ** (np.interp(np.log2(1 + 1023 * coarse) * 0.6, np.arange(7), knots) / 20)
     colour = np.interp(np.linspace(0, 1, spectrum.shape[1]), coarse, curve).astype(np.float32)
+    if rng.random() < 0.4:  # dull or sharp as a whole, as microphones and rooms at home are
+        octaves = np.log2((np.linspace(0, rate / 2, spectrum.shape[1]) + 50) / 700)
+        colour = colour * 10 ** (np.clip(rng.normal(0, 2.5) * octaves, -24, 24) / 20).astype(np.float32)
     spectrum = spectrum * colour
     if y.shape[0] == 2:
         out = np.fft.irfft(spectrum, y.shape[1]).astype(np.float32)

@@ -65,6 +65,19 @@ def test_network_and_repet_never_lose_their_say(rng, network):
     np.testing.assert_allclose(found[:, 0], 0.25 ** float(LEAST), atol=1e-3)
 
 
+@pytest.mark.parametrize(("own", "kept"), [(0.5, 1.0), (0.15, 0.658), (0.01, 1.0)])
+def test_where_little_voice_is_found_more_is_let_through(rng, network, monkeypatch, own, kept):
+    masks = CombinedMasks(network, biases(ONE, NONE, NONE, NONE))
+    known = masks.known
+
+    def says(*arguments):
+        found = known(*arguments)
+        return (np.full_like(found[0], own), *found[1:])
+
+    monkeypatch.setattr(masks, "known", says)
+    np.testing.assert_allclose(masks(spectra(rng))[:, 0], own**kept, atol=2e-3)
+
+
 def test_what_comes_back_is_the_band_unless_the_network_knows_a_voice():
     one = np.ones((2, 3, 8), np.float32)
     for own, wanted in ((0.2, 0.3), (0.9, 0.9)):
