@@ -28,7 +28,8 @@ class Ensemble:
         players: of every copy the mean delay in ms, how far it swings to either side in ms, and how often, in Hz.
 
     Raises:
-        ParameterError: a level below zero, or a swing of more than the delay less 1 ms.
+        ParameterError: a level or a number of swings that is no number of 0 to 20, or a swing of more than the delay
+            less 1 ms, which is at most 200 ms.
 
     >>> Ensemble(0.7, ((15.0, 3.0, 0.7),)).longest_ms
     18.0
@@ -38,7 +39,8 @@ class Ensemble:
     players: tuple[tuple[float, float, float], ...]
 
     def __post_init__(self) -> None:
-        if self.level < 0 or any(depth < 0 or delay < depth + 1 for delay, depth, _ in self.players):
+        fits = [0 <= depth <= delay - 1 and delay <= 200 and 0 <= hz <= 20 for delay, depth, hz in self.players]
+        if not 0 <= self.level <= 20 or not all(fits):
             raise ParameterError(f"no ensemble: level {self.level}, (delay, swing, Hz) {self.players}")
 
     @classmethod

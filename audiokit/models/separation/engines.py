@@ -180,7 +180,7 @@ def _at_rate(blocks: Iterable[np.ndarray], source: int, rate: int) -> Iterator[n
     """Resample a stream (C, n) of as many channels as it turns out to have."""
     stream = iter(blocks)
     for first in stream:
-        yield from resampled(itertools.chain([first], stream), source, rate, len(first))
+        yield from resampled(itertools.chain([first], stream), source, rate, len(first), name="the second hearing")
 
 
 def _not_spleeter(model: str) -> ParameterError:

@@ -74,6 +74,10 @@ def test_what_is_no_ensemble_is_refused():
         {"level": "loud", "players": []},
         {"level": 1, "players": 3},
         {"level": -1, "players": []},
+        {"level": float("nan"), "players": []},
+        {"level": 1, "players": [[float("nan"), 1, 1]]},
+        {"level": 1, "players": [[1e9, 1, 1]]},  # hours of samples to hold
+        {"level": 1, "players": [[15, 1, float("inf")]]},
     ):
         with pytest.raises(ModelError):
             Ensemble.from_dict(card)
