@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from audiokit.dsp.effects.passing import Passing
+    from audiokit.dsp.spectrum.samples import Samples, Wave
 
 
 def parse_curve(text: str, name: str = "--curve") -> list[tuple[float, float]]:
@@ -90,8 +91,7 @@ def morph(
     """Blend one clip into another, at one point or along time.
 
     Pitch and timbre travel, instead of one fading while the other comes. The result has A's rate; without --align it
-    is as long as the longer clip. --engine transport and fade, and auto where it takes transport, take clips of any
-    length as long as nothing is aligned; everything else holds both in memory.
+    is as long as the longer clip. Clips may be of any length, but for --engine latent, which holds both in memory.
 
     Examples:
         audiokit morph flute.wav trumpet.wav -o between.wav --amount 0.5
@@ -115,7 +115,7 @@ def morph(
     (1, 11025)
     """
     from audiokit.dsp.effects.choice import engine_of_passing
-    from audiokit.dsp.effects.morph import check_amount
+    from audiokit.dsp.effects.curve import check_amount
 
     points = check_amount(amount if curve is None else parse_curve(curve) if isinstance(curve, str) else curve)
     notes = Notes()
@@ -152,11 +152,22 @@ class _Pair:
 
         return Passing(self.blocks(0), self.channels), Passing(self.blocks(1), self.channels)
 
-    def samples(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Both of them whole (C, T)."""
-        import numpy as np
+    def wave(self, side: int) -> tuple[Wave, int]:
+        """One of them with its channels averaged (T,), of which parts are taken, at a rate that WORLD takes, in Hz."""
+        from audiokit.dsp.effects.choice import world_rate
+        from audiokit.dsp.spectrum.samples import Line
+        from audiokit.engine.spool import at_hand
+        from audiokit.io.reader import averaged, resampled
 
-        return np.concatenate(list(self.blocks(0)), axis=1), np.concatenate(list(self.blocks(1)), axis=1)
+        inner, name = world_rate(self.rate), self._clips[side].name
+        mono = resampled(map(averaged, self.blocks(side)), self.rate, inner, 1, name=name)
+        return Line(at_hand(mono, channels=1)), inner
+
+    def at_hand(self) -> tuple[Samples, Samples]:
+        """Both of them (C, T), of which parts are taken."""
+        from audiokit.engine.spool import at_hand
+
+        return at_hand(self.blocks(0), channels=self.channels), at_hand(self.blocks(1), channels=self.channels)
 
 
 def _length(clip: Sound) -> int:
@@ -169,23 +180,44 @@ def _length(clip: Sound) -> int:
 def _blended(
     pair: _Pair, points: list[tuple[float, float]], engine: str, align: bool, model: str | None, tracker: str
 ) -> tuple[Callable[[], Iterator[NDArray[np.float32]]], int]:
-    """The blocks of a morph and its length: made as they are read where neither clip must be known whole."""
-    if engine in ("transport", "fade") and not align:
-        from audiokit.dsp.effects.morph import morph_passing
+    """The blocks of a morph, made as they are read, and its length."""
+    from audiokit.dsp.effects.morph import morph_passing
 
-        first, second = partial(pair.blocks, 0), partial(pair.blocks, 1)
-        values = {value for _, value in points}
-        if values in ({0.0}, {1.0}):
-            return (second, pair.lengths[1]) if 1.0 in values else (first, pair.lengths[0])
-        length = max(pair.lengths)
-        how: dict[str, Any] = {"engine": engine, "channels": pair.channels, "length": length}
-        return lambda: morph_passing(first, second, pair.rate, amount=points, **how), length
+    first: Callable[[], Iterator[NDArray[np.float32]]] = partial(pair.blocks, 0)
+    second: Callable[[], Iterator[NDArray[np.float32]]] = partial(pair.blocks, 1)
+    values = {value for _, value in points}
+    if values in ({0.0}, {1.0}):
+        return (second, pair.lengths[1]) if 1.0 in values else (first, pair.lengths[0])
     if engine == "latent":
+        from audiokit.dsp.spectrum.samples import whole
         from audiokit.models.notes.morphing import morph_latent
 
-        y = morph_latent(*pair.samples(), pair.rate, amount=points, model=model)
-    else:
-        from audiokit.dsp.effects.morph import morph
+        a, b = (whole(y) for y in pair.at_hand())
+        y = morph_latent(a, b, pair.rate, amount=points, model=model)
+        return lambda: iter([y]), y.shape[1]
+    if engine == "world":
+        from audiokit.dsp.effects.world_morph import Side, morph_by_world
 
-        y = morph(*pair.samples(), pair.rate, amount=points, align=align, engine=engine, tracker=tracker)
-    return lambda: iter([y]), y.shape[1]
+        (low, inner), (high, _) = pair.wave(0), pair.wave(1)
+        sides = Side(low, first, pair.lengths[0]), Side(high, second, pair.lengths[1])
+        return morph_by_world(
+            *sides, inner, pair.rate, points=points, align=align, tracker=tracker, channels=pair.channels
+        )
+    length = max(pair.lengths)
+    if align:
+        first, second, length = _aligned(pair, points)
+    how: dict[str, Any] = {"engine": engine, "channels": pair.channels, "length": length}
+    return lambda: morph_passing(first, second, pair.rate, amount=points, **how), length
+
+
+def _aligned(
+    pair: _Pair, points: list[tuple[float, float]]
+) -> tuple[Callable[[], Iterator[NDArray[np.float32]]], Callable[[], Iterator[NDArray[np.float32]]], int]:
+    """Both clips with alike moments together, to be read as often as needed, and their length."""
+    from audiokit.dsp.effects.alignment import in_step
+    from audiokit.dsp.spectrum.samples import blocks_of
+    from audiokit.engine.spool import at_hand
+
+    *sides, length = in_step(*pair.at_hand(), pair.rate, points)
+    first, second = (at_hand(side(), channels=pair.channels) for side in sides)
+    return partial(blocks_of, first), partial(blocks_of, second), length

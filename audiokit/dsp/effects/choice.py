@@ -103,7 +103,7 @@ def _given_back(mono: np.ndarray, rate: int, voice: Voice) -> float:
 
     n_fft = 1 << round(math.log2(rate * 0.093))
     again = synthesise_voice(np.where(voice.voiced, voice.f0_hz, 0.0), voice.envelope, voice.bands, rate)
-    again = at_rate(again, rate, rate, len(mono))
+    again = np.pad(again, (0, max(0, len(mono) - len(again))))[: len(mono)]
     top = round(2500 / rate * n_fft)
     levels = [np.abs(stft(y[None], n_fft=n_fft, hop=n_fft // 4))[0, :top] for y in (mono, again)]
     floor = 10 ** (-45 / 20) * float(levels[0].max())
@@ -111,23 +111,20 @@ def _given_back(mono: np.ndarray, rate: int, voice: Voice) -> float:
     return float(np.corrcoef(*logs)[0, 1]) if all(np.ptp(log) > 0 for log in logs) else 0.0
 
 
+def world_rate(rate: int) -> int:
+    """The rate that WORLD takes which is nearest to another, in Hz.
+
+    >>> world_rate(8000), world_rate(44_100), world_rate(96_000)
+    (16000, 44100, 48000)
+    """
+    return min(max(rate, 16_000), 48_000)
+
+
 def for_world(y: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
     """Average the channels, at a rate that WORLD takes."""
-    mono = y.mean(axis=0, dtype=np.float32)
-    if 16_000 <= rate <= 48_000:
+    mono, target = y.mean(axis=0, dtype=np.float32), world_rate(rate)
+    if target == rate:
         return mono, rate
     import soxr
 
-    target = 16_000 if rate < 16_000 else 48_000
     return np.asarray(soxr.resample(mono, rate, target, quality="HQ")), target
-
-
-def at_rate(y: np.ndarray, own: int, rate: int, length: int) -> np.ndarray:
-    """Bring a sound (T,) from its own rate to another, and to a length."""
-    if own != rate:
-        import soxr
-
-        y = np.asarray(soxr.resample(y, own, rate, quality="HQ"))
-    out = np.zeros(length, np.float32)
-    out[: min(length, len(y))] = y[:length]
-    return out

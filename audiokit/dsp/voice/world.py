@@ -35,7 +35,8 @@ class Voice:
         bands: aperiodicity of each 3 kHz band in dB (N, B), float32, as D4C estimates it.
         voiced: frames to be synthesised with a pitch (N,).
         strong: voiced frames loud and periodic enough to carry a melody (N,).
-        level_db: frame power in dB (N,).
+        power: of each frame (N,), float64.
+        level_db: the same in dB (N,).
         middle: power between 300 and 3000 Hz (N,), float64.
         change: how much the envelope's shape changes around each frame (N,), see `Steadiness`.
         rate: sample rate of the analysis in Hz.
@@ -46,6 +47,7 @@ class Voice:
     bands: np.ndarray
     voiced: np.ndarray
     strong: np.ndarray
+    power: np.ndarray
     level_db: np.ndarray
     middle: np.ndarray
     change: np.ndarray
@@ -144,7 +146,7 @@ def analyse_voice(
     voiced = _drop_short((f0 > 0) & (low_noise < 0.9) if tracker == "world" else f0 > 0, 3)
     loud = np.percentile(level_db, 99)
     strong = voiced & (level_db > loud - 35) & (level_db > -95)
-    return Voice(f0, envelopes, bands, voiced, strong, level_db, middle, steadiness.change, rate)
+    return Voice(f0, envelopes, bands, voiced, strong, power, level_db, middle, steadiness.change, rate)
 
 
 def _pitch(x: Wave, rate: int, quality: str) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from audiokit.dsp.effects.morph import Curve, check_amount, curve_values
+from audiokit.dsp.effects.curve import Curve, check_amount, curve_values
 from audiokit.errors import InputError, ModelError, UsageError
 
 DEFAULT = "notes"

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from audiokit.dsp.effects import choice
-from audiokit.dsp.effects.morph import choose_engine, morph, morph_passing, warping_path
+from audiokit.dsp.effects.alignment import warping_path
+from audiokit.dsp.effects.morph import choose_engine, morph, morph_passing
 from audiokit.dsp.effects.passing import Passing
 from audiokit.dsp.effects.transport import cut_lobes, transport
 from audiokit.dsp.voice.world import analyse_voice
@@ -313,3 +314,60 @@ def test_long_sounds_are_judged_by_parts_of_twenty_seconds(harmonic, judged, eng
     found = choice.engine_of_passing(Passing(long, 1), Passing([short], 1), 10, lengths=(1800, 600))
     assert found == engine and tuple(heard[: len(judged)]) == judged
     assert held == [200] * len(judged) + ([600] if engine == "world" else [])
+
+
+def test_voices_are_morphed_part_by_part(rng, monkeypatch):
+    """No more than a part is put together at once, and no envelopes are kept; it sounds as if all had been."""
+    from functools import partial
+
+    from audiokit.dsp.effects import world_morph
+    from audiokit.dsp.voice import synthesis
+
+    rate, made = 16_000, []
+    a, b = (np.tile(talk(rng, rate=rate, pitch_hz=hz)[0], (1, 9))[:, : 11 * rate] for hz in (120, 180))
+    monkeypatch.setattr(world_morph, "analyse_voice", lambda *y, quality, **how: analyse_voice(*y, **how))
+    how = {"points": CURVES["turn"], "align": False, "tracker": "world", "channels": 1}
+
+    def morphed() -> np.ndarray:
+        sides = [world_morph.Side(y[0], partial(np.array_split, y, 3, axis=1), y.shape[1]) for y in (a, b)]
+        blocks, length = world_morph.morph_by_world(*sides, rate, rate, **how)
+        y = np.concatenate(list(blocks()), axis=1)
+        assert y.shape == (1, length) == a.shape
+        return y
+
+    real = synthesis.synthesise_voice
+    monkeypatch.setattr(synthesis, "synthesise_voice", lambda f0, *a, **k: made.append(len(f0)) or real(f0, *a, **k))
+    whole = morphed()
+    for module in (synthesis, world_morph):
+        monkeypatch.setattr(module, "PART", 400)
+    monkeypatch.setattr(world_morph, "_KEPT", 0)
+    parts = morphed()
+    assert made[0] == 2201 and len(made) == 6 and max(made[1:]) < 700
+    np.testing.assert_array_equal(parts[:, : round(1.9 * rate)], whole[:, : round(1.9 * rate)])
+    loud = levels_db(whole) > -60
+    assert np.abs(levels_db(parts) - levels_db(whole))[loud].max() < 0.5
+
+
+@pytest.mark.parametrize("minutes", [0.5, 3])
+def test_alike_moments_of_long_sounds_are_found_in_parts(rng, minutes):
+    from audiokit.dsp.effects.alignment import in_step
+
+    rate, read = 4000, []
+    y = np.concatenate(
+        [noise(rng, minutes * 30, rate), note(220, minutes * 30)[:, : round(minutes * 30 * rate)]], axis=1
+    )
+
+    class Filed:
+        """Audio that tells how much of it is taken at once."""
+
+        shape = y.shape
+
+        def __getitem__(self, part: tuple[slice, slice]) -> np.ndarray:
+            read.append(y[part].shape[1])
+            return y[part]
+
+    first, second, length = in_step(Filed(), Filed(), rate, CURVES["half"])
+    assert length == y.shape[1] and max(read) <= 256
+    for side in (first, second):
+        np.testing.assert_array_equal(np.concatenate(list(side()), axis=1), y)
+    assert max(read) <= 61 * rate
