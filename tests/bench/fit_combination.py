@@ -28,11 +28,12 @@ from audiokit.models.separation.combination import (
     LOCAL,
     WAYS,
     CombinedMasks,
-    evidence,
     logarithms,
+    of_bands,
+    of_moments,
     softness,
 )
-from tests.bench.bench_split import RATE, load_song
+from tests.bench.bench_split import load_song
 
 NEVER = [[0.0] * (1 + LOCAL + GLOBAL)] * WAYS
 
@@ -60,27 +61,25 @@ class Example:
 def example(folder: Path, masks: CombinedMasks) -> Example:
     """Work out what is known of the bands of an excerpt of true stems."""
     from audiokit.dsp.separation.bands import Bands
-    from audiokit.dsp.separation.returns import new_masks
     from audiokit.dsp.spectrum.stft import stft
-    from audiokit.stages.split import split
+    from audiokit.models.separation.hearings import known_of
 
     truth = load_song(folder)
     mix = (truth["vocals"] + truth["accompaniment"]).astype(np.float32)
     c = masks.config
+    bands = Bands(n_fft=c.n_fft, bands=c.bands, single=c.single)
 
     def spectra(y: np.ndarray) -> np.ndarray:
         rotated = np.stack([y[0] + y[-1], y[0] - y[-1]]) * np.float32(0.5**0.5)
         return stft(rotated, n_fft=c.n_fft, hop=c.hop)
 
-    X, V, R = map(spectra, (mix, truth["vocals"], split(mix, RATE, engine="repet")["vocals"]))
-    new = new_masks(X[None], rate=c.rate, hop=c.hop)[0, 0] * X
-    own, *known = masks.known(*masks.powers(np.stack([X, R, new])), 0, X.shape[2])
-    local, overall = evidence(own[0], *known)
+    X, V = map(spectra, (mix, truth["vocals"]))
+    own, *known = masks.known(masks.told(known_of(X, c, bands)[0], 0, X.shape[2]))
     power = known[4]
-    bands = Bands(n_fft=c.n_fft, bands=c.bands, single=c.single)
     gathered = [bands.gather(y).transpose(0, 2, 1) for y in ((X * V.conj()).real, np.abs(V) ** 2)]
     scale = 1 / power.mean()
-    parts = (local, overall, logarithms(own[0], *known), *(scale * y for y in (power, *gathered)))
+    found = (of_bands(own[0], *known), of_moments(own[0], *known), logarithms(own[0], *known))
+    parts = (*found, *(scale * y for y in (power, *gathered)))
     print(folder.name, flush=True)
     return Example(folder.name, *(torch.from_numpy(np.ascontiguousarray(part, np.float32)) for part in parts))
 

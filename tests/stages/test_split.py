@@ -119,7 +119,7 @@ def test_best_weighs_repet_where_the_card_says_how(rng, tmp_path):
     from scipy.signal import istft, stft
 
     torch.manual_seed(1)
-    net = BandUnet(n_fft=512, hop=128, bands=64, single=16, widths=(4, 4), memory=40)
+    net = BandUnet(widths=(4, 4), memory=40)  # the spectra of --engine repet
     model = save(tmp_path / "m", net, "band-unet")
     y = music(rng, 5.0)
     alone, repet = (split(y, RATE, **way)["vocals"] for way in ({"model": model}, {"engine": "repet"}))
@@ -130,11 +130,11 @@ def test_best_weighs_repet_where_the_card_says_how(rng, tmp_path):
     both = str(tmp_path / "both")
 
     def middle(x):  # of mid, away from the ends
-        return stft(x.sum(axis=0), nperseg=512, noverlap=384)[2]
+        return stft(x.sum(axis=0), nperseg=4096, noverlap=3072)[2]
 
     voice, voice_r, mix = middle(alone), middle(repet), middle(y)
     share = np.abs(voice * voice_r) / (np.abs(mix) ** 2 + 1e-9)
-    wanted = istft(mix * np.minimum(share, 1) ** 0.5, nperseg=512, noverlap=384)[1]
+    wanted = istft(mix * np.minimum(share, 1) ** 0.5, nperseg=4096, noverlap=3072)[1]
     found = [split(y, RATE, model=both, segment=segment_s)["vocals"] for segment_s in (1.0, 30.0)]
     np.testing.assert_allclose(found[0], found[1], atol=1e-4)
     mid = found[1].sum(axis=0)

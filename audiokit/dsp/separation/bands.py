@@ -34,6 +34,9 @@ class Bands:
     Args:
         n_fft, bands, single: as for `band_filters`.
 
+    Attributes:
+        centers: where the bands are highest, in bins.
+
     >>> bands = Bands(n_fft=512, bands=64, single=16)
     >>> levels = bands.gather(np.ones((257, 5), np.float32))
     >>> levels.shape, bool(np.allclose(bands.spread(np.ones((64, 5), np.float32)), 1))
@@ -42,6 +45,7 @@ class Bands:
 
     def __init__(self, *, n_fft: int, bands: int, single: int) -> None:
         filters = band_filters(n_fft=n_fft, bands=bands, single=single)
+        self.centers = filters.argmax(axis=1)
         self._edge = single - 1  # below it, a band is a bin
         self._wide = np.ascontiguousarray(filters[self._edge :, self._edge :])
 

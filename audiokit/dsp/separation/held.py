@@ -44,3 +44,9 @@ class Frames:
         if before > self.start:
             self._pieces[0] = self._pieces[0][..., before - self.start :]
             self.start = before
+
+    def take(self, count: int) -> np.ndarray:
+        """Give the oldest frames (..., count), and forget them."""
+        found = self.between(self.start, self.start + count)
+        self.drop(self.start + count)
+        return found

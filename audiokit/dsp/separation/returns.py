@@ -15,7 +15,8 @@ from itertools import product
 import numpy as np
 
 from audiokit.dsp.spectrum.fft import irfft, rfft
-from audiokit.dsp.spectrum.stft import istft, stft
+from audiokit.dsp.spectrum.frames import extended, squared
+from audiokit.dsp.spectrum.stft import istft, window_values
 
 #: Lags that are looked at, each both ways.
 LAGS = 3
@@ -37,12 +38,15 @@ def new_masks(X: np.ndarray, *, rate: int, hop: int) -> np.ndarray:
     Returns:
         Masks (B, 2, 2, F, N): by how much a bin differs from the return that is most like it; the rest.
 
+    >>> from audiokit.dsp.spectrum.stft import stft
     >>> y = np.tile(np.random.default_rng(0).standard_normal((1, 2, 6000)).astype(np.float32), (1, 1, 4))
     >>> S = stft(y[0], n_fft=512, hop=128)[None]
     >>> bool(new_masks(S, rate=8000, hop=128)[0, 0, :, 5:-5, 8:-8].max() < 0.01)
     True
     """
-    new = np.stack([_new(pair, rate, hop) for pair in X])
+    new = np.stack([new_power(pair, rate=rate, hop=hop) for pair in X]) + _SILENT
+    new /= X.real**2 + X.imag**2 + _SILENT
+    np.sqrt(new, out=new)
     return np.stack([new, 1 - new], axis=1)
 
 
@@ -73,23 +77,27 @@ def return_lags(y: np.ndarray, rate: int, *, count: int = LAGS) -> list[int]:
     return found
 
 
-def _new(X: np.ndarray, rate: int, hop: int) -> np.ndarray:
-    """Find by how much bins (2, F, N) differ from their nearest return, of their own magnitude: 0..1."""
+def new_power(X: np.ndarray, *, rate: int, hop: int) -> np.ndarray:
+    """Find by how much bins (2, F, N) differ from the return that is most like them: a power, at most their own.
+
+    >>> from audiokit.dsp.spectrum.stft import stft
+    >>> y = np.tile(np.random.default_rng(0).standard_normal((2, 6000)).astype(np.float32), (1, 4))
+    >>> S = stft(y, n_fft=512, hop=128)
+    >>> power = new_power(S, rate=8000, hop=128)[..., 8:-8]
+    >>> power.shape, bool(power.max() < 1e-6 * np.max(np.abs(S)) ** 2)
+    ((2, 257, 172), True)
+    """
     y = istft(X, hop=hop)
     length, n_fft = y.shape[1], 2 * (X.shape[1] - 1)
-    own = X.real**2 + X.imag**2
-    least = own.copy()
+    least = X.real**2 + X.imag**2
+    window, sides = window_values("hann", n_fft), n_fft // 2
     # One channel at a time: spectra of half a minute are what the memory goes into.
     for lag, later, channel in product(return_lags(y, rate), (True, False), range(2)):
-        other = np.zeros((1, length), np.float32)
+        apart = -y[channel : channel + 1]
         if later:
-            other[:, : length - lag] = y[channel, lag:]
+            apart[:, : length - lag] += y[channel, lag:]
         else:
-            other[:, lag:] = y[channel, : length - lag]
-        apart = stft(other, n_fft=n_fft, hop=hop)[0, :, : X.shape[2]]
-        apart -= X[channel]
-        np.minimum(least[channel], apart.real**2 + apart.imag**2, out=least[channel])
-    least += _SILENT
-    own += _SILENT
-    least /= own
-    return np.sqrt(least, out=least)
+            apart[:, lag:] += y[channel, : length - lag]
+        power = squared(extended(apart, sides, sides, "constant"), X.shape[2], hop, window)
+        np.minimum(least[channel], power[0], out=least[channel])
+    return least

@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from audiokit.dsp.separation.held import Frames
+from audiokit.dsp.separation.segments import STRIDE, faded, in_turn, segments
 from audiokit.dsp.spectrum.stft import IstftStream, StftStream
 
-# Frames that are masked and transformed back at once.
-_STRIDE = 128
 _IN_MEMORY = 1 << 25
 Masks = Callable[..., np.ndarray]
 #: A stream of audio (C, n) to one of stems (S, C, n).
@@ -43,7 +42,6 @@ class Masking:
         seen: what the masks are found from, if that is less than the spectra: spectra (B, 2, F, n) to (..., n), frame
             by frame. The function is then called with that, the first frame to keep and one past the last, and yields
             the masks of those, a few frames at a time; `fade` is not for it. Of the surroundings nothing else is held.
-        shown: how many ways' first stems lie below the pairs that are masked, to be looked at; see `beside`.
         wiener: the function gives magnitudes (B, S, 2, bins, n), to be refined by a multichannel Wiener filter.
     """
 
@@ -60,7 +58,6 @@ class Masking:
     complete: bool = True
     wiener: bool = False
     seen: Callable[[np.ndarray], np.ndarray] | None = None
-    shown: int = 0
 
 
 def separate(
@@ -77,48 +74,34 @@ def separate(
         Stems (S, 2 * B, n), float32; together as long as the input, with no delay.
     """
     wanted = [list(masking.stems).index(stem) for stem in (stems or masking.stems)]
-    blocks = (_rotate(block) for block in blocks) if masking.mid_side else blocks
+    blocks = (rotated(block) for block in blocks) if masking.mid_side else blocks
     route = _wiener_spectra if masking.wiener else _seen_spectra if masking.seen else _masked_spectra
+    length = Length()
+    source = spectra(blocks, masking.n_fft, masking.hop, length)
+    for y in audio_of(route(source, masking, wanted), masking.n_fft, masking.hop, length):
+        yield np.stack([rotated(stem) for stem in y]) if masking.mid_side else y
+
+
+class Length:
+    """How many samples a stream had, known at its end."""
+
+    samples = 0
+
+
+def audio_of(source: Iterable[np.ndarray], n_fft: int, hop: int, length: Length) -> Iterator[np.ndarray]:
+    """Turn spectra (S, C, F, n) of what `spectra` was given into audio (S, C, m), in all as long as that."""
     inverse: IstftStream | None = None
-    state = {"length": 0}
-    for S in route(blocks, masking, wanted, state):
+    shape: tuple[int, ...] = ()
+    for S in source:
+        shape = S.shape[:2]
         if inverse is None:
-            pad = (masking.n_fft, masking.n_fft - 1)
-            channels = S.shape[0] * S.shape[1]
-            inverse = IstftStream(channels=channels, n_fft=masking.n_fft, hop=masking.hop, pad=pad)
+            inverse = IstftStream(channels=shape[0] * shape[1], n_fft=n_fft, hop=hop, pad=(n_fft, n_fft - 1))
         y = inverse.push(S.reshape(-1, *S.shape[2:]))
         if y.shape[1]:
-            yield _unrotated(y.reshape(*S.shape[:2], -1), masking)
+            yield y.reshape(*shape, -1)
     if inverse is not None:
-        y = inverse.finish(state["length"])
-        yield _unrotated(y.reshape(len(wanted), -1, y.shape[1]), masking)
-
-
-def beside(blocks: Iterable[np.ndarray], *others: Masking) -> Iterator[np.ndarray]:
-    """Put below a stream the first stem that each of several ways finds in it, for masks that look at all of them.
-
-    Args:
-        blocks: audio (2 * B, n) at the ways' rate.
-        others: the ways.
-
-    Yields:
-        Audio (2 * B * (1 + ways), n), float32; together as long as the input. `separate` masks the uppermost, if the
-        masks are of that alone.
-    """
-    upper, *copies = tee(blocks, 1 + len(others))
-    for copy, other in zip(copies, others, strict=True):
-        upper = _below(upper, separate(copy, other, stems=other.stems[:1]))
-    yield from upper
-
-
-def _below(upper: Iterator[np.ndarray], lower: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Put the one stem (1, C, n) of a stream below another stream (C, n), whose blocks are of other lengths."""
-    held: np.ndarray | None = None
-    for found in lower:
-        while held is None or held.shape[1] < found.shape[2]:
-            held = next(upper) if held is None else np.concatenate([held, next(upper)], axis=1)
-        yield np.concatenate([held[:, : found.shape[2]], found[0]])
-        held = held[:, found.shape[2] :]
+        y = inverse.finish(length.samples)
+        yield y.reshape(*shape, -1)
 
 
 def blended(blocks: Iterable[np.ndarray], ways: Sequence[tuple[float, Way]]) -> Iterator[np.ndarray]:
@@ -159,7 +142,7 @@ def blended(blocks: Iterable[np.ndarray], ways: Sequence[tuple[float, Way]]) -> 
         waiting[behind].append(y)
 
 
-def _rotate(y: np.ndarray) -> np.ndarray:
+def rotated(y: np.ndarray) -> np.ndarray:
     """Turn pairs of channels (2 * B, n) into mid and side, or back."""
     left, right = y[0::2], y[1::2]
     out = np.empty(y.shape, np.float32)
@@ -167,98 +150,55 @@ def _rotate(y: np.ndarray) -> np.ndarray:
     return out
 
 
-def _unrotated(y: np.ndarray, masking: Masking) -> np.ndarray:
-    return np.stack([_rotate(stem) for stem in y]) if masking.mid_side else y
+def spectra(
+    blocks: Iterable[np.ndarray], n_fft: int, hop: int, length: Length, *, before: int | None = None
+) -> Iterator[np.ndarray]:
+    """Transform audio (C, n) to spectra (C, F, n): every frame that starts before the end.
 
-
-def _spectra(blocks: Iterable[np.ndarray], masking: Masking, state: dict[str, int]) -> Iterator[np.ndarray]:
-    """Yield spectra (C, F, n); every frame that starts before the end, after a silence of one frame length."""
+    Args:
+        blocks: audio.
+        n_fft, hop: of the periodic Hann spectra.
+        length: is told how long the audio was.
+        before: samples of silence that come first; a frame by default.
+    """
     stream: StftStream | None = None
     for block in blocks:
         if stream is None:
-            pad = (masking.n_fft, masking.n_fft - 1)
-            stream = StftStream(channels=block.shape[0], n_fft=masking.n_fft, hop=masking.hop, pad=pad)
-        for at in range(0, block.shape[1], _STRIDE * masking.hop):  # a block may be a whole song
-            S = stream.push(block[:, at : at + _STRIDE * masking.hop])
+            pad = (n_fft if before is None else before, n_fft - 1)
+            stream = StftStream(channels=block.shape[0], n_fft=n_fft, hop=hop, pad=pad)
+        for at in range(0, block.shape[1], STRIDE * hop):  # a block may be a whole song
+            S = stream.push(block[:, at : at + STRIDE * hop])
             if S.shape[2]:
                 yield S
     if stream is not None and stream.length:
-        state["length"] = stream.length
+        length.samples = stream.length
         yield stream.finish()
 
 
-def _segments(
-    blocks: Iterable[np.ndarray], masking: Masking, state: dict[str, int]
-) -> Iterator[tuple[np.ndarray, int, int]]:
-    """Yield (spectra (C, F, n) of a segment with its surroundings, first frame to keep, one past the last)."""
-    held: list[np.ndarray] = []
-    count = first = start = 0  # frames held; number of the first of them; of the next core
-    source = _spectra(blocks, masking, state)
-    over = False
-    while not over or start < first + count:
-        while not over and first + count < start + masking.core + masking.after:
-            if (S := next(source, None)) is None:
-                over = True
-            else:
-                held.append(S)
-                count += S.shape[2]
-        stop = min(start + masking.core, first + count)
-        if stop <= start:
-            break
-        X = np.concatenate(held, axis=2) if len(held) > 1 else held[0]
-        held = [X]
-        end = min(first + count, start + masking.core + masking.after)
-        yield X[:, :, : end - first], start - first, stop - first
-        start = stop
-        drop = max(0, start - masking.before - first)
-        held, first, count = [X[:, :, drop:].copy()], first + drop, count - drop
-        del X
+def _masked_spectra(source: Iterator[np.ndarray], masking: Masking, wanted: list[int]) -> Iterator[np.ndarray]:
+    def masks(X: np.ndarray) -> np.ndarray:
+        return _by_channel(masking.masks(_paired(X)))[wanted]
+
+    sizes = {"core": masking.core, "before": masking.before, "after": masking.after, "fade": masking.fade}
+    for X, found in faded(source, masks, **sizes):
+        yield found * X[None]
 
 
-def _masked_spectra(
-    blocks: Iterable[np.ndarray], masking: Masking, wanted: list[int], state: dict[str, int]
-) -> Iterator[np.ndarray]:
-    ramp = (np.arange(masking.fade, dtype=np.float32) + 0.5) / max(masking.fade, 1)
-    tail: np.ndarray | None = None  # what the segment before says about the first frames of this one
-    for X, start, stop in _segments(blocks, masking, state):
-        masks = _by_channel(masking.masks(_paired(X)))[wanted]
-        if tail is not None:
-            n = min(tail.shape[3], stop - start)
-            share = ramp[:n]
-            masks[..., start : start + n] *= share
-            masks[..., start : start + n] += tail[..., :n] * (1 - share)
-        if masking.fade:
-            tail = masks[..., stop : stop + masking.fade].copy()
-        for at in range(start, stop, _STRIDE):
-            part = slice(at, min(at + _STRIDE, stop))
-            yield masks[..., part] * X[None, ..., part]
-        del X, masks  # before the next segment is put together
-
-
-def _seen_spectra(
-    blocks: Iterable[np.ndarray], masking: Masking, wanted: list[int], state: dict[str, int]
-) -> Iterator[np.ndarray]:
+def _seen_spectra(source: Iterator[np.ndarray], masking: Masking, wanted: list[int]) -> Iterator[np.ndarray]:
     """Mask as `_masked_spectra` does; frames wait for their masks, around them only what is seen of them is held."""
-    assert masking.seen is not None
-    waiting, seen, start, over = Frames(), Frames(), 0, False
-    source = _spectra(blocks, masking, state)
-    while True:
-        while not over and seen.stop < start + masking.core + masking.after:
-            if (X := next(source, None)) is None:
-                over = True
-                break
-            seen.push(masking.seen(_paired(X)))
-            waiting.push(X[: len(X) // (1 + masking.shown)].copy() if masking.shown else X)
-        stop = min(start + masking.core, seen.stop)
-        if stop <= start:
-            return
-        known = seen.between(seen.start, min(seen.stop, start + masking.core + masking.after))
-        for found in masking.masks(known, start - seen.start, stop - seen.start):
-            masks, end = _by_channel(found), waiting.start + found.shape[4]
-            yield masks[wanted] * waiting.between(waiting.start, end)[None]
-            waiting.drop(end)
-        start = stop
-        seen.drop(start - masking.before)
+    see, waiting = masking.seen, Frames()
+    assert see is not None
+
+    def seen() -> Iterator[np.ndarray]:
+        for X in source:
+            waiting.push(X)
+            yield see(_paired(X))
+
+    sizes = {"core": masking.core, "before": masking.before, "after": masking.after}
+    for pieces in in_turn(seen(), masking.masks, **sizes):
+        for found in pieces:
+            masks = _by_channel(found)
+            yield masks[wanted] * waiting.take(masks.shape[3])[None]
 
 
 def _paired(X: np.ndarray) -> np.ndarray:
@@ -271,9 +211,7 @@ def _by_channel(masks: np.ndarray) -> np.ndarray:
     return found.reshape(found.shape[0], -1, *found.shape[3:])
 
 
-def _wiener_spectra(
-    blocks: Iterable[np.ndarray], masking: Masking, wanted: list[int], state: dict[str, int]
-) -> Iterator[np.ndarray]:
+def _wiener_spectra(source: Iterator[np.ndarray], masking: Masking, wanted: list[int]) -> Iterator[np.ndarray]:
     """Estimate everything, learn from it, then go over it again; the recording waits in temporary files."""
     from audiokit.dsp.separation.wiener import WienerModel
 
@@ -281,10 +219,10 @@ def _wiener_spectra(
     sizes: list[int] = []
     with TemporaryFile() as spectra, TemporaryFile() as estimates:
         shape: tuple[int, ...] = ()
-        for X, start, stop in _segments(blocks, masking, state):
+        for X, start, stop in segments(source, masking.core, masking.before, masking.after):
             found = _by_channel(masking.masks(_paired(X)))
-            for at in range(start, stop, _STRIDE):
-                part = slice(at, min(at + _STRIDE, stop))
+            for at in range(start, stop, STRIDE):
+                part = slice(at, min(at + STRIDE, stop))
                 v, x = np.ascontiguousarray(found[..., part]), np.ascontiguousarray(X[:, : found.shape[2], part])
                 models = models or [WienerModel(len(v), 2, v.shape[2]) for _ in range(len(x) // 2)]
                 for pair, model in enumerate(models):

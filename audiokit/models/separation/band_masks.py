@@ -17,6 +17,16 @@ _FRAMES = 1024
 _STRETCH = 128
 
 
+def whole_frames(frames: int, config: BandUnetConfig) -> int:
+    """Round how many frames a segment has to what goes through the network in whole runs.
+
+    >>> [whole_frames(n, BandUnetConfig()) for n in (3, 500, 1292, 2500)]
+    [8, 496, 1024, 2048]
+    """
+    step = config.multiple if frames < _FRAMES else _FRAMES // config.multiple * config.multiple
+    return max(config.multiple, frames // step * step)
+
+
 class BandMasks:
     """Turn spectra of mid and side into masks with a band U-Net.
 

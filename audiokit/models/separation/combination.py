@@ -13,10 +13,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from audiokit.dsp.separation.segments import in_turn
 from audiokit.dsp.spectrum.moving import mean_with_zeros
 from audiokit.errors import ModelError
 from audiokit.models.folder.runtime import Network
-from audiokit.models.separation.band_masks import BandMasks
+from audiokit.models.separation.band_masks import BandMasks, whole_frames
 
 # Frames before and after a frame that its exponents are read off; a multiple of every network's.
 MARGIN = 192
@@ -24,8 +25,8 @@ MARGIN = 192
 _SHORT, _MIDDLE, _LONG = 9, 43, 259
 # The share of a band that is new, below which it comes back.
 _RETURNS = 0.3
-# Power that counts as none.
-_SILENT = np.float32(1e-12)
+# Frames whose exponents are found at a time: few, so that all of them stay in the cache.
+_STRETCH = 128
 #: How many numbers there are of every band and moment, and of every moment.
 LOCAL, GLOBAL = 16, 16
 #: How many ways are raised to exponents.
@@ -40,7 +41,7 @@ _SOFTEST = 0.5
 
 
 class CombinedMasks:
-    """Turn spectra of a mix, of the voice that REPET finds in it and of what does not come back into masks.
+    """Turn what is known of the bands of a mix into masks: their powers, and how much of them repeats.
 
     Args:
         network: a band U-Net with memory.
@@ -57,101 +58,117 @@ class CombinedMasks:
         if not self.config.memory or self._weights.shape[1:] != (WAYS, 1 + LOCAL + GLOBAL):
             raise ModelError(f"{network.name}: its card's combination does not fit the network")
 
-    def __call__(self, X: np.ndarray, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Find the masks of frames `start` to `stop`, as `BandMasks` does.
+    def spread(self, masks: np.ndarray) -> Iterator[np.ndarray]:
+        """Turn masks (B, S - 1, 2, n, bands) into those of bins, all stems (B, S, 2, F, n), a few frames at a time."""
+        return self._own.spread(list(masks))
+
+    def of_bands(self, known: Iterator[np.ndarray], core: int) -> Iterator[np.ndarray]:
+        """Find the masks of bands, of all stems but the last.
 
         Args:
-            X: spectra (3 * B, 2, F, N) of mid and side, complex: of the mix, below them of REPET's voice, and of what
-                does not come back to the sample.
-            start, stop: the frames; all by default.
+            known: of consecutive frames (B, 3, 2, bands, n), of mid and side: the power of bands; the share of their
+                amplitude that REPET gives to the voice; the share that does not come back to the sample.
+            core: frames whose masks are found at a time.
+
+        Yields:
+            Masks (B, S - 1, 2, bands, n), float32, in all of as many frames.
+        """
+        reach = self.config.reach
+        # What the network says is found once: the exponents then look at what it says of the surroundings too.
+        told = in_turn(known, self._told, core=whole_frames(core, self.config), before=reach, after=reach)
+        yield from in_turn(told, self._weighed, core=core, before=MARGIN, after=MARGIN)
+
+    def _told(self, known: np.ndarray, start: int, stop: int) -> np.ndarray:
+        return np.stack([self.told(pair, start, stop) for pair in known])
+
+    def told(self, pair: np.ndarray, start: int, stop: int) -> np.ndarray:
+        """Put together what is known of the bands of a pair (3, 2, bands, N) in some frames, and what the network says.
 
         Returns:
-            Masks (B, S, 2, F, stop - start), float32, which sum to 1 over the stems.
+            (rows, bands, stop - start): the network's masks, what it sees, what is known.
         """
-        stop = X.shape[3] if stop is None else stop
-        return np.concatenate(list(self.of_powers(self.powers(X), start, stop)), axis=4)
+        masks, features = self._own.of_bands(pair[0], start, stop)
+        more = pair[..., start:stop].swapaxes(2, 3)
+        rows = np.concatenate([y.reshape(-1, *y.shape[-2:]) for y in (masks, features[:6], more)])
+        return rows.swapaxes(1, 2)
 
-    def powers(self, X: np.ndarray) -> np.ndarray:
-        """Find what the masks are found from: the powers (3 * B, 2, bands, N) of the bands of spectra."""
-        return self._own.powers(X)
-
-    def of_powers(self, powers: np.ndarray, start: int, stop: int) -> Iterator[np.ndarray]:
-        """Find masks as calling does, a few frames at a time, from the `powers` of the spectra."""
-        pairs = zip(*np.split(powers, 3), strict=True)
-        return self._own.spread([self._of_pair(mix, voice, new, start, stop) for mix, voice, new in pairs])
-
-    def _of_pair(self, mix: np.ndarray, voice: np.ndarray, new: np.ndarray, start: int, stop: int) -> np.ndarray:
-        """Find the masks of bands of all stems but the last: (S - 1, 2, stop - start, bands)."""
-        first, last = max(0, start - MARGIN), min(mix.shape[2], stop + MARGIN)
-        masks, *known = self.known(mix, voice, new, first, last)
-        inner = slice(start - first, stop - first)
-        local, overall = evidence(masks[0], *known)
-        exponents = _exponents(local[..., inner, :], overall[:, inner], self._weights)
-        del local
-        exponents *= logarithms(masks[0], *known)[..., inner, :]
-        mask = np.exp(exponents.sum(axis=0))  # (2, n, bands)
-        others = masks[1:, :, inner]
-        shares = others[:-1] / np.maximum(others.sum(axis=0), 1e-6)
-        return np.concatenate([mask[None], shares * (1 - mask)]).astype(np.float32, copy=False)
-
-    def known(
-        self, mix: np.ndarray, voice: np.ndarray, new: np.ndarray, start: int, stop: int
-    ) -> tuple[np.ndarray, ...]:
-        """Find what is known of the bands of a pair in frames `start` to `stop`.
-
-        Args:
-            mix, voice, new: powers (2, bands, N) of the mix, of REPET's voice and of what does not come back.
-            start, stop: the frames.
+    def known(self, told: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Take apart what `told` put together.
 
         Returns:
             The network's masks (S, 2, n, bands); then, each (2, n, bands): REPET's share, what rises above the median
             of like moments, the share of what does not come back, what rises above the second lowest of like moments,
             power, levels.
         """
-        masks, features = self._own.of_bands(mix, start, stop)
-        power, *found = (y[..., start:stop].transpose(0, 2, 1) for y in (mix, voice, new))
-        share = np.sqrt(np.clip(found[0] / (power + _SILENT), 0, 1))
-        fresh = np.sqrt(np.clip((found[1] + _SILENT) / (power + _SILENT), 0, 1))
-        low, median = (1 - np.minimum(np.float32(10) ** (-4 * above), 1) for above in (features[2:4], features[4:6]))
-        return masks, share, median, fresh, low, power, features[:2]
+        pairs = told.swapaxes(1, 2).reshape(-1, 2, told.shape[2], told.shape[1])
+        masks, (levels, above_low, above_median, power, share, fresh) = pairs[:-6], pairs[-6:]
+        low, median = (1 - np.minimum(np.float32(10) ** (-4 * above), 1) for above in (above_low, above_median))
+        return masks, share, median, fresh, low, power, levels
+
+    def _weighed(self, told: np.ndarray, start: int, stop: int) -> np.ndarray:
+        return np.stack([self._of_pair(pair, start, stop) for pair in told])
+
+    def _of_pair(self, told: np.ndarray, start: int, stop: int) -> np.ndarray:
+        """Find the masks of bands of all stems but the last: (S - 1, 2, bands, stop - start)."""
+        masks, *known = self.known(told)
+        overall = of_moments(masks[0], *known)
+        out = np.empty((len(masks) - 1, 2, stop - start, masks.shape[3]), np.float32)
+        for at in range(start, stop, _STRETCH):
+            end, first = min(at + _STRETCH, stop), max(0, at - _MIDDLE)
+            inner = slice(at - first, end - first)
+            own, *around = (y[..., first : end + _MIDDLE, :] for y in (masks, *known))
+            exponents = _exponents(of_bands(own[0], *around)[..., inner, :], overall[:, at:end], self._weights)
+            exponents *= logarithms(own[0], *around)[..., inner, :]
+            mask, others = np.exp(exponents.sum(axis=0)), own[1:, :, inner]
+            out[0, :, at - start : end - start] = mask
+            shares = others[:-1] / np.maximum(others.sum(axis=0), 1e-6)
+            out[1:, :, at - start : end - start] = shares * (1 - mask)
+        return out.swapaxes(2, 3)
 
 
-def evidence(
+def of_bands(
+    own: np.ndarray,
+    share: np.ndarray,
+    median: np.ndarray,
+    fresh: np.ndarray,
+    low: np.ndarray,
+    _: np.ndarray,
+    levels: np.ndarray,
+) -> np.ndarray:
+    """Put what is known of the bands, each (2, n, bands), into numbers of about unit size: (LOCAL, 2, n, bands).
+
+    They are what the ways say there and around it, and how loud it is.
+    """
+    local = np.empty((LOCAL, *own.shape), np.float32)
+    network, repet, new = _odds(own), _odds(share), _odds(fresh)
+    for way, odds, *means in ((network, 0, 4, 6, 8), (repet, 1, 5, 7, 9), (new, 10, 11, 12, 13)):
+        local[odds] = way
+        local[means[0]], local[means[1]] = _mean(way, _SHORT), _mean(way, _MIDDLE)
+        local[means[2]] = _mean(way, _SHORT, axis=2)
+    local[2], local[3] = _odds(median), _odds(low)
+    local[:14] /= 4
+    local[14], local[15] = levels - _mean(levels, _MIDDLE), levels - levels[::-1]
+    return local
+
+
+def of_moments(
     own: np.ndarray,
     share: np.ndarray,
     median: np.ndarray,
     fresh: np.ndarray,
     low: np.ndarray,
     power: np.ndarray,
-    levels: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Put what is known of the bands, each (2, n, bands), into numbers of about unit size.
+    *_: np.ndarray,
+) -> np.ndarray:
+    """Put what is known of moments into numbers of about unit size: (GLOBAL, n).
 
-    Returns:
-        Of every band (LOCAL, 2, n, bands): what the ways say there and around it, and how loud it is. Of every moment
-        (GLOBAL, n): how much of the sound the ways take for voice, how far they agree, and how much comes back.
+    They are how much of the sound the ways take for voice, how far they agree, and how much comes back.
     """
 
-    def mean(x: np.ndarray, size: int, axis: int = 1) -> np.ndarray:
-        """Means around, over what there is at the ends."""
-        whole = mean_with_zeros(np.ones(x.shape[axis], np.float32), size)
-        shape = [1] * x.ndim
-        shape[axis] = -1
-        return mean_with_zeros(x, size, axis=axis) / whole.reshape(shape)
-
     def part(some: np.ndarray, of: np.ndarray, size: int) -> np.ndarray:
-        found, whole = (mean(x.sum(axis=(0, 2)), size, axis=0) for x in (some, of))
+        found, whole = (_mean(x.sum(axis=(0, 2)), size, axis=0) for x in (some, of))
         return np.log10(np.maximum((found + 1e-9) / (whole + 1e-9), 1e-4)) / 2
 
-    local = np.empty((LOCAL, *own.shape), np.float32)
-    network, repet, new = _odds(own), _odds(share), _odds(fresh)
-    for way, odds, *means in ((network, 0, 4, 6, 8), (repet, 1, 5, 7, 9), (new, 10, 11, 12, 13)):
-        local[odds] = way
-        local[means[0]], local[means[1]] = mean(way, _SHORT), mean(way, _MIDDLE)
-        local[means[2]] = mean(way, _SHORT, axis=2)
-    local[2], local[3] = _odds(median), _odds(low)
-    local[:14] /= 4
-    local[14], local[15] = levels - mean(levels, _MIDDLE), levels - levels[::-1]
     overall = [part(x * x * power, power, size) for x in (own, share, median, low, fresh) for size in (_MIDDLE, _LONG)]
     voice, rest, repeated = own**2 * power, (1 - own) ** 2 * power, share**2 * power
     returns = (fresh < _RETURNS).astype(np.float32)
@@ -163,7 +180,15 @@ def evidence(
         part(returns * power, power, _LONG),
         part(returns, np.ones_like(returns), _LONG),
     ]
-    return local, np.stack(overall).astype(np.float32, copy=False)
+    return np.stack(overall).astype(np.float32, copy=False)
+
+
+def _mean(x: np.ndarray, size: int, axis: int = 1) -> np.ndarray:
+    """Means around, over what there is at the ends."""
+    whole = mean_with_zeros(np.ones(x.shape[axis], np.float32), size)
+    shape = [1] * x.ndim
+    shape[axis] = -1
+    return mean_with_zeros(x, size, axis=axis) / whole.reshape(shape)
 
 
 def logarithms(own: np.ndarray, share: np.ndarray, median: np.ndarray, fresh: np.ndarray, *_: np.ndarray) -> np.ndarray:

@@ -6,17 +6,15 @@ References:
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiokit.dsp.separation.separate import Masking, Way, beside, blended, separate
+from audiokit.dsp.separation.separate import Masking, Way, blended, separate
 from audiokit.errors import ParameterError
-from audiokit.io.reader import resampled
 from audiokit.models.separation.choice import DEFAULT, DEMUCS
 from audiokit.models.separation.engine import Engine
 from audiokit.models.separation.settings import (
@@ -83,12 +81,11 @@ def _average(engines: Sequence[Engine], settings: Settings) -> Engine:
     return Engine(stems, first.rate, run, alike and all(engine.complete for engine in engines))
 
 
-def _masking_engine(masking: Masking, *, shown: Sequence[Masking] = (), compat: bool = False) -> Engine:
-    """Make an engine of masks, which are also shown the first stems of other ways."""
-    masking = replace(masking, shown=len(shown))
+def _masking_engine(masking: Masking, *, compat: bool = False) -> Engine:
+    """Make an engine of masks."""
 
     def run(blocks: Iterable[np.ndarray], stems: Sequence[str]) -> Iterator[np.ndarray]:
-        return separate(beside(blocks, *shown), masking, stems=stems)
+        return separate(blocks, masking, stems=stems)
 
     return Engine(tuple(masking.stems), masking.rate, run, masking.complete and not compat, compat)
 
@@ -99,14 +96,6 @@ def _center(blocks: Iterable[np.ndarray], stems: Sequence[str]) -> Iterator[np.n
         middle = np.repeat(0.5 * (y[0::2] + y[1::2]), 2, axis=0)
         parts = {"vocals": middle, "accompaniment": y - middle}
         yield np.stack([parts[stem] for stem in stems])
-
-
-def _new_to_the_sample() -> Masking:
-    from audiokit.dsp.separation.returns import new_masks
-
-    masks = partial(new_masks, rate=44_100, hop=1024)
-    stems = ("new", "returning")
-    return Masking(stems, 44_100, 4096, 1024, masks, 1280, fade=43, after=43, mid_side=True)
 
 
 def _classical(engine: str) -> Masking:
@@ -140,47 +129,7 @@ def _network_engine(settings: Settings) -> Engine:
     if kind == "spleeter-unet":
         return _masking_engine(_spleeter(network, settings), compat=settings.compat)
     weights = network.card.get("combination") if settings.quality == "best" else None
-    if not weights:
-        return _masking_engine(_banded(network, settings, None))
-    shown = (_classical("repet"), _new_to_the_sample())
-    return _heard_twice(_masking_engine(_banded(network, settings, weights), shown=shown))
-
-
-def _heard_twice(engine: Engine) -> Engine:
-    """Make an engine that also hears the recording a fourth faster, and averages what it finds.
-
-    A voice that is too low or too dull for the network is another one then, and what it takes for a voice by mistake
-    seldom is the same sound both times.
-    """
-    slower = engine.rate * 4 // 5
-
-    def run(blocks: Iterable[np.ndarray], stems: Sequence[str]) -> Iterator[np.ndarray]:
-        def faster(stream: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-            heard = given = 0
-
-            def counted() -> Iterator[np.ndarray]:
-                nonlocal heard
-                for block in stream:
-                    heard += block.shape[1]
-                    yield block
-
-            found = engine.run(_at_rate(counted(), engine.rate, slower), stems)
-            for flat in _at_rate((y.reshape(-1, y.shape[2]) for y in found), slower, engine.rate):
-                given += flat.shape[1]
-                yield (last := flat.reshape(len(stems), -1, flat.shape[1]))
-            if 0 < given < heard:  # filters may keep a sample to themselves
-                yield np.zeros((*last.shape[:2], heard - given), np.float32)
-
-        return blended(blocks, [(0.5, lambda stream: engine.run(stream, stems)), (0.5, faster)])
-
-    return replace(engine, run=run)
-
-
-def _at_rate(blocks: Iterable[np.ndarray], source: int, rate: int) -> Iterator[np.ndarray]:
-    """Resample a stream (C, n) of as many channels as it turns out to have."""
-    stream = iter(blocks)
-    for first in stream:
-        yield from resampled(itertools.chain([first], stream), source, rate, len(first), name="the second hearing")
+    return _heard_twice(network, settings, weights) if weights else _masking_engine(_banded(network, settings))
 
 
 def _not_spleeter(model: str) -> ParameterError:
@@ -191,26 +140,35 @@ def _core(seconds: float, rate: int, hop: int, multiple: int) -> int:
     return max(1, round(seconds * rate / hop / multiple)) * multiple
 
 
-def _banded(network: Network, settings: Settings, weights: Sequence[Sequence[Sequence[float]]] | None) -> Masking:
-    """Masks of a band U-Net, alone or weighed against REPET."""
-    from audiokit.models.separation.band_masks import BandMasks
-    from audiokit.models.separation.combination import MARGIN, CombinedMasks
+def _banded(network: Network, settings: Settings) -> Masking:
+    """Masks of a band U-Net alone."""
+    from audiokit.models.separation.band_masks import BandMasks, whole_frames
 
-    masks = CombinedMasks(network, weights) if weights else BandMasks(network)
+    masks = BandMasks(network)
     config = masks.config
-    reach = config.reach + (MARGIN if weights else 0)
     return Masking(
         tuple(config.stems),
         config.rate,
         config.n_fft,
         config.hop,
         masks.of_powers,
-        _core(settings.segment_s, config.rate, config.hop, config.multiple),
-        before=reach,
-        after=reach,
+        whole_frames(round(settings.segment_s * config.rate / config.hop), config),
+        before=config.reach,
+        after=config.reach,
         mid_side=True,
         seen=masks.powers,
     )
+
+
+def _heard_twice(network: Network, settings: Settings, weights: Sequence[Sequence[Sequence[float]]]) -> Engine:
+    """An engine of a band U-Net that is weighed against what repeats, at two speeds."""
+    from audiokit.models.separation.combination import CombinedMasks
+    from audiokit.models.separation.hearings import TwoHearings
+
+    masks = CombinedMasks(network, weights)
+    config = masks.config
+    core = max(1, round(settings.segment_s * config.rate / config.hop))
+    return Engine(tuple(config.stems), config.rate, TwoHearings(masks, core), complete=True)
 
 
 def _spleeter(network: Network, settings: Settings) -> Masking:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiokit.dsp.separation.masks import extend_upwards, harmonic_percussive, ratio_masks, repetition
-from audiokit.dsp.separation.separate import Fifo, Masking, beside, blended, separate, separate_windows
+from audiokit.dsp.separation.separate import Fifo, Masking, blended, separate, separate_windows
 from audiokit.dsp.separation.wiener import WienerModel
 from audiokit.dsp.spectrum.stft import stft
 from audiokit.errors import ParameterError
@@ -71,27 +71,6 @@ def test_ways_at_different_paces_are_averaged_in_step(rng, block):
     found = np.concatenate(list(blended(blocks, way)), axis=2)
     assert found.shape == (1, 2, 3001)
     np.testing.assert_allclose(found[0], (0.25 * 0.75 + 0.75 * 0.25) * y, atol=2e-6)
-
-
-@pytest.mark.parametrize("block", [1, 77, 5000])
-def test_masks_are_shown_what_a_second_way_finds(rng, block):
-    y = rng.standard_normal((4, 3001)).astype(np.float32)
-    other = masking(core=40, before=3, after=11)  # gives three quarters to its first stem
-    seen = []
-
-    def masks(X, start, stop):
-        mix, found = np.split(X, 2)
-        seen.append(np.abs(found - 0.75 * mix).max())
-        found = local_masks(mix)[..., start:stop]
-        yield from (found[..., k : k + 4] for k in range(0, stop - start, 4))
-
-    own = replace(masking(core=6, before=5, after=5), seen=lambda X: X, shown=1, masks=masks)
-    blocks = (y[:, k : k + block] for k in range(0, y.shape[1], block))
-    found = np.concatenate(list(separate(beside(blocks, other), own, stems=["b", "a"])), axis=2)
-    assert found.shape == (2, 4, 3001)
-    np.testing.assert_allclose(found, run(y, masking(local_masks, core=10**6), stems=["b", "a"]), atol=1e-5)
-    assert len(seen) > 10
-    assert max(seen) < 1e-3
 
 
 def test_of_the_surroundings_only_what_is_seen_of_them_is_held(rng):
