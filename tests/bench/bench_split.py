@@ -324,9 +324,9 @@ NOTES = {
     "mixes": "Six seconds each of voices and players that were not trained on, the voice in the middle and 5 dB below. "
     "The loops of mika last 8 s and that of tabla 10.7 s: beats repeat within the six, the loops do not come round.",
     "acts": "Excerpts of acts that nothing was trained or chosen on, from demonstrations of players, at a peak of .9: "
-    "30 s of a pop song (wfp) whose voice is as loud as the rest, and 21 s of an arrangement of ten instruments whose "
-    "voice is far below (bway). A third, salsa, is left out: the file that it calls a voice is the one that it calls "
-    "clave, conga, guiro, maracas and trombone.",
+    "15 s twice of an electronic song (leapj), 30 s of a pop song (wfp) whose voice is as loud as the rest, and 21 s "
+    "of an arrangement of ten instruments whose voice is far below (bway). A further one, salsa, is left out: the "
+    "file that it calls a voice is the one that it calls clave, conga, guiro, maracas and trombone.",
     "speed": "The same full-size weights of random numbers for both programs, except for the built-in model; start "
     "included in the first column.",
     "memory": "Stereo, 44.1 kHz, two stems.",
