@@ -42,7 +42,10 @@ LINES = {
     "align-beats": "align-beats a.wav --bpm 120 -o o.wav --force -q",
     "sing": "sing voice.wav --over a.wav -o o.wav --fit loop --force -q",
     "morph --engine transport": "morph a.wav b.wav --engine transport -o o.wav --force -q",
+    "morph --engine fade --align": "morph a.wav a.wav --engine fade --align -o o.wav --force -q",
     "generate": "generate --pitch C3 --seconds SECONDS -o o.wav --force -q",
+    "generate --distortion --reverb": "generate --pitch C3 --seconds SECONDS --distortion 0.5 --reverb 0.4 -o o.wav"
+    " --force -q",
     "score": "score a.wav --ref b.wav -q",
     "page": "page folder -o o.html --force -q",
 }

@@ -6,7 +6,8 @@ import numpy as np
 
 from audiokit.errors import ParameterError
 
-_OVERSAMPLE = 4
+#: Distortion is made at so many times the rate.
+OVERSAMPLE = 4
 
 
 def drive(y: np.ndarray, amount: float) -> np.ndarray:
@@ -32,23 +33,35 @@ def drive(y: np.ndarray, amount: float) -> np.ndarray:
         return y.copy()
     import soxr
 
-    gain = 63.0 * amount**2  # 36 dB at 1
+    gain = drive_gain(amount)
     n = y.shape[-1]
     # Harmonics are made four times above the rate and averaged between samples, so that they do not fold back.
     frames = y.reshape(-1, n).T.astype(np.float64) / peak
-    fine = soxr.resample(np.ascontiguousarray(frames), 1, _OVERSAMPLE)
-    shaped = _tanh_between_samples(gain * fine.T) / np.tanh(gain)
-    out = soxr.resample(np.ascontiguousarray(shaped.T), _OVERSAMPLE, 1).T[:, :n]
+    fine = soxr.resample(np.ascontiguousarray(frames), 1, OVERSAMPLE)
+    shaped = tanh_between(gain * fine.T) / np.tanh(gain)
+    out = soxr.resample(np.ascontiguousarray(shaped.T), OVERSAMPLE, 1).T[:, :n]
     highest = np.abs(out).max()
     return (out * (peak / max(highest, 1e-9))).astype(np.float32).reshape(y.shape)
 
 
-def _tanh_between_samples(x: np.ndarray) -> np.ndarray:
-    """Average tanh over the straight line between neighbouring samples.
+def drive_gain(amount: float) -> float:
+    """The gain before an overdriven stage: 36 dB at an amount of 1.
+
+    >>> drive_gain(1.0)
+    63.0
+    """
+    return 63.0 * amount**2
+
+
+def tanh_between(x: np.ndarray) -> np.ndarray:
+    """Average tanh over the straight line between neighbouring samples (..., T); the first is taken as it is.
 
     References:
         Parker, Zavalishin, Le Bivic (2016), Reducing the aliasing of nonlinear waveshaping using continuous-time
         convolution.
+
+    >>> tanh_between(np.array([0.0, 0.0, 1.0])).round(3).tolist()
+    [0.0, 0.0, 0.434]
     """
     integral = np.abs(x) + np.log1p(np.exp(-2 * np.abs(x)))  # of tanh, but for a constant
     step = np.diff(x, axis=-1)

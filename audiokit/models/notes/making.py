@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiokit.dsp.effects.effects import drive, fade_in, reverb
+from audiokit.dsp.effects.effects import fade_in
+from audiokit.dsp.effects.long import Keep, drive_passing, in_memory, reverb_passing
 from audiokit.errors import InputError, ParameterError
 from audiokit.models.notes.notes import NoteModel, Sound, Wish, between
 
 if TYPE_CHECKING:
-    from audiokit.io.midi_format import Score
+    pass
 
 #: Notes leave the model about as loud as a mixed instrument; samples are wanted twice as loud.
-_GAIN = 2.0
+GAIN = 2.0
 _CEILING = 0.98
 _AMOUNT_OF_QUALITY = 0.5
 
@@ -201,7 +202,7 @@ def plan(
     for index, sound in enumerate(sounds):
         prefix = "_".join(part for part in (sound.family or "note", sound.source or "synthetic") if part)
         for wanted in pitches:
-            pitch, warnings = _check_pitch(model, wanted, nearest=nearest)
+            pitch, warnings = check_pitch(model, wanted, nearest=nearest)
             for velocity in velocities:
                 name = f"{prefix}_{index:03d}-{round(pitch):03d}-{velocity:03d}"
                 out.setdefault(name, Note(name, index, pitch, velocity, warnings))
@@ -218,11 +219,18 @@ def make_note(
 
 
 def note_blocks(
-    model: NoteModel, sound: Sound, pitch: float, velocity: int, settings: NoteSettings, *, key: int
+    model: NoteModel,
+    sound: Sound,
+    pitch: float,
+    velocity: int,
+    settings: NoteSettings,
+    *,
+    key: int,
+    keep: Keep = in_memory,
 ) -> Iterator[np.ndarray]:
-    """Make one note in blocks (n,), float32: no more of it is held, but where effects or the model need all of it.
+    """Make one note in blocks (n,), float32: no more of it is held, but where the model needs all of it.
 
-    Nothing is turned down yet; see `within_full_scale`.
+    Nothing is turned down yet; see `within_full_scale`. What has to be heard twice is kept by `keep`.
     """
     if model.longest_s is not None and settings.seconds > model.longest_s:
         raise ParameterError(
@@ -234,64 +242,19 @@ def note_blocks(
         sound, pitch, velocity, held_s=settings.seconds - settings.tail_s, release_s=settings.tail_s,
         decay_s=settings.release_s, rate=settings.rate, rng=rng,
     )  # fmt: skip
-    amplified = _faded_in((y * np.float32(_GAIN) for y in blocks), settings)
-    if not (settings.distortion or settings.reverb):
-        return amplified
-    room = np.random.default_rng([settings.seed, 5, key])
-    return iter([_process(np.concatenate([*amplified]), settings, room)])
+    amplified = faded_in((y * np.float32(GAIN) for y in blocks), settings.rate, settings.attack_s)
+    return with_effects(amplified, settings, np.random.default_rng([settings.seed, 5, key]), keep=keep)
 
 
-def _faded_in(blocks: Iterator[np.ndarray], settings: NoteSettings) -> Iterator[np.ndarray]:
+def faded_in(blocks: Iterator[np.ndarray], rate: int, attack_s: float) -> Iterator[np.ndarray]:
     """Raise a note from silence over the time of its attack; so much of it is held."""
-    head, missing = [], round(settings.attack_s * settings.rate)
+    head, missing = [], round(attack_s * rate)
     while missing > 0:
         head.append(next(blocks))
         missing -= len(head[-1])
     if head:
-        yield fade_in(np.concatenate(head), settings.rate, settings.attack_s)
+        yield fade_in(np.concatenate(head), rate, attack_s)
     yield from blocks
-
-
-def play(
-    model: NoteModel,
-    sound: Sound,
-    score: Score,
-    settings: NoteSettings,
-    *,
-    progress: Callable[[], Any] = lambda: None,
-) -> tuple[np.ndarray, list[str]]:
-    """Render a score with one sound: audio (T,), float32, and warnings. Percussion (channel 10) is left out.
-
-    Raises:
-        InputError: the score has no notes to play.
-        ParameterError: a pitch is out of range and `settings.nearest` is off.
-    """
-    notes = [note for note in score.notes if note.channel != 9]
-    if not notes:
-        raise InputError("the MIDI file holds no notes to play (percussion is left out)")
-    rate, tail_s = settings.rate, settings.release_s or 1.0
-    y = np.zeros(round((max(n.end_s for n in notes) + tail_s) * rate) + 2, np.float32)
-    made: dict[tuple[int, int, float], np.ndarray] = {}
-    warnings: list[str] = []
-    for note in notes:
-        pitch, moved = _check_pitch(model, note.pitch, nearest=settings.nearest, octaves=True)
-        warnings += [w for w in moved if w not in warnings]
-        held = round(max(0.03, note.end_s - note.start_s), 3)
-        spec = (round(pitch), note.velocity, held)
-        if spec not in made:
-            rng = np.random.default_rng([settings.seed, 2, *spec[:2], round(1000 * held)])
-            part = model.render(
-                sound, spec[0], spec[1], held_s=held, release_s=tail_s, decay_s=settings.release_s, rate=rate, rng=rng
-            )
-            made[spec] = fade_in(part, rate, min(settings.attack_s, held))
-        start = round(note.start_s * rate)
-        part = made[spec][: len(y) - start]
-        y[start : start + len(part)] += _GAIN * part
-        progress()
-    # One amplifier and one room for the whole performance.
-    y = _process(y, settings, np.random.default_rng([settings.seed, 5]))
-    gain, loud = within_full_scale(_peak(y))
-    return y * np.float32(gain), warnings + loud
 
 
 def check_velocity(velocity: int) -> None:
@@ -313,14 +276,15 @@ def _encode(model: NoteModel, path: Path, pitch: int | None) -> tuple[Sound, int
     if not len(loud) or np.abs(y).max() < 1e-4:
         raise InputError(f"{path}: is silent, there is nothing to imitate")
     start = max(0, int(loud[0]) - round(0.002 * info.rate))
-    sound = model.encode(np.ascontiguousarray(y[0, start:]) / _GAIN, info.rate, pitch, 100)
+    sound = model.encode(np.ascontiguousarray(y[0, start:]) / GAIN, info.rate, pitch, 100)
     # A file's own name knows better what it is than the nearest instrument of the model does.
     return replace(sound, family=named.family) if named and named.family else sound, pitch
 
 
-def _check_pitch(
+def check_pitch(
     model: NoteModel, pitch: float, *, nearest: bool, octaves: bool = False
 ) -> tuple[float, tuple[str, ...]]:
+    """The pitch that a model plays for another, and what to say where it is moved (ParameterError: it must not be)."""
     if not model.has_pitch:
         return pitch, ("this model follows no pitch; notes come as they are drawn",)
     if model.low <= pitch <= model.high:
@@ -344,9 +308,20 @@ def _check_pitch(
     return moved, (f"pitch {pitch:g} played as {moved:g}, the nearest the model has",)
 
 
-def _process(y: np.ndarray, settings: NoteSettings, rng: np.random.Generator) -> np.ndarray:
-    y = drive(y, settings.distortion) if settings.distortion else y
-    return reverb(y, settings.rate, settings.reverb, rng=rng) if settings.reverb else y
+def with_effects(
+    blocks: Iterator[np.ndarray], settings: NoteSettings, rng: np.random.Generator, *, keep: Keep = in_memory
+) -> Iterator[np.ndarray]:
+    """Send a sound that passes by through the amplifier and the room of the settings.
+
+    Args:
+        blocks: of the sound (n,), float32.
+        settings: how strong both are.
+        rng: source of the room.
+        keep: where the amplifier keeps what it has to hear twice.
+    """
+    if settings.distortion:
+        blocks = drive_passing(blocks, settings.distortion, keep=keep)
+    return reverb_passing(blocks, settings.rate, settings.reverb, rng=rng) if settings.reverb else blocks
 
 
 def within_full_scale(peak: float) -> tuple[float, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from audiokit.dsp.spectrum.samples import Samples
+    from audiokit.dsp.spectrum.samples import Samples, Wave
     from audiokit.io.midi_format import Score
     from audiokit.models.notes.making import Note
 
@@ -28,7 +28,7 @@ _LATENTS = "latents.npy"
 _SHEET_LIMIT = 64
 #: Samples of a note that are held; what is longer is made into a temporary file.
 _IN_MEMORY = 1 << 20
-#: The longest score that is played; it is held in memory.
+#: The longest score that is played.
 _LONGEST_S = 6 * 3600
 #: Options of `generate` that ask for a certain note, or for several in an order.
 _WISHES = (
@@ -118,12 +118,12 @@ class Making:
         import numpy as np
 
         from audiokit.dsp.spectrum.samples import peak_of, whole
-        from audiokit.engine.spool import at_hand
         from audiokit.models.notes.making import note_blocks, within_full_scale
 
         sound, settings = self.wanted.sounds[note.sound], self.wanted.settings
-        blocks = note_blocks(self.wanted.model, sound, note.pitch, note.velocity, settings, key=note.sound)
-        y = at_hand((block[None] for block in blocks), channels=1, most=_IN_MEMORY)
+        y = _at_hand(
+            note_blocks(self.wanted.model, sound, note.pitch, note.velocity, settings, key=note.sound, keep=_kept)
+        )
         peak = peak_of(y)
         gain, warnings = within_full_scale(peak)
         if self.options["nsynth"]:
@@ -215,6 +215,20 @@ class Making:
         return {**fields, **made, "file": file, "latent": [round(float(v), 5) for v in sound.latent]}
 
 
+def _at_hand(blocks: Iterable[Array]) -> Samples:
+    """Keep the blocks (n,) of a sound, where it is long in a temporary file: (1, T)."""
+    from audiokit.engine.spool import at_hand
+
+    return at_hand((block[None] for block in blocks), channels=1, most=_IN_MEMORY)
+
+
+def _kept(blocks: Iterable[Array]) -> Wave:
+    """The same as a wave (T,)."""
+    from audiokit.dsp.spectrum.samples import Line
+
+    return Line(_at_hand(blocks))
+
+
 def melody(wanted: Wanted, options: Options) -> Sound:
     """Play a score with one sound.
 
@@ -222,8 +236,10 @@ def melody(wanted: Wanted, options: Options) -> Sound:
         UsageError: there are several.
         InputError: the score cannot be read, or holds nothing to play.
     """
+    from audiokit.dsp.spectrum.samples import peak_of
     from audiokit.io.midi import read_midi
-    from audiokit.models.notes.making import play
+    from audiokit.models.notes.making import within_full_scale
+    from audiokit.models.notes.playing import play
 
     if len(wanted.sounds) > 1:
         raise UsageError(
@@ -231,16 +247,18 @@ def melody(wanted: Wanted, options: Options) -> Sound:
         )
     score = read_midi(options["midi"])
     _check_playable(score, str(options["midi"]))
-    y, warnings = play(wanted.model, wanted.sounds[0], score, wanted.settings)
-    made = _sound(y[None], wanted.settings.rate)
-    made.notes.warnings += [*score.warnings, *warnings]
+    blocks, warnings = play(wanted.model, wanted.sounds[0], score, wanted.settings, keep=_kept)
+    y = _at_hand(blocks)
+    gain, loud = within_full_scale(peak_of(y))
+    made = _sound(y, wanted.settings.rate, gain=gain)
+    made.notes.warnings += [*score.warnings, *warnings, *loud]
     sound, name = wanted.sounds[0], str(options["midi"])
     made.notes.report |= {
         "name": name, "notes": len(score.notes), "family": sound.family, "instrument": sound.instrument,
         "seed": wanted.settings.seed, "model": wanted.model.name,
     }  # fmt: skip
     sheet = Sheet(options["sheet"])
-    sheet.add(Path(name).stem, y[None], 1.0, wanted.settings.rate)
+    sheet.add(Path(name).stem, y, gain, wanted.settings.rate)
     sheet.leave(made.notes)
     return made
 
