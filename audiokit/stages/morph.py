@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -91,7 +91,7 @@ def morph(
     """Blend one clip into another, at one point or along time.
 
     Pitch and timbre travel, instead of one fading while the other comes. The result has A's rate; without --align it
-    is as long as the longer clip. Clips may be of any length, but for --engine latent, which holds both in memory.
+    is as long as the longer clip. Clips may be of any length, but for a DCGAN, which holds both in memory.
 
     Examples:
         audiokit morph flute.wav trumpet.wav -o between.wav --amount 0.5
@@ -130,6 +130,10 @@ def morph(
     notes.report["engine"] = notes.details["chosen"] = chosen
     blocks, length = _blended(pair, points, chosen, align, model, pitch_tracker)
     return clips[0].derive(blocks, channels=pair.channels, length=length, notes=notes)
+
+
+#: Samples that are handed on at once.
+_BLOCK = 1 << 18
 
 
 class _Pair:
@@ -189,12 +193,7 @@ def _blended(
     if values in ({0.0}, {1.0}):
         return (second, pair.lengths[1]) if 1.0 in values else (first, pair.lengths[0])
     if engine == "latent":
-        from audiokit.dsp.spectrum.samples import whole
-        from audiokit.models.notes.morphing import morph_latent
-
-        a, b = (whole(y) for y in pair.at_hand())
-        y = morph_latent(a, b, pair.rate, amount=points, model=model)
-        return lambda: iter([y]), y.shape[1]
+        return _latent(pair, points, model)
     if engine == "world":
         from audiokit.dsp.effects.world_morph import Side, morph_by_world
 
@@ -208,6 +207,28 @@ def _blended(
         first, second, length = _aligned(pair, points)
     how: dict[str, Any] = {"engine": engine, "channels": pair.channels, "length": length}
     return lambda: morph_passing(first, second, pair.rate, amount=points, **how), length
+
+
+def _latent(
+    pair: _Pair, points: list[tuple[float, float]], model: str | None
+) -> tuple[Callable[[], Iterator[NDArray[np.float32]]], int]:
+    """The blocks of what a network makes, and its length."""
+    import numpy as np
+
+    from audiokit.dsp.spectrum.samples import Line
+    from audiokit.engine.spool import at_hand
+    from audiokit.models.notes.morphing import between_latents
+
+    def keep(blocks: Iterable[NDArray[np.float32]]) -> Wave:
+        return Line(at_hand((block[None] for block in blocks), channels=1))
+
+    made, gain = between_latents(*pair.at_hand(), pair.rate, points, model=model, keep=keep)
+
+    def blocks() -> Iterator[NDArray[np.float32]]:
+        for start in range(0, len(made), _BLOCK):
+            yield np.tile(made[start : start + _BLOCK] * np.float32(gain), (pair.channels, 1))
+
+    return blocks, len(made)
 
 
 def _aligned(

@@ -5,19 +5,28 @@ Both forget the recordings: what comes out is painted, and no better than what t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from audiokit.dsp.effects.curve import Curve, check_amount, curve_values
+from audiokit.dsp.effects.long import Keep, in_memory
+from audiokit.dsp.spectrum.samples import Samples, Wave, whole
 from audiokit.errors import InputError, ModelError, UsageError
 
 DEFAULT = "notes"
+#: Samples that are heard at once, and chunks whose latents are found together.
+_BLOCK, _CHUNKS = 1 << 18, 32
 
 
 def morph_latent(
-    a: np.ndarray, b: np.ndarray, rate: int, *, amount: float | Curve = 0.5, model: str | None = None
+    a: Samples,
+    b: Samples,
+    rate: int,
+    *,
+    amount: float | Curve = 0.5,
+    model: str | None = None,
 ) -> np.ndarray:
     """Blend two sounds in the latent space of a network.
 
@@ -43,47 +52,98 @@ def morph_latent(
         raise InputError("there is nothing to morph: a sound is empty")
     for end, y in ((0.0, a), (1.0, b)):
         if all(value == end for _, value in points):
-            return y.astype(np.float32, copy=True)
+            return whole(y).astype(np.float32, copy=True)
+    made, gain = between_latents(a, b, rate, points, model=model)
+    return np.tile(made[:] * np.float32(gain), (a.shape[0], 1))
+
+
+def between_latents(
+    a: Samples, b: Samples, rate: int, points: Curve, *, model: str | None = None, keep: Keep = in_memory
+) -> tuple[Wave, float]:
+    """Make what lies between two sounds (`morph_latent`) with one channel (T,), and say how much louder it has to be.
+
+    Args:
+        a, b: audio (C, T), of which parts are taken.
+        rate: Hz, of both.
+        points: amounts along time, as `check_amount` gives them, not all of them 0 or 1.
+        model: as for `morph_latent`.
+        keep: where a long note is kept.
+    """
     from audiokit.models.folder.checkpoint import find, read_card
 
     name = model or DEFAULT
     if read_card(find(name)).get("kind") == "morph":
-        return _through_chunks(a, b, rate, points, name)
+        made, wanted = _through_chunks(whole(a), whole(b), rate, points, name)
+        now = _rms(made)
+        return made, wanted / now if now > 0 else 0.0
     if len({value for _, value in points}) > 1:
         raise UsageError("a note model makes one note: no curve", hint="use --amount, or a model of train dcgan")
-    return _one_note(a, b, rate, points[0][1], name)
+    blocks, wanted = _one_note(a, b, rate, points[0][1], name)
+    note = keep(blocks)
+    now = _rms(note)
+    return note, wanted / now if now > 0 else 0.0
 
 
-def _one_note(a: np.ndarray, b: np.ndarray, rate: int, amount: float, model: str) -> np.ndarray:
-    """Render the note at a latent, pitch, length and level between those of two."""
+class _Mono:
+    """Audio (C, T) from some sample on, its channels averaged (T',), of which parts are taken."""
+
+    def __init__(self, y: Samples, start: int = 0) -> None:
+        self.samples, self._start = y, start
+
+    def __len__(self) -> int:
+        return self.samples.shape[1] - self._start
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        start, stop, _ = part.indices(len(self))
+        mean: np.ndarray = self.samples[:, start + self._start : stop + self._start].mean(axis=0, dtype=np.float32)
+        return mean
+
+
+def _note_in(y: Samples) -> _Mono:
+    """A note from its first loud sample on."""
+    mono = _Mono(y)
+    peak = max(float(np.abs(block).max()) for block in _parts(mono))
+    at = 0
+    for block in _parts(mono):
+        loud = np.flatnonzero(np.abs(block) > np.float32(0.02) * np.float32(peak))
+        if len(loud):
+            return _Mono(y, at + int(loud[0]))
+        at += len(block)
+    raise InputError("a sound is silent, so it is no note", hint="use --engine transport")
+
+
+def _one_note(a: Samples, b: Samples, rate: int, amount: float, model: str) -> tuple[Iterator[np.ndarray], float]:
+    """Render the note at a latent, pitch and length between those of two: blocks (n,), and the level it is to have."""
     from audiokit.dsp.notes.names import estimate_pitch
     from audiokit.models.notes.notes import between, load
 
     notes = load(model)
     sounds, pitches, lengths, levels = [], [], [], []
     for y in (a, b):
-        mono = y.mean(axis=0, dtype=np.float32)
-        loud = np.flatnonzero(np.abs(mono) > 0.02 * np.abs(mono).max(initial=0.0))
-        if not len(loud):
-            raise InputError("a sound is silent, so it is no note", hint="use --engine transport")
-        mono = np.ascontiguousarray(mono[loud[0] :])
-        pitches.append(float(estimate_pitch(mono, rate)))
+        mono = _note_in(y)
+        pitches.append(float(estimate_pitch(mono[: 2 * rate], rate)))
         sounds.append(notes.encode(mono, rate, pitches[-1], 100))
         lengths.append(y.shape[1])
         levels.append(_rms(mono))
     pitch, length, level = ((1 - amount) * pair[0] + amount * pair[1] for pair in (pitches, lengths, levels))
     release_s = min(0.2, 0.2 * length / rate)
-    y = notes.render(
+    blocks = notes.render_blocks(
         between(sounds[0], sounds[1], amount), pitch, 100, held_s=length / rate - release_s, release_s=release_s,
         decay_s=None, rate=rate, rng=np.random.default_rng(0),
     )  # fmt: skip
-    y = np.pad(y, (0, max(0, round(length) - len(y))))[: round(length)]
-    now = _rms(y)
-    return np.tile(y * np.float32(level / now if now > 0 else 0.0), (a.shape[0], 1))
+    return _cut(blocks, round(length)), level
 
 
-def _through_chunks(a: np.ndarray, b: np.ndarray, rate: int, points: Curve, model: str) -> np.ndarray:
-    """Project both sounds chunk by chunk, paint what lies between, and invert the whole."""
+def _cut(blocks: Iterator[np.ndarray], length: int) -> Iterator[np.ndarray]:
+    """Cut blocks (n,) to a length, or fill it with silence."""
+    for block in blocks:
+        yield block[:length]
+        length -= len(block[:length])
+    yield np.zeros(length, np.float32)
+
+
+def _through_chunks(a: np.ndarray, b: np.ndarray, rate: int, points: Curve, model: str) -> tuple[np.ndarray, float]:
+    """Project both sounds chunk by chunk, paint what lies between, and invert the whole; the level it is to have."""
     import soxr
 
     from audiokit.dsp.spectrum.stft import stft
@@ -113,8 +173,7 @@ def _through_chunks(a: np.ndarray, b: np.ndarray, rate: int, points: Curve, mode
     inner = to_audio(painted[None], resolved(frontend, middle), length=len(own))[0]
     y = np.asarray(soxr.resample(inner, t.rate, rate, quality="HQ"))[:length]
     y = np.pad(y, (0, length - len(y))).astype(np.float32)
-    wanted, now = (1 - x.mean()) * levels[0] + x.mean() * levels[1], _rms(y)
-    return np.tile(y * np.float32(wanted / now if now > 0 else 0.0), (a.shape[0], 1))
+    return y, float((1 - x.mean()) * levels[0] + x.mean() * levels[1])
 
 
 def between_pictures(
@@ -138,7 +197,9 @@ def between_pictures(
     first, last = half, int(starts[-1]) + frames - count
     padded = [np.pad(p, ((0, 0), (first, max(0, last))), constant_values=silence) for p in pictures]
     chunks = [p[:, s + first : s + first + frames] for p in padded for s in starts]
-    latents = np.split(network.project(np.stack(chunks)), 2)
+    # No chunk looks at another, and what a network holds to find a latent is large.
+    parts = [network.project(np.stack(chunks[k : k + _CHUNKS])) for k in range(0, len(chunks), _CHUNKS)]
+    latents = np.split(np.concatenate(parts), 2)
     share = np.interp(starts + half - 0.5, np.arange(count), amounts)[:, None].astype(np.float32)
     painted = network.paint((1 - share) * latents[0] + share * latents[1])
     fade = (0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(frames) + 0.5) / frames)).astype(np.float32)  # two sum to 1
@@ -148,5 +209,9 @@ def between_pictures(
     return out[:, first : first + count]
 
 
-def _rms(y: np.ndarray) -> float:
-    return float(np.sqrt((y.astype(np.float64) ** 2).mean()))
+def _parts(y: Wave) -> Iterator[np.ndarray]:
+    return (y[k : k + _BLOCK] for k in range(0, len(y), _BLOCK))
+
+
+def _rms(y: Wave) -> float:
+    return float(np.sqrt(sum(float((part.astype(np.float64) ** 2).sum()) for part in _parts(y)) / len(y)))

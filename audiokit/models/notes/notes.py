@@ -15,13 +15,14 @@ import numpy as np
 
 from audiokit.dsp.notes.additive import note_blocks
 from audiokit.dsp.notes.notes import analyse_note
-from audiokit.dsp.notes.release import find_release
+from audiokit.dsp.notes.release import described, find_release
 from audiokit.errors import ModelError, ParameterError
 from audiokit.io.nsynth import FAMILIES, QUALITIES, SOURCES
 from audiokit.models.notes.detail import Detail, detail_of, mixed, with_detail
 from audiokit.models.notes.touch import NEUTRAL, mixture, with_loudness, with_touch
 
 if TYPE_CHECKING:
+    from audiokit.dsp.spectrum.samples import Wave
     from audiokit.models.folder.runtime import Network
 
 KIND = "generate"
@@ -176,7 +177,7 @@ class NoteModel(ABC):
             sound, pitch, velocity, held_s=held_s, release_s=release_s, decay_s=decay_s, rate=rate, rng=rng
         )
 
-    def encode(self, y: np.ndarray, rate: int, pitch: float, velocity: int) -> Sound:
+    def encode(self, y: Wave, rate: int, pitch: float, velocity: int) -> Sound:
         """Place a recorded note (T,) in the latent space."""
         raise ModelError(f"{self.name}: has no encoder, so it cannot imitate a recording", hint="use --model notes")
 
@@ -223,12 +224,12 @@ class CombModel(NoteModel):
             unscale(levels, constants), pitch, held_s=held_s, release_s=release_s, decay_s=decay_s, rate=rate, rng=rng
         )
 
-    def encode(self, y: np.ndarray, rate: int, pitch: float, velocity: int) -> Sound:
+    def encode(self, y: Wave, rate: int, pitch: float, velocity: int) -> Sound:
         """Place a recorded note (T,) in the latent space, labelled by the nearest instrument, and keep its detail."""
         from audiokit.models.notes.scale import scale
 
-        held_s = find_release(y, rate)
-        shape = analyse_note(y, rate, pitch, held_s=held_s)
+        part, held_s = described(y, rate, find_release(y, rate))
+        shape = analyse_note(part, rate, pitch, held_s=held_s)
         levels, constants = scale(shape)
         seen = np.array([[min(shape.seen_s / 3, 1.0), shape.top_hz / 16000]])
         note = np.array([pitch]), np.array([velocity])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audiokit.dsp.notes.release import find_release
+from audiokit.dsp.notes.notes import analyse_note
+from audiokit.dsp.notes.release import described, find_release
 
 RATE = 16000
 
@@ -36,3 +37,35 @@ def test_short_and_silent_notes_have_none():
     assert find_release(np.zeros(RATE, np.float32), RATE) is None
     assert find_release(note(0, 0.1, 0, seconds=0.1), RATE) is None
     assert find_release(np.zeros(0, np.float32), RATE) is None
+
+
+class Counted:
+    """A wave that tells how much of it is taken at once."""
+
+    def __init__(self, y):
+        self._y, self.most = y, 0
+
+    def __len__(self):
+        return len(self._y)
+
+    def __getitem__(self, part):
+        self.most = max(self.most, len(self._y[part]))
+        return self._y[part]
+
+
+@pytest.mark.parametrize("held", [2.0, 100.0, None])
+def test_a_long_note_is_described_by_its_start_and_its_release(rng, held):
+    y = note(0.05, held or 120.0, 100 if held else 0, seconds=120.0)
+    y = (y * (1 + 0.3 * np.sin(np.arange(len(y)) / RATE)) + 1e-4 * rng.standard_normal(len(y))).astype(np.float32)
+    wave = Counted(y)
+    found = find_release(wave, RATE)
+    assert (found is None) == (held is None) and (held is None or abs(found - held) < 0.05)
+    part, released = described(wave, RATE, found)
+    assert wave.most < 45 * RATE and len(part) < 12.1 * RATE
+    whole, short = (analyse_note(x, RATE, 57, held_s=at) for x, at in ((y, found), (part, released)))
+    same = ("partials_db", "noise_db", "halves_db", "beating_db")
+    for name in same if held != 100.0 else ():
+        np.testing.assert_array_equal(getattr(short, name), getattr(whole, name))
+    heard = whole.partials_db > -70
+    np.testing.assert_allclose(short.partials_db[heard], whole.partials_db[heard], atol=1.0)
+    assert min(short.seen_s, 3) == min(whole.seen_s, 3)

@@ -10,6 +10,7 @@ from audiokit.dsp.spectrum.style import standard_frontend
 from audiokit.errors import InputError, ModelError, ParameterError, UsageError
 from audiokit.io.audio import read, write
 from audiokit.models.folder.checkpoint import load
+from audiokit.models.notes import morphing
 from audiokit.models.notes.morphing import between_pictures, morph_latent
 from audiokit.models.style.dcgan import Dcgan
 from audiokit.training.engine.loop import Every, fit
@@ -91,6 +92,20 @@ def test_projection_beats_the_encoder_alone_and_the_middle_is_between(sounds, tr
     np.testing.assert_allclose(same, ends[0], atol=1e-5)
     apart = np.abs(ends[0] - ends[1]).mean()
     assert all(0.05 * apart < np.abs(middle - end).mean() < apart for end in ends)
+
+
+def test_chunks_are_projected_a_few_at_a_time(sounds, trained, monkeypatch):
+    network, _ = load(str(trained[0]), kind="morph")
+    tracks = open_tracks(sounds, FRONTEND, cache=sounds / "cache")
+    pictures = [tracks[0].cut(0, 80), tracks[1].cut(0, 80)]
+    how = {"amounts": np.linspace(0, 1, 80), "frames": 16, "silence": -1.0}
+    whole = between_pictures(network, pictures, **how)
+    held = []
+    real = network.project
+    monkeypatch.setattr(network, "project", lambda chunks: held.append(len(chunks)) or real(chunks), raising=False)
+    monkeypatch.setattr(morphing, "_CHUNKS", 5)
+    np.testing.assert_allclose(between_pictures(network, pictures, **how), whole, atol=1e-5)
+    assert held == [5, 5, 5, 5, 2]
 
 
 def test_morph_from_the_shell(cli, trained, tmp_path):
