@@ -266,7 +266,8 @@ class Sound(Flow):
 
     def at(self, rate: int | None = None, *, mono: bool = False) -> Sound:
         """The same sound at another rate (soxr HQ), or with its channels averaged."""
-        from audiokit.io.reader import averaged, resampled, resampled_length
+        from audiokit.io.means import means
+        from audiokit.io.reader import resampled, resampled_length
 
         rate = rate or self.rate
         if rate < 1:
@@ -276,9 +277,8 @@ class Sound(Flow):
             return self
 
         def blocks() -> Iterator[Array]:
-            source = self.blocks()
-            mean = (averaged(block) for block in source)
-            yield from resampled(mean if several else source, self.rate, rate, made.channels, name=self.name)
+            source = means(self.blocks(), self.numbers(), self.channels) if several else self.blocks()
+            yield from resampled(source, self.rate, rate, made.channels, name=self.name)
 
         length = None if self.length is None else resampled_length(self.length, self.rate, rate)
         made = self.derive(blocks, rate=rate, channels=1 if several else None, length=length, notes=self.notes)

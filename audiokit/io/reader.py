@@ -15,6 +15,7 @@ from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, TO_KEEP, AudioInfo, c
 from audiokit.io.files import check_readable, is_pipe
 from audiokit.io.headers import LEFT_OPEN, OPEN_64, Look, Patched, look
 from audiokit.io.lossy import OGG_ORDER
+from audiokit.io.means import averaged
 from audiokit.io.media import MediaBackend, is_media, read_tags
 from audiokit.io.standard import reader_of
 from audiokit.io.told import detail, tell
@@ -114,23 +115,6 @@ class Reader:
         if not blocks:
             return np.zeros((self.channels, 0), np.float32)
         return np.concatenate(blocks, axis=1) if len(blocks) > 1 else np.ascontiguousarray(blocks[0])
-
-
-def averaged(block: np.ndarray) -> np.ndarray:
-    """The mean of all channels (1, n), float32, of audio (C, n).
-
-    >>> import numpy as np
-    >>> averaged(np.array([[1, 0], [0, 0.5]], np.float32)).tolist()
-    [[0.5, 0.25]]
-    """
-    import numpy as np
-
-    if len(block) == 2:  # the same numbers in half the time, for halves are exact
-        mean: np.ndarray = np.add(block[:1], block[1:], dtype=np.float32)
-        mean *= np.float32(0.5)
-    else:
-        mean = block.mean(axis=0, keepdims=True, dtype=np.float32)
-    return mean
 
 
 def resampled(

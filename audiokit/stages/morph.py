@@ -161,7 +161,8 @@ class _Pair:
         from audiokit.dsp.effects.choice import world_rate
         from audiokit.dsp.spectrum.samples import Line
         from audiokit.engine.spool import at_hand
-        from audiokit.io.reader import averaged, resampled
+        from audiokit.io.means import averaged
+        from audiokit.io.reader import resampled
 
         inner, name = world_rate(self.rate), self._clips[side].name
         mono = resampled(map(averaged, self.blocks(side)), self.rate, inner, 1, name=name)

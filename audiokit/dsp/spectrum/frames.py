@@ -89,7 +89,9 @@ def _batches(padded: np.ndarray, count: int, hop: int, window: np.ndarray) -> It
     """Frames start to stop, windowed: (C, n, n_fft), in memory that the next ones take over."""
     n_fft, batch = len(window), _batch(window)
     padded = padded[:, : max(0, count - 1) * hop + n_fft]
-    cut = np.lib.stride_tricks.sliding_window_view(padded, n_fft, axis=1)[:, ::hop] if count > 0 else padded
+    steps = padded.strides[0], hop * padded.strides[1], padded.strides[1]
+    shape = padded.shape[0], max(0, count), n_fft
+    cut = np.lib.stride_tricks.as_strided(padded, shape, steps, writeable=False)
     held = np.empty((padded.shape[0], min(batch, max(0, count)), n_fft), np.float32)
     for start in range(0, count, batch):
         stop = min(count, start + batch)

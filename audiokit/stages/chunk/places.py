@@ -61,7 +61,7 @@ def spans_of(sound: Sound, options: Options) -> Iterator[Span] | list[Span]:
         )
     from audiokit.dsp.rhythm.beats import track_beats
     from audiokit.engine.spool import at_hand
-    from audiokit.io.reader import averaged
+    from audiokit.io.means import averaged
 
     found = track_beats(at_hand((averaged(block) for block in counted), channels=1), rate)
     if len(found.times_s) < 2:

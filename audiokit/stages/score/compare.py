@@ -101,7 +101,7 @@ def _averaged(y: Samples) -> Samples:
     """The mean of all channels (1, T)."""
     from audiokit.dsp.spectrum.samples import blocks_of
     from audiokit.engine.spool import at_hand
-    from audiokit.io.reader import averaged
+    from audiokit.io.means import averaged
 
     return at_hand((averaged(block) for block in blocks_of(y)), channels=1)
 

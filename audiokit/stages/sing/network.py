@@ -14,7 +14,8 @@ import numpy as np
 from audiokit.dsp.spectrum.samples import Beginning, Line, Samples, blocks_of
 from audiokit.dsp.voice.vocal_mel import level_gain
 from audiokit.engine.spool import at_hand
-from audiokit.io.reader import averaged, resampled
+from audiokit.io.means import averaged
+from audiokit.io.reader import resampled
 from audiokit.stages.sing.levels import Sung, one_voice, resample_blocks
 from audiokit.stages.sing.melody import looped
 from audiokit.stages.sing.settings import Singing
