@@ -4,7 +4,7 @@
 
 A command leaves out the lengths after one whose time, scaled to the next, would pass `--most` seconds; the table says
 "stopped" there. The slope is that of log time over log length between the two longest, start-up taken away: 1 is
-linear. The whole takes about an hour and 15 GB of disk; a row is kept as soon as it is measured, so that a run that was
+linear. The whole takes about half an hour and 15 GB of disk; a row is kept as soon as it is measured, so that a run that was
 stopped goes on where it was, and --only repeats single rows.
 """
 
@@ -37,8 +37,10 @@ LINES = {
     "denoise --engine wiener": "denoise a.wav -o o.wav --engine wiener --force -q",
     "denoise": "denoise voice.wav -o o.wav --engine neural --force -q",
     "split --engine hpss": "split a.wav -o o/ --engine hpss --force -q",
+    "split": "split a.wav -o o/ --force -q",
     "split --quality fast": "split a.wav -o o/ --quality fast --force -q",
     "stylize": "stylize a.wav -o o.wav --force -q",
+    "stylize --engine groove": "stylize a.wav --engine groove --swing 66 -o o.wav --force -q",
     "align-beats": "align-beats a.wav --bpm 120 -o o.wav --force -q",
     "sing": "sing voice.wav --over a.wav -o o.wav --fit loop --force -q",
     "morph --engine transport": "morph a.wav b.wav --engine transport -o o.wav --force -q",
