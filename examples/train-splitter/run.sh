@@ -7,6 +7,7 @@
 #   python make_parts.py sing sung/ spoken/*.flac SPEECH   each recording sung three times by changed voices
 #   python make_parts.py play bands/ SOUNDFONT.sf2 180     instrumentals, with effects, limiters and coders
 #   python synthesise.py synths/ 30                        the same with synthesisers and a drum machine
+#   python drums_apart.py songs/ SOUNDFONT.sf2 300         songs in layers, for `--stems drums,other`
 #
 # A song is a folder of stems in layers (vocals.flac, vocals_back.flac, drums.flac, bass.flac ...), which are mixed
 # anew each time; song_vocals/ holds the voices of these songs once more, to be met by any accompaniment. judge/ holds
