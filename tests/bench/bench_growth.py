@@ -4,8 +4,8 @@
 
 A command leaves out the lengths after one whose time, scaled to the next, would pass `--most` seconds; the table says
 "stopped" there. The slope is that of log time over log length between the two longest, start-up taken away: 1 is
-linear. The whole takes about half an hour and 15 GB of disk; a row is kept as soon as it is measured, so that a run that was
-stopped goes on where it was, and --only repeats single rows.
+linear. The whole takes about half an hour and 15 GB of disk; a row is kept as soon as it is measured, so that a run
+that was stopped goes on where it was, and --only repeats single rows.
 """
 
 from __future__ import annotations
