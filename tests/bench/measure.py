@@ -53,13 +53,19 @@ def measure(command: Sequence[str | os.PathLike], *, cwd: Path, repeats: int = 1
     return best
 
 
-@lru_cache(maxsize=1)
 def _surroundings() -> dict[str, str]:
     """What commands are run with: audiokit compiled, as whatever was installed is, the libraries beside it included."""
-    root = Path(__file__).parents[2]
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run([sys.executable, "-m", "compileall", "-q", root / "audiokit"], check=True, env=env)
+    _compile()
     return env
+
+
+@lru_cache(maxsize=1)
+def _compile() -> None:
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run(
+        [sys.executable, "-m", "compileall", "-q", Path(__file__).parents[2] / "audiokit"], check=True, env=env
+    )
 
 
 def apart(module: str, function: str, *values: object) -> None:
