@@ -334,7 +334,8 @@ NOTES = {
     "chosen on the excerpts. It was to ship at a mean of 4 dB. Six excerpts are above HPSS; in Potassium, whose drums "
     "are 12 to 15 dB below the mix, it takes a bass of separate strokes for a bass drum.",
     "speed": "The same full-size weights of random numbers for both programs, except for the built-in model; start "
-    "included in the first column.",
+    "included in the first column. One run on a machine that its neighbours slowed down: an hour before, audiokit's "
+    "rows took 11.0, 8.9 and 13.2 s of processor time.",
     "memory": "Stereo, 44.1 kHz, two stems.",
     "segments": "A made-up song of 75 s.",
 }
