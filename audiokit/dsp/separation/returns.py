@@ -23,31 +23,6 @@ LAGS = 3
 # Least likeness of a mix to itself at a lag, of 1; below, chance.
 _FLOOR = 0.08
 _SHORTEST_S, _APART_S, _SHARED_S = 0.5, 0.05, 1.5
-# Power that counts as none: silence never comes back.
-_SILENT = np.float32(1e-20)
-
-
-def new_masks(X: np.ndarray, *, rate: int, hop: int) -> np.ndarray:
-    """Tell what is new from what comes back.
-
-    Args:
-        X: spectra (B, 2, F, N), complex, of one stretch of music.
-        rate: Hz.
-        hop: of the spectra, in samples.
-
-    Returns:
-        Masks (B, 2, 2, F, N): by how much a bin differs from the return that is most like it; the rest.
-
-    >>> from audiokit.dsp.spectrum.stft import stft
-    >>> y = np.tile(np.random.default_rng(0).standard_normal((1, 2, 6000)).astype(np.float32), (1, 1, 4))
-    >>> S = stft(y[0], n_fft=512, hop=128)[None]
-    >>> bool(new_masks(S, rate=8000, hop=128)[0, 0, :, 5:-5, 8:-8].max() < 0.01)
-    True
-    """
-    new = np.stack([new_power(pair, rate=rate, hop=hop) for pair in X]) + _SILENT
-    new /= X.real**2 + X.imag**2 + _SILENT
-    np.sqrt(new, out=new)
-    return np.stack([new, 1 - new], axis=1)
 
 
 def return_lags(y: np.ndarray, rate: int, *, count: int = LAGS) -> list[int]:
@@ -79,6 +54,14 @@ def return_lags(y: np.ndarray, rate: int, *, count: int = LAGS) -> list[int]:
 
 def new_power(X: np.ndarray, *, rate: int, hop: int) -> np.ndarray:
     """Find by how much bins (2, F, N) differ from the return that is most like them: a power, at most their own.
+
+    Args:
+        X: spectra (2, F, N), complex, of one stretch of music.
+        rate: Hz.
+        hop: of the spectra, in samples.
+
+    Returns:
+        Power (2, F, N), float32: their own where nothing comes back.
 
     >>> from audiokit.dsp.spectrum.stft import stft
     >>> y = np.tile(np.random.default_rng(0).standard_normal((2, 6000)).astype(np.float32), (1, 4))

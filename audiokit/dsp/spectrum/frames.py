@@ -88,7 +88,8 @@ def _batch(window: np.ndarray) -> int:
 def _batches(padded: np.ndarray, count: int, hop: int, window: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
     """Frames start to stop, windowed: (C, n, n_fft), in memory that the next ones take over."""
     n_fft, batch = len(window), _batch(window)
-    padded = padded[:, : max(0, count - 1) * hop + n_fft]
+    if count > 0 and padded.shape[1] < (count - 1) * hop + n_fft:  # nobody else looks
+        raise ValueError(f"{padded.shape[1]} samples do not hold {count} frames")
     steps = padded.strides[0], hop * padded.strides[1], padded.strides[1]
     shape = padded.shape[0], max(0, count), n_fft
     cut = np.lib.stride_tricks.as_strided(padded, shape, steps, writeable=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +12,6 @@ from audiokit.dsp.effects.effects import fade_in
 from audiokit.dsp.effects.long import Keep, drive_passing, in_memory, reverb_passing
 from audiokit.errors import InputError, ParameterError
 from audiokit.models.notes.notes import NoteModel, Sound, Wish, between
-
-if TYPE_CHECKING:
-    pass
 
 #: Notes leave the model about as loud as a mixed instrument; samples are wanted twice as loud.
 GAIN = 2.0

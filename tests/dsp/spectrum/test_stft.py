@@ -127,3 +127,11 @@ def test_frames_that_are_turned_in_groups_are_those_of_a_plain_transform(n_fft, 
     np.testing.assert_array_equal(transformed(y, count, hop, window, place), plain)
     place = None if place is None else place.real.copy()
     np.testing.assert_array_equal(squared(y, count, hop, window, place), plain.real**2 + plain.imag**2)
+
+
+@pytest.mark.parametrize("make", [transformed, squared])
+def test_frames_beyond_the_end_are_not_read(make):
+    y, window = np.ones((1, 99), np.float32), np.ones(64, np.float32)
+    assert make(y[:, :96], 3, 16, window).shape == (1, 33, 3)
+    with pytest.raises(ValueError, match="95 samples do not hold 3 frames"):
+        make(y[:, :95], 3, 16, window)
