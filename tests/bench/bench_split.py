@@ -3,10 +3,11 @@
     python -m tests.bench.bench_split                    every part, kept in results/split.md
     python -m tests.bench.bench_split --only songs       one part; the others' tables stay as they are
 
-Parts: songs (true stems), mixes (of material held out of the training), acts (more songs with true stems, `--acts
-FOLDER` of folders), drums (of both, see split_drums.py), speed and package (the same 3-minute song and
-weights; `package` needs --spleeter PYTHON, a Python that has the spleeter package), memory-built-in, memory-spleeter,
-segments. `speed` and `package` write a full-size Spleeter checkpoint of random numbers and give it to both programs.
+Parts: songs (true stems), mixes (of material held out of the training), acts and others (more songs with true stems,
+`--acts FOLDER` and `--others FOLDER` of folders), drums (of songs and acts, see split_drums.py), speed and package (the
+same 3-minute song and weights; `package` needs --spleeter PYTHON, a Python that has the spleeter package),
+memory-built-in, memory-spleeter, segments. `speed` and `package` write a full-size Spleeter checkpoint of random
+numbers and give it to both programs.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ ENGINES = {
     "center": "`--engine center`",
     "nothing": "nothing: the mix",
 }
-PARTS = ("songs", "mixes", "acts", "drums", "speed", "package", "memory-built-in", "memory-spleeter", "segments")
+QUALITY = ("songs", "mixes", "acts", "others", "drums")
+PARTS = (*QUALITY, "speed", "package", "memory-built-in", "memory-spleeter", "segments")
 
 
 def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
@@ -78,9 +80,10 @@ def load_song(folder: Path) -> dict[str, np.ndarray]:
 
 
 def estimates(mix: np.ndarray, engine: str) -> dict[str, np.ndarray]:
-    """Separate a mix by one method."""
+    """Separate a mix by one method, which may have a name of its own before it: "NAME=METHOD"."""
     from audiokit.stages.split import split
 
+    engine = engine.rpartition("=")[2]
     if engine == "nothing":
         return {"vocals": mix, "accompaniment": mix}
     if engine.startswith("model:"):
@@ -91,6 +94,12 @@ def estimates(mix: np.ndarray, engine: str) -> dict[str, np.ndarray]:
     if engine == "hpss":  # the usual reading of it: a voice is harmonic
         return {"vocals": found["harmonic"], "accompaniment": found["percussive"]}
     return found
+
+
+def named(engine: str) -> str:
+    """Tell what a method is called in tables."""
+    name, _, engine = engine.rpartition("=")
+    return name or ENGINES.get(engine, engine)
 
 
 def quality(material: dict[str, dict[str, np.ndarray]], engines: list[str], label: str) -> list[str]:
@@ -109,25 +118,17 @@ def quality(material: dict[str, dict[str, np.ndarray]], engines: list[str], labe
     lines = [f"| {label}: mean of {len(material)}, dB | {' | '.join(head)} |", f"|---|{'---|' * len(head)}"]
     for engine in engines:
         mean = np.mean(np.array(table[engine]), axis=0)
-        lines.append(
-            f"| {ENGINES.get(engine, engine)} | {' | '.join('-' if np.isnan(v) else f'{v:.2f}' for v in mean)} |"
-        )
+        lines.append(f"| {named(engine)} | {' | '.join('-' if np.isnan(v) else f'{v:.2f}' for v in mean)} |")
     lines += ["", f"| vocals SI-SDR of each, dB | {' | '.join(material)} |", f"|---|{'---|' * len(material)}"]
     for engine in engines:
-        lines.append(f"| {ENGINES.get(engine, engine)} | {' | '.join(f'{row[0]:.2f}' for row in table[engine])} |")
+        lines.append(f"| {named(engine)} | {' | '.join(f'{row[0]:.2f}' for row in table[engine])} |")
     return lines
 
 
-def songs(engines: list[str]) -> list[str]:
-    """Measure on excerpts with true stems."""
-    folders = sorted(path for path in (SHARED / "stems" / "everythingisremixed").glob("*") if path.is_dir())
-    return quality({folder.name.partition(".")[2]: load_song(folder) for folder in folders}, engines, "songs")
-
-
-def acts(engines: list[str], folder: Path) -> list[str]:
-    """Measure on folders of stems, one per excerpt."""
+def acts(engines: list[str], folder: Path, label: str = "acts") -> list[str]:
+    """Measure on folders of stems, one per excerpt; a number before the name is not shown."""
     folders = sorted(path for path in folder.iterdir() if path.is_dir())
-    return quality({path.name: load_song(path) for path in folders}, engines, "acts")
+    return quality({path.name.rpartition(".")[2]: load_song(path) for path in folders}, engines, label)
 
 
 #: Voices and accompaniments the built-in model was not trained on: name, start in seconds of the accompaniment.
@@ -320,22 +321,23 @@ def spleeter_speed(python: str, folder: Path, model: str, song: str) -> tuple[fl
 
 
 NOTES = {
-    "songs": "Excerpts of 30 s with true stems, by an act four of whose songs are in the training data; these are not. "
-    "SDR is museval's, the median over seconds.",
+    "songs": "Excerpts of 30 s with true stems, by an act five of whose songs are in the training data; these are not. "
+    "SDR is museval's, the median over seconds. Spleeter's 2stems are the published weights, imported.",
     "mixes": "Six seconds each of voices and players that were not trained on, the voice in the middle and 5 dB below. "
     "The loops of mika last 8 s and that of tabla 10.7 s: beats repeat within the six, the loops do not come round.",
     "acts": "Excerpts of acts that nothing was trained or chosen on, from demonstrations of players, at a peak of .9: "
     "15 s twice of an electronic song (leapj), 30 s of a pop song (wfp) whose voice is as loud as the rest, and 21 s "
     "of an arrangement of ten instruments whose voice is far below (bway). A further one, salsa, is left out: the "
     "file that it calls a voice is the one that it calls clave, conga, guiro, maracas and trombone.",
+    "others": "Excerpts of 10 to 15 s of six more songs that nothing was trained or chosen on: five of MUSDB18, whose "
+    "terms allow to measure on it, and twice a song from a demonstration of a player (sail).",
     "drums": "Excerpts of 15 to 30 s with true stems, the seconds in which drums sound. The network that was tried is "
     "a band U-Net like that for voices with a part of its own for the lowest bands, trained for half an hour of "
     "processor time on four songs by the act of Potassium and Francium and on made-up bands; nothing was trained or "
     "chosen on the excerpts. It was to ship at a mean of 4 dB. Six excerpts are above HPSS; in Potassium, whose drums "
     "are 12 to 15 dB below the mix, it takes a bass of separate strokes for a bass drum.",
     "speed": "The same full-size weights of random numbers for both programs, except for the built-in model; start "
-    "included in the first column. One run on a machine that its neighbours slowed down: an hour before, audiokit's "
-    "rows took 11.0, 8.9 and 13.2 s of processor time.",
+    "included in the first column.",
     "memory": "Stereo, 44.1 kHz, two stems.",
     "segments": "A made-up song of 75 s.",
 }
@@ -350,7 +352,7 @@ def keep(part: str, lines: list[str], path: Path = RESULTS) -> None:
     if part in ("speed", "package", "memory-built-in", "memory-spleeter") and before[:1] == lines[:1]:
         lines = list({line.split("|")[1]: line for line in [*before, *lines]}.values())
     found[place] = "\n".join([*lines, "", NOTES[place]])
-    order = ["songs", "mixes", "acts", "drums", "speed", "memory", "segments"]
+    order = [*QUALITY, "speed", "memory", "segments"]
     body = [f"<!-- {name} -->\n{found[name].strip()}\n" for name in order if name in found]
     path.write_text("\n".join(body), encoding="utf-8")
 
@@ -362,14 +364,16 @@ def main() -> None:
     parser.add_argument("--engines", default=",".join(ENGINES))
     parser.add_argument("--spleeter", default=None)
     parser.add_argument("--acts", type=Path, default=None, help="songs as folders of stems, vocals among them")
+    parser.add_argument("--others", type=Path, default=None, help="likewise")
     parser.add_argument("--minutes", type=float, default=3.0, help="length of the song of speed and package")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     engines = options.engines.split(",")
     work = {
-        "songs": lambda: songs(engines),
+        "songs": lambda: acts(engines, SHARED / "stems" / "everythingisremixed", "songs"),
         "mixes": lambda: mixes(engines),
         "acts": lambda: acts(engines, options.acts),
+        "others": lambda: acts(engines, options.others, "others"),
         "drums": lambda: import_module("tests.bench.split_drums").drums(engines, options.acts),
         "speed": lambda: speed(None, options.minutes),
         "package": lambda: speed(options.spleeter, options.minutes),
@@ -377,15 +381,13 @@ def main() -> None:
         "memory-spleeter": lambda: memory("spleeter"),
         "segments": segments,
     }
+    needed = {"package": ("--spleeter PYTHON", options.spleeter)}
+    needed |= {part: (f"--{part} FOLDER", getattr(options, part)) for part in ("acts", "others")}
+    needed |= {part: (str(SHARED), SHARED.is_dir()) for part in ("songs", "mixes", "drums")}
     for part in options.only or PARTS:
-        if part == "package" and not options.spleeter:
-            print("package: left out, no --spleeter PYTHON", flush=True)
-            continue
-        if part == "acts" and options.acts is None:
-            print("acts: left out, no --acts FOLDER", flush=True)
-            continue
-        if part in ("songs", "mixes", "drums") and not SHARED.is_dir():
-            print(f"{part}: left out, no {SHARED}", flush=True)
+        what, there = needed.get(part, ("", True))
+        if not there:
+            print(f"{part}: left out, no {what}", flush=True)
             continue
         lines = work[part]()
         print("\n".join(lines), flush=True)
