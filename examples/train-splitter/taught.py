@@ -47,8 +47,10 @@ def main() -> None:
         size = int(SECONDS * RATE)
         for number, start in enumerate(range(0, max(1, y.shape[1] - size // 2), size)):
             taught(out / f"{path.stem}_{number:02d}", y[:, start : start + size], model)
+    if not count:
+        return
+    mixer = StemMixer(["vocals", "accompaniment"], (), given, rate=RATE, seconds=SECONDS, empty=0.08)
     for number in range(count):
-        mixer = StemMixer(["vocals", "accompaniment"], (), given, rate=RATE, seconds=SECONDS, empty=0.08)
         stems, _ = mixer.example(np.random.default_rng([23, number]))
         taught(out / f"mix_{number:04d}", stems.sum(axis=0), model)
 

@@ -101,8 +101,11 @@ def test_chunks_are_projected_a_few_at_a_time(sounds, trained, monkeypatch):
     how = {"amounts": np.linspace(0, 1, 80), "frames": 16, "silence": -1.0}
     held = []
     real = network.project
-    # Without its descent, which makes 1e-4 of the rounding that differs with the number of chunks.
-    answer = lambda chunks: held.append(len(chunks)) or real(chunks, steps=0)  # noqa: E731
+
+    def answer(chunks):
+        held.append(len(chunks))
+        return real(chunks, steps=0)  # a descent makes 1e-4 of the rounding that differs with the number of chunks
+
     monkeypatch.setattr(network, "project", answer, raising=False)
     whole = between_pictures(network, pictures, **how)
     held.clear()
