@@ -61,20 +61,18 @@ class Example:
 def example(folder: Path, masks: CombinedMasks) -> Example:
     """Work out what is known of the bands of an excerpt of true stems."""
     from audiokit.dsp.separation.bands import Bands
-    from audiokit.dsp.spectrum.stft import stft
-    from audiokit.models.separation.hearings import known_of
+    from audiokit.dsp.separation.separate import Length, rotated, spectra
+    from audiokit.models.separation.hearings import TwoHearings
 
     truth = load_song(folder)
     mix = (truth["vocals"] + truth["accompaniment"]).astype(np.float32)
     c = masks.config
     bands = Bands(n_fft=c.n_fft, bands=c.bands, single=c.single)
-
-    def spectra(y: np.ndarray) -> np.ndarray:
-        rotated = np.stack([y[0] + y[-1], y[0] - y[-1]]) * np.float32(0.5**0.5)
-        return stft(rotated, n_fft=c.n_fft, hop=c.hop)
-
-    X, V = map(spectra, (mix, truth["vocals"]))
-    own, *known = masks.known(masks.told(known_of(X, c, bands)[0], 0, X.shape[2]))
+    X, V = (
+        np.concatenate([*spectra([rotated(y)], c.n_fft, c.hop, Length())], axis=2)
+        for y in (mix, truth["vocals"].astype(np.float32))
+    )
+    own, *known = masks.known(TwoHearings(masks, X.shape[2]).told(mix)[0])
     power = known[4]
     gathered = [bands.gather(y).transpose(0, 2, 1) for y in ((X * V.conj()).real, np.abs(V) ** 2)]
     scale = 1 / power.mean()

@@ -99,7 +99,10 @@ def _looks(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _similarity(smooth: np.ndarray, weight: np.ndarray, asked: slice, near: slice) -> np.ndarray:
     """Compare moments asked for with those near (n, m), in proportion to the cosine of what surrounds them."""
     reach = max(SURROUNDINGS)
-    product = smooth[asked.start : asked.stop + 2 * reach] @ smooth[near.start : near.stop + 2 * reach].T
+    # In double precision: products of single precision are rounded as the shapes have it, and of two moments that are
+    # all but equally alike, now the one would be chosen and now the other.
+    ours, others = (smooth[part.start : part.stop + 2 * reach].astype(np.float64, copy=False) for part in (asked, near))
+    product = ours @ others.T
     n, m = asked.stop - asked.start, near.stop - near.start
     similar = product[:n, :m].copy()
     for shift in (reach + k for k in SURROUNDINGS[1:]):

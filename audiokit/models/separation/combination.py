@@ -62,38 +62,61 @@ class CombinedMasks:
         """Turn masks (B, S - 1, 2, n, bands) into those of bins, all stems (B, S, 2, F, n), a few frames at a time."""
         return self._own.spread(list(masks))
 
-    def of_bands(self, known: Iterator[np.ndarray], core: int) -> Iterator[np.ndarray]:
-        """Find the masks of bands, of all stems but the last.
+    def heard(self, powers: Iterator[np.ndarray], core: int) -> Iterator[np.ndarray]:
+        """Find what the network says of a recording by itself.
+
+        Args:
+            powers: of the bands of consecutive frames (B, 2, bands, n), of mid and side.
+            core: frames whose masks are found at a time.
+
+        Yields:
+            Masks (B, S, 2, bands, n), float32, in all of as many frames.
+        """
+
+        def found(seen: np.ndarray, start: int, stop: int) -> np.ndarray:
+            return np.stack([self._own.of_bands(pair, start, stop)[0] for pair in seen]).swapaxes(3, 4)
+
+        reach = self.config.reach
+        return in_turn(powers, found, core=whole_frames(core, self.config), before=reach, after=reach)
+
+    def told(self, known: Iterator[np.ndarray], core: int) -> Iterator[np.ndarray]:
+        """Put together what is known of the bands, and what the network says.
 
         Args:
             known: of consecutive frames (B, 3, 2, bands, n), of mid and side: the power of bands; the share of their
                 amplitude that REPET gives to the voice; the share that does not come back to the sample.
+            core: frames that it is found for at a time.
+
+        Yields:
+            (B, rows, bands, n), in all of as many frames: the network's masks (S * 2), what it sees, what is known.
+        """
+
+        def found(seen: np.ndarray, start: int, stop: int) -> np.ndarray:
+            return np.stack([self._of_known(pair, start, stop) for pair in seen])
+
+        reach = self.config.reach
+        return in_turn(known, found, core=whole_frames(core, self.config), before=reach, after=reach)
+
+    def weighed(self, told: Iterator[np.ndarray], core: int) -> Iterator[np.ndarray]:
+        """Find the masks of bands from what `told` gives, of all stems but the last.
+
+        Args:
+            told: of consecutive frames.
             core: frames whose masks are found at a time.
 
         Yields:
             Masks (B, S - 1, 2, bands, n), float32, in all of as many frames.
         """
-        reach = self.config.reach
-        # What the network says is found once: the exponents then look at what it says of the surroundings too.
-        told = in_turn(known, self._told, core=whole_frames(core, self.config), before=reach, after=reach)
-        yield from in_turn(told, self._weighed, core=core, before=MARGIN, after=MARGIN)
+        return in_turn(told, self._weighed, core=core, before=MARGIN, after=MARGIN)
 
-    def _told(self, known: np.ndarray, start: int, stop: int) -> np.ndarray:
-        return np.stack([self.told(pair, start, stop) for pair in known])
-
-    def told(self, pair: np.ndarray, start: int, stop: int) -> np.ndarray:
-        """Put together what is known of the bands of a pair (3, 2, bands, N) in some frames, and what the network says.
-
-        Returns:
-            (rows, bands, stop - start): the network's masks, what it sees, what is known.
-        """
+    def _of_known(self, pair: np.ndarray, start: int, stop: int) -> np.ndarray:
         masks, features = self._own.of_bands(pair[0], start, stop)
         more = pair[..., start:stop].swapaxes(2, 3)
         rows = np.concatenate([y.reshape(-1, *y.shape[-2:]) for y in (masks, features[:6], more)])
         return rows.swapaxes(1, 2)
 
     def known(self, told: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Take apart what `told` put together.
+        """Take apart what `told` put together of a pair (rows, bands, n).
 
         Returns:
             The network's masks (S, 2, n, bands); then, each (2, n, bands): REPET's share, what rises above the median

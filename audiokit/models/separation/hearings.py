@@ -1,10 +1,10 @@
-"""The built-in network at its best: it hears a recording twice, and both times is weighed against what repeats.
+"""The built-in network at its best: it hears a recording twice, and both together are weighed against what repeats.
 
-The second time everything is a fourth faster and higher: a voice that is too low or too dull for the network is another
+The second time everything is a fifth slower and lower: a voice that is too high or too sharp for the network is another
 one then, and what it takes for a voice by mistake seldom is the same sound both times. Nothing is resampled for that:
-spectra whose frames are longer by a fourth, a fourth further apart, are those of the faster recording. What repeats is
-found once, in the bands that the network sees, and read off where the second hearing's frames and bands lie; its masks
-of bands go the way back, so that one inverse transform serves both.
+spectra whose frames are shorter by a fifth, a fifth closer together, are those of the slower recording. Their masks of
+bands go the way back, and are averaged with the first before what repeats has its say, so that one inverse transform
+serves both.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from audiokit.dsp.separation.separate import Length, audio_of, rotated, spectra
 from audiokit.models.separation.band_settings import BandUnetConfig
 from audiokit.models.separation.combination import CombinedMasks
 
-#: How much faster the second hearing is.
-FASTER = 1.25
+#: How fast the second hearing is.
+SPEED = 0.8
 # Half a minute each: music repeats within it, and the similarity matrix stays small.
 _CORE, _FADE = 1280, 43
 # Below, all is band.
@@ -45,8 +45,7 @@ class TwoHearings:
         self._masks, self._core = masks, core
         self._config = c = masks.config
         self._bands = Bands(n_fft=c.n_fft, bands=c.bands, single=c.single)
-        self._higher = Shift(self._bands.centers, FASTER)
-        self._lower = Shift(self._bands.centers, 1 / FASTER)
+        self._back = Shift(self._bands.centers, SPEED)
 
     def __call__(self, blocks: Iterable[np.ndarray], stems: Sequence[str]) -> Iterator[np.ndarray]:
         """Separate blocks (2 * B, n): stems (S, 2 * B, m), float32, in all as long as the input."""
@@ -70,29 +69,39 @@ class TwoHearings:
                 waiting.push(X)
                 yield found
 
-        first, shares = tee(known())
-        own = self._masks.of_bands(first, self._core)
-        other = self._masks.of_bands(self._faster(again, shares), round(self._core / FASTER))
-        slower = Stretched(other, 1 / FASTER)
         wanted = [list(self._config.stems).index(stem) for stem in stems]
-        for masks in own:
-            mean = (masks + self._higher(slower.take(masks.shape[-1]))) * np.float32(0.5)
-            for found in self._masks.spread(mean.swapaxes(3, 4)):
+        for masks in self._masks.weighed(self._together(known(), again), self._core):
+            for found in self._masks.spread(masks.swapaxes(3, 4)):
                 X = waiting.take(found.shape[4])
                 by_channel = np.moveaxis(found, 1, 0).reshape(found.shape[1], *X.shape)
                 yield by_channel[wanted] * X[None]
 
-    def _faster(self, blocks: Iterable[np.ndarray], known: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """Tell the same of the faster recording: its own power, and the shares found at the first hearing."""
+    def told(self, mix: np.ndarray) -> np.ndarray:
+        """Tell of an excerpt (2 * B, T) what masks are found from: (B, rows, bands, N); see `CombinedMasks.told`."""
+        X = np.concatenate([*spectra([rotated(mix)], self._config.n_fft, self._config.hop, Length())], axis=2)
+        known = iter([known_of(X, self._config, self._bands)])
+        return np.concatenate([*self._together(known, [rotated(mix)])], axis=-1)
+
+    def _together(self, known: Iterator[np.ndarray], again: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Tell of all that is known, the network's masks being the mean of both hearings."""
+        second = Stretched(self._masks.heard(self._slower(again), round(self._core / SPEED)), 1 / SPEED)
+        for told in self._masks.told(known, self._core):
+            masks = self._back(second.take(told.shape[-1]))
+            own = told[:, : 2 * len(self._config.stems)]
+            own += masks.reshape(own.shape)
+            own *= np.float32(0.5)
+            yield told
+
+    def _slower(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Find the powers of the bands (B, 2, bands, n) of the slower recording."""
         c = self._config
-        shares = Stretched((found[:, 1:] for found in known), FASTER)
-        n_fft, hop = round(FASTER * c.n_fft), round(FASTER * c.hop)
+        n_fft, hop = 2 * round(SPEED * c.n_fft / 2), round(SPEED * c.hop)
         # The first frames of both have the same centre.
         before = c.n_fft // 2 + n_fft // 2
         for X in spectra(blocks, n_fft, hop, Length(), before=before):
-            bins = X[:, : c.n_fft // 2 + 1].reshape(-1, 2, c.n_fft // 2 + 1, X.shape[2])
-            power = self._bands.gather(bins.real**2 + bins.imag**2)
-            yield np.concatenate([power[:, None], self._lower(shares.take(X.shape[2]))], axis=1)
+            power = np.zeros((len(X), c.n_fft // 2 + 1, X.shape[2]), np.float32)
+            power[:, : X.shape[1]] = X.real**2 + X.imag**2
+            yield self._bands.gather(power.reshape(-1, 2, *power.shape[1:]))
 
 
 def known_of(X: np.ndarray, config: BandUnetConfig, bands: Bands) -> np.ndarray:

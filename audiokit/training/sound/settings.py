@@ -80,6 +80,7 @@ class SplitterSettings:
     )
     from_songs: Annotated[float, Option("Share of mixes whose stems belong together.", min=0, max=1)] = 0.3
     faint: Annotated[float, Option("Share of mixes whose first stem lies in the background.", min=0, max=1)] = 0.2
+    in_key: Annotated[float, Option("Share of loose first stems that are tuned to the others.", min=0, max=1)] = 0.0
 
 
 @dataclass(frozen=True)

@@ -307,6 +307,7 @@ def train_splitter(
         seconds=float(settings.seconds),
         from_songs=settings.from_songs,
         faint=settings.faint,
+        in_key=settings.in_key,
     )
     judged = read_judges(judges, names, rate)
     recipe = SplitterRecipe(

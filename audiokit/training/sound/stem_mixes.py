@@ -20,6 +20,8 @@ from audiokit.training.sound.studio import Audio, as_stereo, mastering_gain, pla
 
 #: What a mix of two stems calls everything that is not the first.
 REST = "accompaniment"
+# Semitones by which recordings are at most played higher or lower, and into how many parts each is told apart.
+_WIDEST, _FINE = 3.5, 5
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class StemMixer:
         mastered: share of examples that a compressor or a limiter has worked on.
         faint: share of examples whose first stem is up to 18 dB quieter than elsewhere, as in the background.
         looped: share of the other stems, where they are loose, that are a moment going round and round.
+        in_key: share of loose first stems whose speed is chosen such that they are in tune with the others.
     """
 
     stems: Sequence[str]
@@ -87,6 +90,7 @@ class StemMixer:
     mastered: float = 0.5
     faint: float = 0.2
     looped: float = 0.25
+    in_key: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse stems that nothing is there for."""
@@ -113,7 +117,9 @@ class StemMixer:
         if complete and rng.random() < self.from_songs:
             y, cutoff = self._moment(complete[rng.integers(len(complete))], rng, length)
         else:
-            drawn = [self._layers(stem, rng, length) for stem in self.stems]
+            others = [self._layers(stem, rng, length) for stem in self.stems[1:]]
+            heard = np.sum([part for part, _ in others], axis=0) if rng.random() < self.in_key else None
+            drawn = [self._layers(self.stems[0], rng, length, heard), *others]
             y, cutoff = np.stack([part for part, _ in drawn]), min(cutoff for _, cutoff in drawn)
         levels = np.sqrt(np.mean(y**2, axis=(1, 2)) + 1e-9)
         if levels.min() > 1e-4 and rng.random() < 0.8:  # else the levels of the recordings stay
@@ -132,11 +138,13 @@ class StemMixer:
         y = y * np.float32(10 ** (rng.uniform(-18, 0) / 20) / max(peak, 1e-3))
         return np.ascontiguousarray(y, np.float32), cutoff
 
-    def _layers(self, stem: str, rng: np.random.Generator, length: int) -> tuple[Audio, float]:
-        """Draw one loose part of a stem, or two on top of each other, at times going round."""
-        y, cutoff = self._loose(stem, rng, length)
+    def _layers(
+        self, stem: str, rng: np.random.Generator, length: int, heard: Audio | None = None
+    ) -> tuple[Audio, float]:
+        """Draw one loose part of a stem, or two on top of each other, at times going round; in tune with `heard`."""
+        y, cutoff = self._loose(stem, rng, length, heard)
         if rng.random() < self.layered:
-            more, other = self._loose(stem, rng, length)
+            more, other = self._loose(stem, rng, length, heard)
             y, cutoff = y + np.float32(10 ** (rng.uniform(-12, 3) / 20)) * more, min(cutoff, other)
         if stem != self.stems[0] and rng.random() < self.looped:
             size = round(rng.uniform(1.2, 4.0) * self.rate)
@@ -156,7 +164,9 @@ class StemMixer:
         y = np.stack([as_stereo(_resampled(song[s].remixed(start, size, rng), length, speed)) for s in self.stems])
         return y, min(1.0, speed * min(song[s].cutoff for s in self.stems))
 
-    def _loose(self, stem: str, rng: np.random.Generator, length: int) -> tuple[Audio, float]:
+    def _loose(
+        self, stem: str, rng: np.random.Generator, length: int, heard: Audio | None = None
+    ) -> tuple[Audio, float]:
         groups = [*self.parts.get(stem, ())]
         if own := [song[stem] for song in self.songs if stem in song]:
             groups.append(own)
@@ -164,7 +174,7 @@ class StemMixer:
         group = groups[rng.choice(len(groups), p=np.sqrt(sizes) / np.sqrt(sizes).sum())]
         sizes = np.array([part.audio.shape[1] for part in group], float)
         speed = _speed(rng)
-        size = round(length * speed) + 8
+        size = round(length * (speed if heard is None else 2 ** (_WIDEST / 12))) + 8
         for _ in range(4):
             part = group[rng.choice(len(group), p=sizes / sizes.sum())]
             start = int(rng.integers(0, part.audio.shape[1]))
@@ -174,6 +184,8 @@ class StemMixer:
                 y = part.remixed(start, size, rng)
             if np.sqrt(np.mean(y**2)) > 1e-3:
                 break
+        if heard is not None:
+            speed = _in_tune(y, heard, self.rate)
         y, first = _resampled(y, length, speed), stem == self.stems[0]
         if first:
             y = sung_through(y, rng, self.rate)
@@ -196,7 +208,34 @@ class StemMixer:
 
 
 def _speed(rng: np.random.Generator) -> float:
-    return 1.0 if rng.random() < 0.25 else float(2 ** (rng.uniform(-3.5, 3.5) / 12))
+    return 1.0 if rng.random() < 0.25 else float(2 ** (rng.uniform(-_WIDEST, _WIDEST) / 12))
+
+
+def _in_tune(y: Audio, heard: Audio, rate: int) -> float:
+    """Find the speed at which the pitch classes of one recording (C, T) are most like those of another.
+
+    >>> t = np.arange(44_100) / 22_050
+    >>> heard, flat = (np.sin(2 * np.pi * hz * t)[None] for hz in (440.0, 415.3))
+    >>> float(round(12 * np.log2(_in_tune(flat, heard, 22_050)), 1))
+    1.0
+    """
+    own, wanted = _pitch_classes(y, rate), _pitch_classes(heard, rate)
+    steps = np.arange(-int(_WIDEST * _FINE), int(_WIDEST * _FINE) + 1)
+    best = steps[np.argmax([np.roll(own, step) @ wanted for step in steps])]
+    return float(2 ** (best / (12 * _FINE)))
+
+
+def _pitch_classes(y: Audio, rate: int) -> NDArray:
+    """Sum the magnitudes of 80 to 2500 Hz by what they are within an octave: (12 * _FINE,), of mean 0."""
+    size = 1 << round(np.log2(rate / 3))
+    frames = y.mean(axis=0)[: y.shape[1] // size * size].reshape(-1, size) * np.hanning(size)
+    hz = np.fft.rfftfreq(size, 1 / rate)
+    within = (hz > 80) & (hz < 2500)
+    found = np.sqrt(np.abs(np.fft.rfft(frames)[:, within])).sum(axis=0)
+    at = np.rint(12 * _FINE * np.log2(hz[within] / 440)).astype(int) % (12 * _FINE)
+    # The lower, the fewer bins an octave has: each class gets the mean of its bins.
+    total = np.bincount(at, found, 12 * _FINE) / np.maximum(np.bincount(at, minlength=12 * _FINE), 1)
+    return total - total.mean()
 
 
 def _resampled(y: Audio, length: int, speed: float) -> Audio:

@@ -46,7 +46,7 @@ def known(rng, frames=300):
 def masks_of(masks, told, core=10**6, sizes=()):
     """Masks of all stems but the last (1, S - 1, 2, bands, n)."""
     pieces = np.split(told, np.cumsum(sizes).astype(int), axis=-1) if len(sizes) else [told]
-    return np.concatenate(list(masks.of_bands(iter(pieces), core)), axis=-1)
+    return np.concatenate(list(masks.weighed(masks.told(iter(pieces), core), core)), axis=-1)
 
 
 def test_the_network_alone_where_only_it_has_an_exponent(rng, network):

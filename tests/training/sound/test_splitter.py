@@ -201,6 +201,26 @@ def save_song(folder, rng, names=("vocals", "drums", "bass")):
     return made
 
 
+def test_loose_voices_are_tuned_to_what_they_are_mixed_with():
+    t = np.arange(20 * RATE) / RATE
+
+    def tone(hz):
+        return part(0.3 * np.sin(2 * np.pi * hz * t)[None].astype(np.float32))
+
+    def off(in_key, number):
+        """Semitones between voice and accompaniment, octaves aside."""
+        loose = {"vocals": [[tone(440 * 2 ** (2.4 / 12))]], "accompaniment": [[tone(440.0), tone(440.0)]]}
+        mixer = StemMixer(["vocals", "accompaniment"], (), loose, rate=RATE, seconds=4.0, empty=0, in_key=in_key)
+        y, _ = mixer.example(np.random.default_rng(number))
+        found = [np.abs(np.fft.rfft(stem.sum(axis=0) * np.hanning(stem.shape[1]))).argmax() for stem in y]
+        return abs((12 * np.log2(found[0] / found[1]) + 6) % 12 - 6)
+
+    tuned, drawn = ([off(share, number) for number in range(12)] for share in (1.0, 0.0))
+    assert np.mean([semitones < 0.2 for semitones in tuned]) > 0.6  # those further away than voices are moved are not
+    assert np.mean([semitones < 0.2 for semitones in drawn]) < 0.4
+    assert max(tuned) < max(drawn)
+
+
 def test_songs_are_read_in_any_layout(tmp_path, rng):
     made = save_song(tmp_path / "a", rng)
     song = read_song(tmp_path / "a", ["vocals", "accompaniment"], RATE)
