@@ -8,7 +8,7 @@
 #   python make_parts.py play bands/ SOUNDFONT.sf2 180     instrumentals, with effects, limiters and coders
 #   python synthesise.py synths/ 30                        the same with synthesisers and a drum machine
 #   python drums_apart.py songs/ SOUNDFONT.sf2 300         songs in layers, for `--stems drums,other`
-#   python taught.py taught/ spleeter-2stems-16kHz 700 \   mixes of all of these by what a large separator finds in them
+#   python taught.py taught/ spleeter-2stems-16kHz 900 \   mixes of all of these by what a large separator finds in them
 #     vocals=sung vocals=speech ... accompaniment=bands ...
 #
 # A song is a folder of stems in layers (vocals.flac, vocals_back.flac, drums.flac, bass.flac ...), which are mixed
@@ -19,8 +19,8 @@
 #   audiokit train splitter taught/ songs/ --judge judge/ --part vocals=singing --part vocals=speech --part vocals=sung \
 #     --part vocals=song_vocals --part accompaniment=bands --part accompaniment=synths --part accompaniment=recorded \
 #     --part accompaniment=instrumentals --part accompaniment=loops --start splitter-2stems \
-#     --setting 'widths=[32,64,96,224]' --setting memory=320 --from-songs 0.8 --seconds 12 --batch 2 \
-#     --precision bfloat16 --optimizer muon --learning-rate 0.0007 --average 0.995 --judge-every 150 --steps 2250 -o run
+#     --setting 'widths=[32,64,96,224]' --setting memory=320 --from-songs 0.6 --faint 0.35 --in-key 0.6 --seconds 12 \
+#     --batch 2 --precision bfloat16 --optimizer muon --learning-rate 0.0007 --average 0.995 --steps 6400 -o run
 #
 # The card of the model that ships says which songs and voices were held out, and what was reached.
 set -euo pipefail

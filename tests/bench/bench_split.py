@@ -3,9 +3,9 @@
     python -m tests.bench.bench_split                    every part, kept in results/split.md
     python -m tests.bench.bench_split --only songs       one part; the others' tables stay as they are
 
-Parts: songs (true stems), mixes (of material held out of the training), acts and others (more songs with true stems,
-`--acts FOLDER` and `--others FOLDER` of folders), drums (of songs and acts, see split_drums.py), speed and package (the
-same 3-minute song and weights; `package` needs --spleeter PYTHON, a Python that has the spleeter package),
+Parts: songs (true stems), mixes (of material held out of the training), development, acts and others (more songs with
+true stems; `--excerpts FOLDER`, what excerpts.py cut), drums (of songs and acts, see split_drums.py), speed and package
+(the same 3-minute song and weights; `package` needs --spleeter PYTHON, a Python that has the spleeter package),
 memory-built-in, memory-spleeter, segments. `speed` and `package` write a full-size Spleeter checkpoint of random
 numbers and give it to both programs.
 """
@@ -20,12 +20,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
 from audiokit.io.audio import Writer, read, write
+from tests.bench.split_notes import NOTES
 
 RATE = 44_100
 RESULTS = Path(__file__).parent / "results" / "split.md"
@@ -39,7 +41,8 @@ ENGINES = {
     "center": "`--engine center`",
     "nothing": "nothing: the mix",
 }
-QUALITY = ("songs", "mixes", "acts", "others", "drums")
+EXCERPTS = ("development", "acts", "others")
+QUALITY = ("songs", "mixes", *EXCERPTS, "drums")
 PARTS = (*QUALITY, "speed", "package", "memory-built-in", "memory-spleeter", "segments")
 
 
@@ -125,7 +128,7 @@ def quality(material: dict[str, dict[str, np.ndarray]], engines: list[str], labe
     return lines
 
 
-def acts(engines: list[str], folder: Path, label: str = "acts") -> list[str]:
+def acts(engines: list[str], folder: Path, label: str) -> list[str]:
     """Measure on folders of stems, one per excerpt; a number before the name is not shown."""
     folders = sorted(path for path in folder.iterdir() if path.is_dir())
     return quality({path.name.rpartition(".")[2]: load_song(path) for path in folders}, engines, label)
@@ -320,31 +323,6 @@ def spleeter_speed(python: str, folder: Path, model: str, song: str) -> tuple[fl
     return cold, work, warm, memory
 
 
-NOTES = {
-    "songs": "Excerpts of 30 s with true stems, by an act five of whose songs are in the training data; these are not. "
-    "SDR is museval's, the median over seconds. Spleeter's 2stems are the published weights, imported.",
-    "mixes": "Six seconds each of voices and players that were not trained on, the voice in the middle and 5 dB below. "
-    "The loops of mika last 8 s and that of tabla 10.7 s: beats repeat within the six, the loops do not come round.",
-    "acts": "Excerpts of acts that nothing was trained or chosen on, from demonstrations of players, at a peak of .9: "
-    "15 s twice of an electronic song (leapj), 30 s of a pop song (wfp) whose voice is as loud as the rest, and 21 s "
-    "of an arrangement of ten instruments whose voice is far below (bway). A further one, salsa, is left out: the "
-    "file that it calls a voice is the one that it calls clave, conga, guiro, maracas and trombone.",
-    "others": "Excerpts of 10 to 15 s of six more songs that nothing was trained or chosen on: five of MUSDB18, whose "
-    "terms allow to measure on it, and twice a song from a demonstration of a player (sail).",
-    "drums": "Excerpts of 15 to 30 s with true stems, the seconds in which drums sound. The network that was tried is "
-    "a band U-Net like that for voices with a part of its own for the lowest bands, trained for half an hour of "
-    "processor time on four songs by the act of Potassium and Francium and on made-up bands; nothing was trained or "
-    "chosen on the excerpts. It was to ship at a mean of 4 dB. Six excerpts are above HPSS; in Potassium, whose drums "
-    "are 12 to 15 dB below the mix, it takes a bass of separate strokes for a bass drum.",
-    "speed": "The same full-size weights of random numbers for both programs, except for the built-in model; start "
-    "included in the first column; one run, in a slow hour. The built-in model's row is of the network before; today's "
-    "takes a fifth more (a minute: 6.2 s of processor time instead of 5.4).",
-    "memory": "Stereo, 44.1 kHz, two stems. The built-in model's row is of the network before; today's takes 640 MB "
-    "for a minute instead of 545.",
-    "segments": "A made-up song of 75 s.",
-}
-
-
 def keep(part: str, lines: list[str], path: Path = RESULTS) -> None:
     """Put the table of a part into the results; the parts share the tables of speed and memory, row by row."""
     place = {"package": "speed", "memory-built-in": "memory", "memory-spleeter": "memory"}.get(part, part)
@@ -365,8 +343,7 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, action="append")
     parser.add_argument("--engines", default=",".join(ENGINES))
     parser.add_argument("--spleeter", default=None)
-    parser.add_argument("--acts", type=Path, default=None, help="songs as folders of stems, vocals among them")
-    parser.add_argument("--others", type=Path, default=None, help="likewise")
+    parser.add_argument("--excerpts", type=Path, default=None, help="what excerpts.py cut")
     parser.add_argument("--minutes", type=float, default=3.0, help="length of the song of speed and package")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
@@ -374,17 +351,16 @@ def main() -> None:
     work = {
         "songs": lambda: acts(engines, SHARED / "stems" / "everythingisremixed", "songs"),
         "mixes": lambda: mixes(engines),
-        "acts": lambda: acts(engines, options.acts),
-        "others": lambda: acts(engines, options.others, "others"),
-        "drums": lambda: import_module("tests.bench.split_drums").drums(engines, options.acts),
+        "drums": lambda: import_module("tests.bench.split_drums").drums(engines, options.excerpts),
         "speed": lambda: speed(None, options.minutes),
         "package": lambda: speed(options.spleeter, options.minutes),
         "memory-built-in": lambda: memory("built-in"),
         "memory-spleeter": lambda: memory("spleeter"),
         "segments": segments,
     }
+    work |= {part: partial(acts, engines, (options.excerpts or ROOT) / part, part) for part in EXCERPTS}
     needed = {"package": ("--spleeter PYTHON", options.spleeter)}
-    needed |= {part: (f"--{part} FOLDER", getattr(options, part)) for part in ("acts", "others")}
+    needed |= dict.fromkeys(EXCERPTS, ("--excerpts FOLDER", options.excerpts))
     needed |= {part: (str(SHARED), SHARED.is_dir()) for part in ("songs", "mixes", "drums")}
     for part in options.only or PARTS:
         what, there = needed.get(part, ("", True))

@@ -1,6 +1,6 @@
 """The drums of `split`: HPSS, doing nothing, and models of choice: `python -m tests.bench.bench_split --only drums`.
 
-Excerpts with true stems: those of the shared folder, 30 s of two whole songs there, and the folders of `--acts` that
+Excerpts with true stems: those of the shared folder, 30 s of two whole songs there, and the acts of `--excerpts` that
 hold drums. `--engines hpss,nothing,model:FOLDER` adds a model that knows drums. Seconds in which the drums are silent
 have no SDR; there, what is found is measured below the mix.
 """
@@ -20,7 +20,7 @@ WHOLE = {"potassium": 60, "francium": 150}
 SILENT_DB = -50.0
 
 
-def excerpts(acts: Path | None) -> dict[str, dict[str, np.ndarray]]:
+def excerpts(more: Path | None) -> dict[str, dict[str, np.ndarray]]:
     """Read what there is: mix and drums by name."""
     found = {
         folder.name.partition(".")[2]: mix_and_drums(folder)
@@ -30,7 +30,7 @@ def excerpts(acts: Path | None) -> dict[str, dict[str, np.ndarray]]:
     for name, start_s in WHOLE.items():
         if (folder := SHARED / "stems-full" / name).is_dir():
             found[f"{name}, {start_s} s"] = mix_and_drums(folder, start_s, 30.0)
-    for folder in sorted(acts.iterdir()) if acts else []:
+    for folder in sorted((more / "acts").iterdir()) if more else []:
         if any(folder.glob("drums.*")):
             found[folder.name] = mix_and_drums(folder)
     return found
@@ -72,13 +72,13 @@ def parted(song: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return seconds[sounds].ravel(), seconds[~sounds].ravel()
 
 
-def drums(engines: list[str], acts: Path | None) -> list[str]:
+def drums(engines: list[str], more: Path | None) -> list[str]:
     """Measure SDR and SI-SDR of every excerpt, and how much is found where there is nothing."""
     engines = [name for name in engines if name in ("hpss", "nothing") or name.startswith("model:")]
     rows: dict[str, list[tuple[float, float]]] = {engine: [] for engine in engines}
     taken: dict[str, list[float]] = {engine: [] for engine in engines}
     named, silent = [], []
-    for name, song in excerpts(acts).items():
+    for name, song in excerpts(more).items():
         sounding, still = parted(song)
         named += [name] * (len(sounding) > 0)
         silent += [name] * (len(still) > 0)

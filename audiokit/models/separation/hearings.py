@@ -1,8 +1,8 @@
 """The built-in network at its best: it hears a recording twice, and both together are weighed against what repeats.
 
-The second time everything is a fifth slower and lower: a voice that is too high or too sharp for the network is another
+The second time everything is a tenth slower and lower: a voice that is too high or too sharp for the network is another
 one then, and what it takes for a voice by mistake seldom is the same sound both times. Nothing is resampled for that:
-spectra whose frames are shorter by a fifth, a fifth closer together, are those of the slower recording. Their masks of
+spectra whose frames are shorter by a tenth, a tenth closer together, are those of the slower recording. Their masks of
 bands go the way back, and are averaged with the first before what repeats has its say, so that one inverse transform
 serves both.
 """
@@ -24,7 +24,7 @@ from audiokit.models.separation.band_settings import BandUnetConfig
 from audiokit.models.separation.combination import CombinedMasks
 
 #: How fast the second hearing is.
-SPEED = 0.8
+SPEED = 0.9
 # Half a minute each: music repeats within it, and the similarity matrix stays small.
 _CORE, _FADE = 1280, 43
 # Below, all is band.
