@@ -3,10 +3,10 @@
     python -m tests.bench.excerpts CLONES OUT
 
 CLONES holds a clone of each repository of excerpts.tsv, bare or not, as OWNER+NAME; what is missing is told and left
-out. OUT gets OUT/SET/EXCERPT/vocals.flac and accompaniment.flac, whose sum has its peak at 0.9. The audio is other
-people's and mostly states no licence, or is of MUSDB18, which may be measured on: it is cut anew wherever it is
-needed, nothing of it is kept here, and nothing learns from it. What the network's settings were chosen on is the set
-"development"; "acts" and "others" are only measured on.
+out. OUT gets OUT/SET/EXCERPT/vocals.flac and accompaniment.flac, and drums.flac where they are a file of their own; the
+peak of their sum is 0.9. The audio is other people's and mostly states no licence, or is of MUSDB18, which may be
+measured on: it is cut anew wherever it is needed, nothing of it is kept here, and nothing learns from it. What was
+chosen was chosen on the set "development"; "acts" and "others" are only measured on.
 """
 
 from __future__ import annotations
