@@ -17,6 +17,10 @@ Spectra = Callable[[np.ndarray], np.ndarray]
 #: Frames of a sound that are compared at most, and those that are worked on at once.
 _MOST, _AT_ONCE = 3000, 256
 _HOP_S, _FRAME_S = 0.01, 0.046
+#: What a step aside costs at least: what is steady is as alike at any moment, and rounding alone shall not lead there.
+_ASIDE = 1e-3
+#: By how much moments that are alike may miss each other, but for one in twenty, which one of silence may be.
+_MISSED_S = 0.25
 
 
 def in_step(
@@ -53,9 +57,13 @@ def in_step(
     length = between_lengths(points, a.shape[1], b.shape[1])
 
     def warped(y: Samples, place: np.ndarray) -> Callable[[], Iterator[np.ndarray]]:
-        knots = _rising(place * step, time * step, y.shape[1] / rate, length / rate)
+        ends = y.shape[1] / rate, length / rate
+        bent = _within_reach(place * step, time * step, *ends)
+        missed_s = float(np.quantile(np.abs(bent - place * step), 0.95))
         try:
-            plan = plan_stretches(TimeMap(*knots), rate, length)
+            if missed_s > _MISSED_S:
+                raise ParameterError(f"alike moments would stay {missed_s:.1f} s apart, or be stretched too far")
+            plan = plan_stretches(TimeMap(*_rising(bent, time * step, *ends)), rate, length)
         except ParameterError as error:
             raise ParameterError(
                 f"the clips are too different to be aligned: {error}", hint="leave out --align, or trim their silence"
@@ -73,6 +81,32 @@ def between_lengths(points: Curve, first: int, second: int) -> int:
     """
     end = points[-1][1]
     return round((1 - end) * first + end * second)
+
+
+def _within_reach(source_s: np.ndarray, target_s: np.ndarray, end_s: float, target_end_s: float) -> np.ndarray:
+    """Bend a path (P,) to one that is nowhere steeper or flatter than sounds can be stretched, from start to end.
+
+    Halfway between the highest such path below it and the lowest above it, no moment is missed by more than has to be.
+
+    >>> _within_reach(np.array([0.0, 0.0, 4.0, 6.0]), np.array([0.0, 2.0, 4.0, 6.0]), 6.0, 6.0).round(2).tolist()
+    [0.0, 0.81, 4.0, 6.0]
+    """
+    from audiokit.dsp.rhythm.warp import FASTEST
+
+    slow, fast = 1.01 / FASTEST * target_s, 0.99 * FASTEST * target_s
+
+    def before(reduce: np.ufunc, line: np.ndarray) -> np.ndarray:
+        return line + reduce.accumulate(source_s - line)
+
+    def after(reduce: np.ufunc, line: np.ndarray) -> np.ndarray:
+        return line + reduce.accumulate((source_s - line)[::-1])[::-1]
+
+    below = np.minimum(before(np.minimum, fast), after(np.minimum, slow))
+    above = np.maximum(before(np.maximum, slow), after(np.maximum, fast))
+    left_s = target_end_s - target_s
+    least = np.maximum(slow, end_s - 0.99 * FASTEST * left_s)
+    most = np.minimum(fast, end_s - 1.01 / FASTEST * left_s)
+    return np.clip((below + above) / 2, least, most)
 
 
 def _rising(
@@ -142,13 +176,13 @@ def path_between(a: Spectra, b: Spectra, count: int, other: int) -> tuple[np.nda
 
 
 def _distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """How far each row of one (N, D) lies from each of the other (M, D)."""
-    apart = 2 * first @ second.T
+    """How far each row of one (N, D) lies from each of the other (M, D), in single precision."""
+    first, second = (features.astype(np.float64) for features in (first, second))  # what cancels out leaves 1e-3 else
     squares = (first**2).sum(1), (second**2).sum(1)
+    apart = np.empty((len(first), len(second)), np.float32)
     for k in range(0, len(apart), _AT_ONCE):  # the whole is large enough to be held once only
-        rows = apart[k : k + _AT_ONCE]
-        np.subtract(squares[0][k : k + _AT_ONCE, None] + squares[1], rows, out=rows)
-        np.sqrt(np.maximum(rows, 0.0, out=rows), out=rows)
+        rows = squares[0][k : k + _AT_ONCE, None] + squares[1] - 2 * first[k : k + _AT_ONCE] @ second.T
+        apart[k : k + _AT_ONCE] = np.sqrt(np.maximum(rows, 0.0))
     return apart
 
 
@@ -162,11 +196,11 @@ def _cheapest(cost: np.ndarray) -> list[tuple[int, int]]:
         i = np.arange(max(0, diagonal - other + 1), min(count, diagonal + 1))
         j = diagonal - i
         both, row, column = before[i], last[i], last[i + 1]
-        aside = np.minimum(row, column)
-        came[i, j] = np.where(both <= aside, 0, np.where(row <= column, 1, 2))
         own = cost[i, j]
+        aside = np.minimum(row, column) + 0.3 * own + _ASIDE
+        came[i, j] = np.where(both <= aside, 0, np.where(row <= column, 1, 2))
         before, last = last, np.full(count + 1, np.inf)
-        last[i + 1] = own + np.minimum(both, aside + 0.3 * own)
+        last[i + 1] = own + np.minimum(both, aside)
     path = [(count - 1, other - 1)]
     steps = ((1, 1), (1, 0), (0, 1))
     while path[-1] != (0, 0):
