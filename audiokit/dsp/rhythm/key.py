@@ -11,6 +11,8 @@ from audiokit.dsp.spectrum.samples import Samples
 from audiokit.dsp.spectrum.stft import window_values
 
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+#: Into how many cells a semitone is divided.
+CELLS = 5
 _LOW_HZ, _HIGH_HZ = 60.0, 2100.0
 _BASS_HZ = (36.0, 180.0)
 _WINDOW_S, _HOP_S = 0.19, 0.093
@@ -88,13 +90,34 @@ def chroma_and_bass(y: Samples, rate: int) -> tuple[np.ndarray, float]:
     >>> chroma_and_bass(tone, 22050)[0].mean(axis=1).reshape(2, 12).argmax(axis=1).tolist()
     [9, 9]
     """
+    cells, fps = pitch_cells(y, rate)
+    tuning = _tuning_cells(cells[: 12 * CELLS].sum(axis=1))
+    shifted = np.roll(cells.reshape(2, 12 * CELLS, -1), CELLS // 2 - tuning, axis=1)
+    return np.ascontiguousarray(shifted.reshape(24, CELLS, -1).sum(axis=1)), fps
+
+
+def pitch_cells(y: Samples, rate: int) -> tuple[np.ndarray, float]:
+    """Measure how strong each fifth of a semitone is within an octave over time, and of the bass, as it is tuned.
+
+    Args:
+        y: audio (C, T), float32.
+        rate: sample rate in Hz.
+
+    Returns:
+        Cells, then those of the bass (24 * CELLS, N), float32, non-negative; C, where A is 440 Hz, lies between the
+        last and the first of each; and the frames per second.
+
+    >>> t = np.arange(22050) / 22050
+    >>> tones = [np.sin(2 * np.pi * 110 * 2 ** (steps / 60) * t).astype(np.float32)[None] for steps in (0.5, 1.5)]
+    >>> [int(pitch_cells(tone, 22050)[0].mean(axis=1)[:60].argmax()) for tone in tones]
+    [45, 46]
+    """
     n_fft = 1 << max(8, round(np.log2(rate * _WINDOW_S)))
     hop = max(1, round(rate * _HOP_S))
     bins_hz = np.arange(n_fft // 2 + 1) * rate / n_fft
     used = (bins_hz >= _BASS_HZ[0]) & (bins_hz <= min(_HIGH_HZ, rate / 2 * 0.95))
     first, last = (int(np.flatnonzero(used)[0]), int(np.flatnonzero(used)[-1]) + 1) if used.any() else (1, 2)
-    # Fine pitch histograms: five cells per semitone, folded to one octave.
-    cells = np.zeros((120, 1 + y.shape[1] // hop), np.float32)
+    cells = np.zeros((24 * CELLS, 1 + y.shape[1] // hop), np.float32)
     window = window_values("hann", n_fft)
     for start in range(0, cells.shape[1], _BLOCK_FRAMES):
         stop = min(cells.shape[1], start + _BLOCK_FRAMES)
@@ -105,13 +128,11 @@ def chroma_and_bass(y: Samples, rate: int) -> tuple[np.ndarray, float]:
             spectra = np.fft.rfft(frames * window)[:, first - 1 : last + 1]
             power += (spectra.real**2 + spectra.imag**2).astype(np.float32)
         cells[:, start:stop] = _fold_peaks(np.sqrt(power), first, rate / n_fft)
-    tuning = _tuning_cells(cells[:60].sum(axis=1))
-    shifted = np.roll(cells.reshape(2, 60, -1), 2 - tuning, axis=1)
-    return np.ascontiguousarray(shifted.reshape(24, 5, -1).sum(axis=1)), rate / hop
+    return cells, rate / hop
 
 
 def _fold_peaks(magnitude: np.ndarray, first: int, bin_hz: float) -> np.ndarray:
-    """Histograms (120, N), of all and of the bass, of spectral peaks of magnitudes (N, F + 2) from bin `first` - 1."""
+    """Histograms (24 * CELLS, N), of all and of the bass, of peaks of magnitudes (N, F + 2) from bin `first` - 1."""
     middle, left, right = magnitude[:, 1:-1], magnitude[:, :-2], magnitude[:, 2:]
     # What booms below all notes but the bass's must not hide the others.
     low = max(0, int(np.ceil(_LOW_HZ / bin_hz)) - first)
@@ -124,21 +145,21 @@ def _fold_peaks(magnitude: np.ndarray, first: int, bin_hz: float) -> np.ndarray:
     pitch = 12 * np.log2(np.maximum(hz, 1.0) / 440) + 69
     # Low partials say more about the notes that are meant than high ones.
     weight = np.sqrt(middle[row, column]) * np.clip(1.5 - hz / _HIGH_HZ, 0.3, 1.0)
-    cell = np.floor(5 * (pitch % 12)).astype(int) % 60
-    out = np.zeros((120, len(magnitude)), np.float32)
+    cell = np.floor(CELLS * (pitch % 12)).astype(int) % (12 * CELLS)
+    out = np.zeros((24 * CELLS, len(magnitude)), np.float32)
     heard = column >= low
     bass = (hz < _BASS_HZ[1]) & (middle[row, column] > least_bass[row])
     np.add.at(out, (cell[heard], row[heard]), weight[heard])
-    np.add.at(out, (cell[bass] + 60, row[bass]), weight[bass])
+    np.add.at(out, (cell[bass] + 12 * CELLS, row[bass]), weight[bass])
     return out
 
 
 def _tuning_cells(histogram: np.ndarray) -> int:
     """Which fifth of a semitone the notes' centres fall into, 0..4 counted so that 0 and 4 are sharp and flat of C."""
-    folded = histogram.reshape(12, 5).sum(axis=0)
+    folded = histogram.reshape(12, CELLS).sum(axis=0)
     spread = folded + 0.5 * (np.roll(folded, 1) + np.roll(folded, -1))
     best = int(np.argmax(spread))
-    return best if best <= 2 else best - 5
+    return best if best <= CELLS // 2 else best - CELLS
 
 
 def beat_chroma(y: Samples, rate: int, beats_s: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ for voice than repetition explains, the network does; where bars are copies of e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -72,12 +72,7 @@ class CombinedMasks:
         Yields:
             Masks (B, S, 2, bands, n), float32, in all of as many frames.
         """
-
-        def found(seen: np.ndarray, start: int, stop: int) -> np.ndarray:
-            return np.stack([self._own.of_bands(pair, start, stop)[0] for pair in seen]).swapaxes(3, 4)
-
-        reach = self.config.reach
-        return in_turn(powers, found, core=whole_frames(core, self.config), before=reach, after=reach)
+        return self._by_network(powers, lambda *part: self._own.of_bands(*part)[0].swapaxes(2, 3), core)
 
     def told(self, known: Iterator[np.ndarray], core: int) -> Iterator[np.ndarray]:
         """Put together what is known of the bands, and what the network says.
@@ -90,12 +85,7 @@ class CombinedMasks:
         Yields:
             (B, rows, bands, n), in all of as many frames: the network's masks (S * 2), what it sees, what is known.
         """
-
-        def found(seen: np.ndarray, start: int, stop: int) -> np.ndarray:
-            return np.stack([self._of_known(pair, start, stop) for pair in seen])
-
-        reach = self.config.reach
-        return in_turn(known, found, core=whole_frames(core, self.config), before=reach, after=reach)
+        return self._by_network(known, self._of_known, core)
 
     def weighed(self, told: Iterator[np.ndarray], core: int) -> Iterator[np.ndarray]:
         """Find the masks of bands from what `told` gives, of all stems but the last.
@@ -108,6 +98,17 @@ class CombinedMasks:
             Masks (B, S - 1, 2, bands, n), float32, in all of as many frames.
         """
         return in_turn(told, self._weighed, core=core, before=MARGIN, after=MARGIN)
+
+    def _by_network(
+        self, source: Iterator[np.ndarray], of_pair: Callable[[np.ndarray, int, int], np.ndarray], core: int
+    ) -> Iterator[np.ndarray]:
+        """Find something of every pair of consecutive frames, with all around them that the network looks at."""
+
+        def found(seen: np.ndarray, start: int, stop: int) -> np.ndarray:
+            return np.stack([of_pair(pair, start, stop) for pair in seen])
+
+        reach = self.config.reach
+        return in_turn(source, found, core=whole_frames(core, self.config), before=reach, after=reach)
 
     def _of_known(self, pair: np.ndarray, start: int, stop: int) -> np.ndarray:
         masks, features = self._own.of_bands(pair[0], start, stop)

@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from audiokit.dsp.rhythm.key import CELLS, pitch_cells
 from audiokit.errors import InputError
 from audiokit.training.sound.studio import Audio, as_stereo, mastering_gain, placed, sung_through
 
 #: What a mix of two stems calls everything that is not the first.
 REST = "accompaniment"
-# Semitones by which recordings are at most played higher or lower, and into how many parts each is told apart.
-_WIDEST, _FINE = 3.5, 5
+# Semitones by which recordings are at most played higher or lower.
+_WIDEST = 3.5
 
 
 @dataclass(frozen=True)
@@ -215,26 +216,19 @@ def _in_tune(y: Audio, heard: Audio, rate: int) -> float:
     """Find the speed at which the pitch classes of one recording (C, T) are most like those of another.
 
     >>> t = np.arange(44_100) / 22_050
-    >>> heard, flat = (np.sin(2 * np.pi * hz * t)[None] for hz in (440.0, 415.3))
+    >>> heard, flat = (np.sin(2 * np.pi * 440 * 2 ** (fifths / 60) * t)[None] for fifths in (2.5, -2.5))
     >>> float(round(12 * np.log2(_in_tune(flat, heard, 22_050)), 1))
     1.0
     """
     own, wanted = _pitch_classes(y, rate), _pitch_classes(heard, rate)
-    steps = np.arange(-int(_WIDEST * _FINE), int(_WIDEST * _FINE) + 1)
+    steps = np.arange(-int(_WIDEST * CELLS), int(_WIDEST * CELLS) + 1)
     best = steps[np.argmax([np.roll(own, step) @ wanted for step in steps])]
-    return float(2 ** (best / (12 * _FINE)))
+    return float(2 ** (best / (12 * CELLS)))
 
 
 def _pitch_classes(y: Audio, rate: int) -> NDArray:
-    """Sum the magnitudes of 80 to 2500 Hz by what they are within an octave: (12 * _FINE,), of mean 0."""
-    size = 1 << round(np.log2(rate / 3))
-    frames = y.mean(axis=0)[: y.shape[1] // size * size].reshape(-1, size) * np.hanning(size)
-    hz = np.fft.rfftfreq(size, 1 / rate)
-    within = (hz > 80) & (hz < 2500)
-    found = np.sqrt(np.abs(np.fft.rfft(frames)[:, within])).sum(axis=0)
-    at = np.rint(12 * _FINE * np.log2(hz[within] / 440)).astype(int) % (12 * _FINE)
-    # The lower, the fewer bins an octave has: each class gets the mean of its bins.
-    total = np.bincount(at, found, 12 * _FINE) / np.maximum(np.bincount(at, minlength=12 * _FINE), 1)
+    """Sum what sounds by its pitch within an octave: (12 * CELLS,), of mean 0."""
+    total = pitch_cells(y, rate)[0][: 12 * CELLS].sum(axis=1)
     return total - total.mean()
 
 
