@@ -1,7 +1,10 @@
 """A network of audiokit in plain onnxruntime:  python denoise.py denoiser.onnx noisy.wav clean.wav  (mono, 16 kHz)."""
 
 import json
+import os
 import sys
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it reports its use, and keeps a folder for that
 
 import numpy as np
 import onnxruntime
