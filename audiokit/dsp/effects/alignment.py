@@ -19,6 +19,8 @@ _MOST, _AT_ONCE = 3000, 256
 _HOP_S, _FRAME_S = 0.01, 0.046
 #: What a step aside costs at least: what is steady is as alike at any moment, and rounding alone shall not lead there.
 _ASIDE = 1e-3
+#: What it costs to be as far from a steady pace as can be: what is steady, or silent, is played at one.
+_ASTRAY = 1e-2
 #: By how much moments that are alike may miss each other, but for one in twenty, which one of silence may be.
 _MISSED_S = 0.25
 
@@ -189,6 +191,7 @@ def _distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def _cheapest(cost: np.ndarray) -> list[tuple[int, int]]:
     """The cells from the first to the last corner of costs (N, M) whose sum is least; steps aside cost more."""
     count, other = cost.shape
+    passed, gone = (np.arange(n) / max(1, n - 1) for n in cost.shape)
     came = np.zeros(cost.shape, np.uint8)  # from the cell before in both, in rows, in columns
     before, last = (np.full(count + 1, np.inf) for _ in range(2))
     before[0] = 0.0
@@ -196,7 +199,7 @@ def _cheapest(cost: np.ndarray) -> list[tuple[int, int]]:
         i = np.arange(max(0, diagonal - other + 1), min(count, diagonal + 1))
         j = diagonal - i
         both, row, column = before[i], last[i], last[i + 1]
-        own = cost[i, j]
+        own = cost[i, j] + _ASTRAY * np.abs(passed[i] - gone[j])
         aside = np.minimum(row, column) + 0.3 * own + _ASIDE
         came[i, j] = np.where(both <= aside, 0, np.where(row <= column, 1, 2))
         before, last = last, np.full(count + 1, np.inf)

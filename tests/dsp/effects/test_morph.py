@@ -402,3 +402,13 @@ def test_a_long_song_is_aligned_with_a_faster_one(rng):
     whole = length // 200 * 200
     loud = [np.concatenate(list(y()), axis=1)[0, :whole].reshape(-1, 200).std(axis=1) for y in (first, second)]
     assert np.corrcoef(*loud)[0, 1] > 0.8
+
+
+def test_what_is_steady_is_played_at_a_steady_pace():
+    """Three seconds of a tone beside one: all moments are alike, none is waited at."""
+    frames = np.ones((300, 8)), np.ones((100, 8))
+    rows, columns = warping_path(*frames)
+    assert np.abs(rows / 299 - columns / 99).max() < 0.02
+    y = morph(sine(220, 3, RATE), sine(220, 1, RATE), RATE, engine="fade", align=True)
+    assert y.shape == (1, 2 * RATE)
+    assert strongest(y)[1] < -30
