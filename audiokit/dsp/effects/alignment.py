@@ -21,7 +21,7 @@ _HOP_S, _FRAME_S = 0.01, 0.046
 _ASIDE = 1e-3
 #: What it costs to be as far from a steady pace as can be: what is steady, or silent, is played at one.
 _ASTRAY = 1e-2
-#: By how much moments that are alike may miss each other, but for one in twenty, which one of silence may be.
+#: Alike moments may miss each other by so much, and one in twenty, which may be of silence, by more.
 _MISSED_S = 0.25
 
 
