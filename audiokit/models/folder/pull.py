@@ -10,27 +10,17 @@ import os
 import shutil
 import tarfile
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from hashlib import sha256
-from http.client import HTTPException
+from collections.abc import Callable
+from hashlib import file_digest
 from pathlib import Path
-from typing import IO
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
-from audiokit.errors import AudiokitError, DamagedError, InputError, ModelError
+from audiokit.errors import AudiokitError, DamagedError, InputError, ModelError, ParameterError
 from audiokit.io.files import atomic_file
+from audiokit.models.folder.download import BROKEN, Report, download, locked
 from audiokit.models.folder.remotes import REMOTE, Remote, hub_folder
 
-_CHUNK = 1 << 18
-_TIMEOUT_S = 30
-_TRIES = 4
-Report = Callable[[int, int | None], None]
 Tell = Callable[[str], None]
-__all__ = ["REMOTE", "Remote", "check", "fetch", "hub_folder", "locked", "mirrored", "pull", "recorded_sum", "unpack"]
+__all__ = ["REMOTE", "Remote", "check", "fetch", "hub_folder", "mirrored", "pull", "recorded_sum", "unpack"]
 
 
 def pull(
@@ -66,22 +56,52 @@ def pull(
     remote = REMOTE[name]
     say = tell or (lambda line: None)
     place = hub_folder() / remote.file if remote.kind == "demucs" else checkpoint.cache_folder() / "models" / name
-    if (place if remote.kind == "demucs" else place / checkpoint.CARD).exists() and not force:
+    proof = place if remote.kind == "demucs" else place / checkpoint.CARD
+    if proof.exists() and not force:
         return place
-    say(f"{name}: {remote.about}\n  from {remote.url} ({remote.told_size})\n  terms: {remote.licence}")
     if archive is not None and not Path(archive).exists():
         raise InputError(f"{archive}: no such file")
-    path = Path(archive) if archive is not None else fetch(name, remote, report)
+    _downloads().mkdir(parents=True, exist_ok=True)
+    with locked(_downloads() / f".{name}.lock", remove=True):
+        if proof.exists() and not force:  # another process was faster
+            return place
+        say(f"{name}: {remote.about}\n  from {remote.url} ({remote.told_size})\n  terms: {remote.licence}")
+        if archive is not None:
+            found = _make(name, remote, Path(archive), place)
+        else:
+            path = fetch(name, remote, report, again=force and not remote.sum)
+            found = _made_of_fetched(name, remote, path, place)
+        say(f"{name}: {_remember(remote, found)}")
+        if archive is None and not remote.packed:
+            path.unlink()
+    return place
+
+
+def _made_of_fetched(name: str, remote: Remote, path: Path, place: Path) -> str:
+    """Make a model of what was fetched; what cannot be one is removed, or every later attempt would fail too."""
+    try:
+        return _make(name, remote, path, place)
+    except (DamagedError, ModelError, ParameterError) as error:
+        suspects = [path] if not remote.sum or not sha256_of(path).startswith(remote.sum) else []
+        if remote.beside:
+            suspects.append(_downloads() / remote.beside.file)
+        if not suspects:
+            raise
+        for suspect in suspects:
+            suspect.unlink(missing_ok=True)
+        hint = error.hint or "try again, perhaps from another network"
+        raise type(error)(f"{error}; what was fetched is removed", hint=hint) from None
+
+
+def _make(name: str, remote: Remote, path: Path, place: Path) -> str:
+    """Check a file, make the model of it, and give its SHA-256."""
     found = check(path, remote)
     if remote.kind == "demucs":
         with atomic_file(place, force=True) as temporary:
             shutil.copyfile(path, temporary)
     else:
         _convert(name, remote, path, place, found)
-    say(f"{name}: {_remember(remote, found)}")
-    if archive is None and not remote.packed:
-        path.unlink()
-    return place
+    return found
 
 
 def _convert(name: str, remote: Remote, path: Path, folder: Path, found: str) -> None:
@@ -90,8 +110,8 @@ def _convert(name: str, remote: Remote, path: Path, folder: Path, found: str) ->
     from audiokit.models.folder.importers import import_checkpoint
 
     options = dict(remote.options)
-    if remote.config:
-        options["config"] = str(fetch(name, replace(remote, url=remote.config, sum="", size=0)))
+    if remote.beside:
+        options["config"] = str(fetch(name, remote.beside))
     with tempfile.TemporaryDirectory(prefix="audiokit-") as unpacked:
         if remote.packed:
             unpack(path, Path(unpacked))
@@ -100,42 +120,44 @@ def _convert(name: str, remote: Remote, path: Path, folder: Path, found: str) ->
         checkpoint.save(folder, net, {**card, "source_sha256": found})
 
 
-def fetch(name: str, remote: Remote, report: Report | None = None) -> Path:
+def fetch(name: str, remote: Remote, report: Report | None = None, *, again: bool = False) -> Path:
     """Download a file into the cache, going on where an earlier attempt stopped.
+
+    Args:
+        name: of the model, for messages.
+        remote: what is fetched.
+        report: called with (bytes so far, bytes in all or None).
+        again: also where it is there.
 
     Raises:
         ModelError: the network cannot be reached; the hint says what to do elsewhere.
-        DamagedError: what arrived does not match its size or sum; it is removed.
+        DamagedError: what arrived does not match its size or sum and is removed, or something else is offered.
     """
     target = _downloads() / remote.file
-    if target.exists():
+    if target.exists() and not again:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".part")
-    url = mirrored(remote.url)
+    url, summed = mirrored(remote.url), bool(remote.sum or recorded_sum(remote))
     with locked(partial) as file:
-        if target.exists():  # another process was faster
+        if target.exists() and not again:  # another process was faster
             return target
         try:
-            _persist(name, url, file, target, remote.size, report)
+            download(url, file, size=remote.size, summed=summed, report=report)
+        except BROKEN as error:
+            raise _offline(name, url, target, error) from None
+        except DamagedError as error:
+            kept = "what was fetched before is kept" if partial.stat().st_size else "nothing was fetched"
+            if not partial.stat().st_size:
+                partial.unlink()
+            raise DamagedError(f"{url}: {error}; {kept}", hint="try again, perhaps from another network") from None
+        try:
             check(partial, remote)
         except DamagedError as error:
             partial.unlink(missing_ok=True)
             raise DamagedError(f"{url}: {error}; removed", hint="try again, perhaps from another network") from None
         os.replace(partial, target)
     return target
-
-
-def _persist(name: str, url: str, file: IO[bytes], target: Path, size: int, report: Report | None) -> None:
-    """Download, and try again where that may help."""
-    for attempt in range(_TRIES):
-        try:
-            _download(url, file, size, report)
-            return
-        except (URLError, HTTPException, OSError, TimeoutError) as error:
-            if attempt == _TRIES - 1 or not _worth_retrying(error):
-                raise _offline(name, url, target, error) from None
-            time.sleep(min(2**attempt, 5) * float(os.environ.get("AUDIOKIT_RETRY_S", "1")))
 
 
 def _downloads() -> Path:
@@ -145,8 +167,16 @@ def _downloads() -> Path:
 
 
 def mirrored(url: str) -> str:
-    """Replace the host by AUDIOKIT_MIRROR, where that is set."""
+    """Replace the host by AUDIOKIT_MIRROR, where that is set.
+
+    Raises:
+        ParameterError: it is no address.
+    """
     mirror = os.environ.get("AUDIOKIT_MIRROR")
+    if mirror and not mirror.lower().startswith(("http://", "https://")):
+        raise ParameterError(
+            f"AUDIOKIT_MIRROR={mirror}: is no address", hint="it is a host's, such as https://models.example"
+        )
     return f"{mirror.rstrip('/')}/{url.split('/', 3)[3]}" if mirror else url
 
 
@@ -162,11 +192,7 @@ def check(path: Path, remote: Remote) -> str:
     size = path.stat().st_size
     if remote.size and size != remote.size:
         raise DamagedError(f"{path}: holds {size} bytes instead of {remote.size}", hint="download it again")
-    total = sha256()
-    with open(path, "rb") as file:
-        while data := file.read(_CHUNK):
-            total.update(data)
-    found = total.hexdigest()
+    found = sha256_of(path)
     known, whose = remote.sum, "its checksum"
     if not known:
         known, whose = recorded_sum(remote), "the checksum of its first download here"
@@ -175,6 +201,12 @@ def check(path: Path, remote: Remote) -> str:
             f"{path}: does not match {whose} ({found[:12]}... instead of {known[:12]}...)", hint="download it again"
         )
     return found
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def recorded_sum(remote: Remote) -> str:
@@ -219,39 +251,6 @@ def unpack(path: Path, folder: Path) -> None:
         raise DamagedError(f"{path}: cannot be unpacked ({error})", hint="download it again") from None
 
 
-def _download(url: str, file: IO[bytes], wanted: int, report: Report | None) -> None:
-    """Append to an open file what is missing of a download; `wanted` bytes in all, 0 if that is not known."""
-    have = file.seek(0, os.SEEK_END)
-    request = Request(url, headers={"User-Agent": "audiokit", **({"Range": f"bytes={have}-"} if have else {})})
-    try:
-        response = urlopen(request, timeout=_TIMEOUT_S)
-    except HTTPError as error:
-        if error.code != 416:  # the range begins where the file ends: everything is there
-            raise
-        return
-    with response:
-        if have and response.status != 206:  # the server does not resume: begin again
-            file.seek(0)
-            file.truncate()
-            have = 0
-        size = response.headers.get("Content-Length")
-        total = have + int(size) if size else None
-        if wanted and total not in (None, wanted):
-            raise DamagedError(f"{total} bytes are offered instead of {wanted}")
-        while data := response.read(_CHUNK):
-            file.write(data)
-            have += len(data)
-            if report:
-                report(have, total)
-        file.flush()
-        if total is not None and have < total:
-            raise URLError(f"the connection ended after {have} of {total} bytes")
-
-
-def _worth_retrying(error: Exception) -> bool:
-    return not (isinstance(error, HTTPError) and error.code < 500)
-
-
 def _offline(name: str, url: str, target: Path, error: Exception) -> AudiokitError:
     reason = getattr(error, "reason", None) or error
     return ModelError(
@@ -259,16 +258,3 @@ def _offline(name: str, url: str, target: Path, error: Exception) -> AudiokitErr
         hint=f"where there is a network: curl -L -o {target.name} {url}   then here: put it at {target} and repeat, or"
         f" audiokit models pull {name} --from {target.name}",
     )
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for appending, alone: another process that fetches the same waits."""
-    with open(path, "ab") as file:
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except (ImportError, OSError):  # no locks on this system: the sum still tells
-            pass
-        yield file

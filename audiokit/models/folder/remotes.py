@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,11 @@ class Remote:
     def file(self) -> str:
         """Name of what is fetched."""
         return self.url.rsplit("/", 1)[-1]
+
+    @property
+    def beside(self) -> Remote | None:
+        """The YAML that belongs to it, which has no sum."""
+        return replace(self, url=self.config, sum="", size=0, config="") if self.config else None
 
     @property
     def packed(self) -> bool:

@@ -25,7 +25,7 @@ from audiokit.dsp.separation.separate import separate_windows
 from audiokit.errors import MissingExtraError, ModelError
 from audiokit.io.audio import read, write
 from audiokit.models.folder.checkpoint import cache_folder
-from audiokit.models.folder.pull import locked
+from audiokit.models.folder.download import locked
 from audiokit.models.separation.engine import Engine
 from audiokit.models.separation.settings import Settings, configuration
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from audiokit.errors import DamagedError, ModelError
+from audiokit.errors import DamagedError, ModelError, ParameterError
 from audiokit.models.folder import checkpoint, pull
 from audiokit.models.separation.roformer import MelBandRoformer
 from audiokit.models.separation.spleeter_unet import SpleeterUnet, to_variables
@@ -38,6 +38,8 @@ class Server(ThreadingHTTPServer):
     def __init__(self, content: bytes, *, cut_first: int | None = None, ranges: bool = True) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.others: dict[str, bytes] = {}
+        self.headers: dict[str, str] = {}
+        self.ignores_where = False
         self.content, self.cut, self.ranges, self.asked = content, cut_first, ranges, []
 
     @property
@@ -53,12 +55,20 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append(wanted)
         content = self.server.others.get(self.path.rsplit("/", 1)[-1], self.server.content)
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.server.ranges else 0
+        if self.headers.get("If-Range", self.server.headers.get("ETag")) != self.server.headers.get("ETag"):
+            start = 0
         data = content[start:]
         if start and not data:
-            self.send_error(416)
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(content)}")
+            self.end_headers()
             return
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(data)))
+        if start:
+            begin, data = (0, content) if self.server.ignores_where else (start, data)
+            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+        for name, value in {"Content-Length": str(len(data)), **self.server.headers}.items():
+            self.send_header(name, value)
         self.end_headers()
         if self.server.cut is not None:
             data, self.server.cut = data[: self.server.cut], None
@@ -249,6 +259,91 @@ def test_nothing_is_recorded_of_what_cannot_be_read(one_file, checkpoint_file, t
     with pytest.raises(ModelError):
         pull.pull(NAME)
     assert "tiny.ckpt.sha256" not in leftovers(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint"], ids=["empty", "text"])
+def test_what_cannot_be_a_model_is_removed_so_that_the_next_attempt_fetches_it(one_file, checkpoint_file, content):
+    one_file(content, size=0)
+    with pytest.raises(ModelError, match="what was fetched is removed"):
+        pull.pull(NAME)
+    server = one_file(size=0)
+    assert pull.pull(NAME).is_dir() and server.asked == [None, None]
+
+
+@pytest.mark.parametrize("size", [True, False], ids=["size known", "size not known"])
+def test_the_page_of_a_network_that_wants_a_log_in_costs_nothing(one_file, checkpoint_file, tmp_path, size):
+    begun = begin(tmp_path, checkpoint_file[:5000], '"one"')
+    server = one_file(b"<html>log in</html>", size=None if size else 0, ranges=False)
+    server.headers = {"Content-Type": "text/html; charset=utf-8"}
+    with pytest.raises(DamagedError, match=r"a web page is offered instead of the file; .* is kept"):
+        pull.pull(NAME)
+    assert begun.read_bytes() == checkpoint_file[:5000]
+    server = one_file()
+    server.headers = {"ETag": '"one"'}
+    pull.pull(NAME)
+    assert server.asked[0] == "bytes=5000-"
+
+
+def begin(tmp_path, content: bytes, tag: str | None = None):
+    """Leave what an earlier process has fetched."""
+    begun = tmp_path / "home" / "downloads" / "tiny.ckpt.part"
+    begun.parent.mkdir(parents=True)
+    begun.write_bytes(content)
+    if tag:
+        begun.with_name(f"{begun.name}.from").write_text(tag)
+    return begun
+
+
+@pytest.mark.parametrize("tag", [None, '"one"'], ids=["nothing known of it", "another file"])
+def test_what_was_begun_of_another_file_is_not_gone_on_with(one_file, checkpoint_file, tmp_path, tag):
+    begin(tmp_path, checkpoint_file[:300][::-1], tag)
+    server = one_file()
+    server.headers = {"ETag": '"two"'}
+    folder = pull.pull(NAME)
+    assert checkpoint.read_card(folder)["source_sha256"] == sha256(checkpoint_file).hexdigest()
+    assert not [name for name in leftovers(tmp_path) if ".part" in name]
+
+
+def test_what_was_begun_is_longer_than_the_file(one_file, checkpoint_file, tmp_path):
+    begin(tmp_path, checkpoint_file + b"more", '"one"')
+    server = one_file()
+    server.headers = {"ETag": '"one"'}
+    assert pull.pull(NAME).is_dir()
+    assert server.asked[:2] == [f"bytes={len(checkpoint_file) + 4}-", None]
+
+
+def test_a_server_that_begins_anew_where_it_was_asked_to_go_on(one_file, checkpoint_file, tmp_path):
+    begin(tmp_path, checkpoint_file[:300], '"one"')
+    server = one_file()
+    server.headers, server.ignores_where = {"ETag": '"one"'}, True
+    folder = pull.pull(NAME)
+    assert checkpoint.read_card(folder)["source_sha256"] == sha256(checkpoint_file).hexdigest()
+
+
+def test_two_that_want_the_same_fetch_it_once(one_file, checkpoint_file, monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+    from threading import Barrier
+
+    server, met = one_file(), Barrier(2)
+    real = pull.locked
+
+    def together(*arguments, **how):
+        if how.get("remove"):
+            met.wait(5)
+        return real(*arguments, **how)
+
+    monkeypatch.setattr(pull, "locked", together)
+    with ThreadPoolExecutor(2) as both:
+        folders = [done.result() for done in [both.submit(pull.pull, NAME) for _ in range(2)]]
+    assert folders[0] == folders[1] and folders[0].is_dir() and server.asked == [None, None]
+
+
+@pytest.mark.parametrize("mirror", ["junk", "file:///etc", "ftp://models.example"])
+def test_a_mirror_that_is_no_address(one_file, monkeypatch, mirror):
+    one_file()
+    monkeypatch.setenv("AUDIOKIT_MIRROR", mirror)
+    with pytest.raises(ParameterError, match="is no address"):
+        pull.pull(NAME)
 
 
 @pytest.mark.parametrize("difference", [-1, 1])
