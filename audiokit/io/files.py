@@ -151,8 +151,6 @@ def atomic_folder(target: str | os.PathLike[str], *, force: bool = False) -> Ite
                 os.rename(temporary, target)
                 shutil.rmtree(old, ignore_errors=True)
             else:
-                if force:
-                    target.unlink(missing_ok=True)
                 check_free(target)
                 try:
                     os.rename(temporary, target)
@@ -166,11 +164,13 @@ def atomic_folder(target: str | os.PathLike[str], *, force: bool = False) -> Ite
 
 
 def _check_ours(folder: Path) -> None:
-    """Refuse to replace a folder that holds anything that no command of ours put there (InputError).
+    """Refuse to replace a file, or a folder that holds anything that no command of ours put there (InputError).
 
     Pieces have numbers for names; sets, pieces and models have an index or a card beside them.
     """
     if not folder.is_dir():
+        if folder.exists():
+            raise InputError(f"{folder}: is a file, and a folder would take its place", hint="choose another -o")
         return
     is_model = (folder / "model.json").is_file()
     for item in folder.iterdir():

@@ -140,6 +140,39 @@ def test_force_does_not_replace_a_folder_of_other_things(cli, tmp_path):
         cli("models", "export", "denoiser", "-o", "models/denoiser", "--force")
 
 
+def test_force_does_not_replace_a_file_by_a_folder(cli, tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    done = cli("models", "export", "denoiser", "-o", "notes", "--force", status=3)
+    assert b"notes: is a file" in done.stderr and (tmp_path / "notes").read_text() == "mine"
+
+
+def test_a_model_that_is_not_whole_does_not_hide_the_others(cli, tmp_path):
+    home = tmp_path / "home"
+    checkpoint_of = checkpoint.shipped()["denoiser"]
+    for name in ("cut", "bare"):
+        (home / "models" / name).mkdir(parents=True)
+    (home / "models/cut/model.json").write_text("{")
+    (home / "models/bare/model.json").write_bytes((checkpoint_of / "model.json").read_bytes())
+    done = cli("models", "list", "--json", env={"AUDIOKIT_HOME": str(home)})
+    rows = {row["name"]: row for row in map(json.loads, done.stdout.splitlines())}
+    assert rows["denoiser"]["state"] == "shipped"
+    assert rows["cut"]["state"] == rows["bare"]["state"] == "damaged"
+    assert "not readable as JSON" in rows["cut"]["about"] and "has no weights.safetensors" in rows["bare"]["about"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("hop", "5"), ("bins", 0), ("rate", -1), ("stems", 5), ("exponent", None)]
+)
+def test_a_card_that_somebody_changed(tmp_path, setting, value):
+    from audiokit.models.separation.spleeter_unet import SpleeterUnet
+
+    net = SpleeterUnet(filters=[1, 1, 1, 1, 1, 1])
+    card = {"architecture": "spleeter-unet", "settings": {**net.settings, setting: value}, "kind": "split"}
+    checkpoint.save(tmp_path / "net", net, card)
+    with pytest.raises(ModelError, match=rf"net: the settings do not fit \({setting} must be"):
+        checkpoint.load(str(tmp_path / "net"))
+
+
 def test_why_a_checkpoint_is_not_read_is_said_in_a_few_words(tmp_path):
     torch.save({"weight": torch.zeros(9)}, tmp_path / "whole.ckpt")
     torch.save(pathlib.PurePosixPath("x"), tmp_path / "objects.ckpt")

@@ -13,7 +13,7 @@ from importlib import import_module, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiokit.errors import DamagedError, InputError, ModelError, check_version
+from audiokit.errors import DamagedError, InputError, ModelError, ParameterError, check_version
 from audiokit.io.files import atomic_folder
 from audiokit.io.told import detail
 from audiokit.models.folder.registry import ARCHITECTURES
@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "audiokit.model", 1
 CARD, WEIGHTS = "model.json", "weights.safetensors"
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "generator", "model_g")
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "state", "generator", "model_g")
+#: What numpy's numbers, such as a best loss, are pickled with: they are passed over, no function of numpy is called.
+_NUMBERS = (
+    *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
+    *(f"numpy.dtypes.{kind}DType" for kind in ("Bool", "Float16", "Float32", "Float64", "Int32", "Int64")),
+    *("numpy.dtype", "numpy.ndarray", "_codecs.encode"),
+)
 
 
 def shipped() -> dict[str, Path]:
@@ -122,8 +128,8 @@ def read_card(folder: str | os.PathLike[str]) -> dict[str, Any]:
     return card
 
 
-def build(architecture: str, settings: Mapping[str, Any]) -> torch.nn.Module:
-    """Build the untrained network that a card names.
+def build(architecture: str, settings: Mapping[str, Any], *, name: str | None = None) -> torch.nn.Module:
+    """Build the untrained network that a card names; `name` is the model's, for messages.
 
     Raises:
         ModelError: the architecture is unknown or the settings do not fit it.
@@ -135,8 +141,9 @@ def build(architecture: str, settings: Mapping[str, Any]) -> torch.nn.Module:
     module, _, name = ARCHITECTURES[architecture].partition(":")
     try:
         return getattr(import_module(module), name)(**settings)
-    except TypeError as error:
-        raise ModelError(f"{architecture}: the settings do not fit ({error})") from None
+    except (TypeError, ValueError, ArithmeticError, RuntimeError, ParameterError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"{name or architecture}: the settings do not fit ({reason})") from None
 
 
 def save(
@@ -199,7 +206,7 @@ def load(spec: str, *, kind: str | None = None, device: str = "cpu") -> tuple[to
     card = read_card(folder)
     if kind is not None:
         check_kind(card, kind, name=str(spec))
-    module = build(card["architecture"], card["settings"])
+    module = build(card["architecture"], card["settings"], name=str(spec))
     load_weights(module, read_safetensors(folder / WEIGHTS), name=str(spec))
     place = pick_device(device)
     detail(f"{spec}: model loaded, {card['architecture']}, PyTorch on {place}")
@@ -253,8 +260,9 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     if Path(path).suffix == ".safetensors":
         return read_safetensors(path)
     try:
-        with warnings.catch_warnings():  # about old ways to write files, which say nothing about this one
-            warnings.simplefilter("ignore")
+        passed_over = torch.serialization.safe_globals([(_PassedOver, name) for name in _NUMBERS])
+        with warnings.catch_warnings(), passed_over:
+            warnings.simplefilter("ignore")  # about old ways to write files, which say nothing about this one
             content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
@@ -265,6 +273,16 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     except Exception as error:  # it reads the bytes of any file as instructions, and fails in any way
         raise ModelError(f"{path}: not a checkpoint that can be read safely ({_why_not(str(error))})") from None
     return unwrap_state_dict(content, str(path))
+
+
+class _PassedOver:
+    """Stands for what is no tensor in a checkpoint, and takes whatever it was made of."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, _: object) -> None:
+        pass
 
 
 def _why_not(told: str) -> str:
@@ -281,13 +299,17 @@ def unwrap_state_dict(content: Any, name: str) -> dict[str, torch.Tensor]:
     import torch
 
     for _ in range(3):
-        if isinstance(content, Mapping) and any(isinstance(value, torch.Tensor) for value in content.values()):
-            tensors = {str(k): v for k, v in content.items() if isinstance(v, torch.Tensor)}
-            return {key.removeprefix("module."): value for key, value in tensors.items()}
         inner = [key for key in _WRAPPERS if isinstance(content, Mapping) and isinstance(content.get(key), Mapping)]
         if not inner:
             break
         content = content[inner[0]]
+    found = content.items() if isinstance(content, Mapping) else ()
+    tensors = {str(key).removeprefix("module."): value for key, value in found if isinstance(value, torch.Tensor)}
+    for key, value in tensors.items():
+        if value.layout != torch.strided or value.is_quantized:
+            raise ModelError(f"{name}: {key} is a sparse or quantized tensor, and plain ones are read")
+    if tensors:
+        return tensors
     raise ModelError(f"{name}: holds no network weights")
 
 
@@ -301,7 +323,8 @@ def load_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], *, 
     missing = [key for key in own if key not in state]
     surplus = [key for key in state if key not in own]
     shapes = [key for key in own if key in state and own[key].shape != state[key].shape]
-    if missing or surplus or shapes:
+    real = [key for key in own if key in state and state[key].is_complex() and not own[key].is_complex()]
+    if missing or surplus or shapes or real:
         parts = []
         if missing:
             parts.append(f"missing {_few(missing)}")
@@ -310,6 +333,8 @@ def load_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], *, 
         if shapes:
             key = shapes[0]
             parts.append(f"{key} is {tuple(state[key].shape)}, expected {tuple(own[key].shape)}")
+        if real:
+            parts.append(f"{_few(real)}: complex numbers, where real ones are expected")
         raise ModelError(
             f"{name}: the checkpoint does not fit {type(module).__name__}: {'; '.join(parts)}",
             hint="is it a checkpoint of another architecture or size?",

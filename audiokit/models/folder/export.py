@@ -46,7 +46,7 @@ def load_exportable(spec: str) -> tuple[Any, dict[str, Any], dict[str, Graph]]:
     """
     folder = find(spec)
     card = read_card(folder)
-    module = build(card["architecture"], card["settings"]).eval()
+    module = build(card["architecture"], card["settings"], name=str(spec)).eval()
     load_weights(module, read_safetensors(folder / WEIGHTS), name=str(spec))
     graphs = graphs_of(module)
     if not graphs:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from audiokit.errors import InputError, ModelError, ParameterError
+from audiokit.errors import DamagedError, InputError, ModelError, ParameterError
 
 if TYPE_CHECKING:
     import torch
@@ -66,6 +66,17 @@ IMPORTERS: dict[str, tuple[str, str]] = {
 }
 
 
+#: What settings are called in messages, by the type of their default.
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a name",
+    tuple: "a list",
+    list: "a list",
+}
+
+
 def import_checkpoint(kind: str, source: str | os.PathLike[str], options: dict[str, Any] | None = None) -> Imported:
     """Read a checkpoint of another project.
 
@@ -80,7 +91,7 @@ def import_checkpoint(kind: str, source: str | os.PathLike[str], options: dict[s
     Raises:
         ModelError: the kind is unknown or the checkpoint does not fit it.
         ParameterError: the importer knows no such option.
-        InputError, DamagedError: it cannot be read.
+        InputError, DamagedError: it cannot be read, or holds NaN or infinity.
     """
     if kind not in IMPORTERS:
         raise ModelError(f"models import {kind}: unknown kind", hint=f"there are: {', '.join(IMPORTERS)}")
@@ -90,9 +101,30 @@ def import_checkpoint(kind: str, source: str | os.PathLike[str], options: dict[s
     function = getattr(import_module(module), name)
     options = dict(options or {})
     known = function.__kwdefaults__ or {}
-    for option in options:
+    for option, value in options.items():
         if option not in known:
             raise ParameterError(
                 f"models import {kind}: no setting {option!r}", hint=f"there are: {', '.join(known) or 'none'}"
             )
-    return function(source, **options)
+        if not _like(value, known[option]):
+            raise ParameterError(f"models import {kind}: {option} must be {_KINDS[type(known[option])]}, not {value!r}")
+    net, card = function(source, **options)
+    _check_finite(net, str(source))
+    return net, card
+
+
+def _like(value: Any, default: Any) -> bool:
+    """Whether a value is of the type of a setting's default; the importer itself looks where that is None."""
+    if default is None:
+        return True
+    if isinstance(value, bool) or isinstance(default, bool):
+        return type(value) is type(default)
+    return isinstance(value, int | float if isinstance(default, float) else type(default))
+
+
+def _check_finite(net: torch.nn.Module, name: str) -> None:
+    for key, value in net.state_dict().items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise DamagedError(
+                f"{name}: {key} holds NaN or infinity", hint="get it again, or an earlier checkpoint of it"
+            )

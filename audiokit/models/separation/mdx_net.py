@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from audiokit.errors import InputError, ModelError, ParameterError
+from audiokit.models.folder.fields import check_fields, check_stem
 from audiokit.models.folder.runtime import open_session
+from audiokit.models.separation.trial import check_runs
 
 #: The graphs never saw what lies below: mixes are silenced there first, as the usual programs do.
 _LOWEST = 3
@@ -48,6 +51,11 @@ class MdxNetConfig:
     rate: int = 44_100
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        for stem in (self.stem, self.rest):
+            check_stem(stem)
+        if self.n_fft % 2:
+            raise ParameterError(f"n_fft must be even, not {self.n_fft}")
         if not 1 <= self.dim_f <= self.n_fft // 2 + 1:
             raise ParameterError(f"dim_f must lie within 1 to n_fft / 2 + 1 = {self.n_fft // 2 + 1}, not {self.dim_f}")
         if self.longest < 1:
@@ -171,6 +179,8 @@ def import_mdx(
         "frontend": {"rate": config.rate, "channels": 2, "n_fft": config.n_fft, "hop": config.hop},
         "source": Path(source).name,
     }
+    noise = torch.randn(1, 4, config.dim_f, config.dim_t)
+    check_runs(partial(network.spectrum, noise), str(source), shape=noise.shape)
     return network.eval(), card
 
 

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audiokit.errors import ParameterError
+from audiokit.models.folder.fields import check_fields, check_stem
 
 #: Bins per band of the usual BS-RoFormer: fine below, coarse above; together 1025.
 USUAL_BANDS = (2,) * 24 + (4,) * 12 + (12,) * 8 + (24,) * 8 + (48,) * 8 + (128, 129)
@@ -77,13 +78,21 @@ class RoformerConfig:
     chunk: int = 352_800
 
     def __post_init__(self) -> None:
+        check_fields(self, zero=["linear_depth"])
+        for stem in (*self.stems, *([] if self.rest is None else [self.rest])):
+            check_stem(stem)
+        if not self.hop <= self.window <= self.n_fft <= self.chunk:
+            raise ParameterError(
+                "hop, window, n_fft and chunk must each be at most the next, not "
+                f"{self.hop}, {self.window}, {self.n_fft} and {self.chunk}"
+            )
         if self.channels not in (1, 2):
             raise ParameterError(f"channels must be 1 or 2, not {self.channels}")
         bins = self.n_fft // 2 + 1
         if not isinstance(self.bands, int) and sum(self.bands) != bins:
             raise ParameterError(f"the bands hold {sum(self.bands)} bins, the spectrum has {bins}")
-        if not self.stems or min(self.depth, self.time_depth, self.freq_depth, self.mask_layers) < 1:
-            raise ParameterError("stems, depth, time_depth, freq_depth and mask_layers must be at least 1")
+        if not self.stems:
+            raise ParameterError("a separator needs a stem")
 
 
 def mel_bands(count: int, *, rate: int, n_fft: int) -> list[list[int]]:

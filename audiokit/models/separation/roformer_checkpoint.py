@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from audiokit.errors import DamagedError, InputError, ModelError, ParameterError
 from audiokit.models.folder.checkpoint import load_weights, read_state_dict
 from audiokit.models.folder.recognise import not_a
 from audiokit.models.separation.roformer import BsRoformer, MelBandRoformer, Roformer
+from audiokit.models.separation.trial import check_runs
 
 _EXPECTED = (
     "band_split.to_features.0.0.gamma, mask_estimators.0.to_freqs.0.0.0.weight, layers.0.0.layers.0.0.norm.gamma"
@@ -43,23 +46,29 @@ def import_roformer(
         InputError, DamagedError: a file cannot be read.
     """
     state = read_state_dict(source)
-    about = config if isinstance(config, Mapping) else read_training_yaml(_yaml_of(source, config))
+    yaml = "config" if isinstance(config, Mapping) else str(_yaml_of(source, config))
+    about = config if isinstance(config, Mapping) else read_training_yaml(yaml)
     found = _sizes(state, str(source))
-    model, training = _part(about, "model"), _part(about, "training")
+    model, training, audio = _part(about, "model"), _part(about, "training"), _part(about, "audio")
     _compare(found, model, str(source))
-    stems, rest = name_stems(training.get("instruments"), training.get("target_instrument"), found["estimators"])
+    instruments, target = training.get("instruments"), training.get("target_instrument")
+    stems, rest = name_stems(instruments, target, found["estimators"], name=yaml)
     settings = {
         **found["settings"],
-        **_spectra(model, found, str(source)),
+        **_spectra(model, found, str(source), yaml),
+        "rate": _number(yaml, "sample_rate", model, audio, default=44_100),
         "stems": stems,
         "rest": rest,
-        "chunk": int(_part(about, "audio").get("chunk_size") or _part(about, "inference").get("chunk_size") or 352_800),
+        "chunk": _number(yaml, "chunk_size", _part(about, "inference"), audio, default=352_800),
         "zero_dc": bool(model.get("zero_dc", False)),
         "skips": bool(model.get("skip_connection", False)),
     }
     if _part(about, "inference").get("normalize"):
         raise ModelError(f"{source}: wants inputs of unit variance (inference.normalize), which is not supported")
-    network = (MelBandRoformer if found["mel"] else BsRoformer)(**settings)
+    try:
+        network = (MelBandRoformer if found["mel"] else BsRoformer)(**settings)
+    except ParameterError as error:
+        raise ModelError(f"{yaml}: {error}") from None
     load_weights(network, found["state"], name=str(source))
     others = [stem for stem in stems if stem != rest]
     card = {
@@ -70,7 +79,9 @@ def import_roformer(
         "frontend": {"rate": network.config.rate, "channels": network.config.channels, "chunk": network.config.chunk},
         "source": Path(source).name,
     }
-    return network.eval(), card
+    noise = torch.randn(1, network.config.channels, network.shortest + network.config.hop)
+    check_runs(partial(network.eval(), noise), str(source), shape=(1, len(stems), *noise.shape[1:]))
+    return network, card
 
 
 def read_training_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -96,7 +107,9 @@ def read_training_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     )
     try:
         found = yaml.load(Path(path).read_text(encoding="utf-8"), Loader)
-    except (FileNotFoundError, IsADirectoryError):
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder, not a YAML file") from None
+    except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except yaml.constructor.ConstructorError as error:
         raise ModelError(f"{path}: holds more than plain values ({error.problem})") from None
@@ -107,7 +120,9 @@ def read_training_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     return found
 
 
-def name_stems(instruments: Sequence[str] | None, target: str | None, estimators: int) -> tuple[list[str], str | None]:
+def name_stems(
+    instruments: Sequence[str] | None, target: str | None, estimators: int, *, name: str = "the YAML"
+) -> tuple[list[str], str | None]:
     """Name what a model's mask estimators find, and the stem that is the rest of the mix.
 
     Beside the voice, a model's only other stem is called accompaniment, whatever its authors call it.
@@ -116,37 +131,45 @@ def name_stems(instruments: Sequence[str] | None, target: str | None, estimators
         instruments: all names of the training code.
         target: the only one that is estimated, None for all.
         estimators: how many there are.
+        name: of the file, for messages.
 
     Raises:
-        ModelError: names and estimators are not equally many.
+        ModelError: names and estimators are not equally many, or what is named is no name.
 
     >>> name_stems(["vocals", "other"], "vocals", 1), name_stems(["Drums", "Bass", "Other", "Vocals"], None, 4)
     ((['vocals'], 'accompaniment'), (['drums', 'bass', 'other', 'vocals'], 'other'))
     >>> name_stems(["Vocals", "Instrumental"], "Instrumental", 1), name_stems(["a", "b", "c"], None, 3)
     ((['accompaniment'], 'vocals'), (['a', 'b', 'c'], None))
     """
-    names = [str(name).lower() for name in instruments or ([target] if target else [])]
+    instruments = instruments or ([target] if target else [])
+    if not isinstance(instruments, list | tuple) or not all(isinstance(x, str) for x in (*instruments, target or "")):
+        raise ModelError(f"{name}: training.instruments must be a list of names, target_instrument one of them")
+    names = [x.lower() for x in instruments]
+    if target and target.lower() not in names:
+        raise ModelError(f"{name}: its target {target!r} is none of its instruments ({', '.join(names)})")
+    where = names.index(target.lower()) if target else None
     if len(names) == 2 and "vocals" in names:
-        names = [name if name == "vocals" else "accompaniment" for name in names]
-    if not target:
+        names = [x if x == "vocals" else "accompaniment" for x in names]
+    if where is None:
         if len(names) != estimators:
             raise ModelError(
-                f"the YAML names {len(names)} instruments ({', '.join(names)}), the checkpoint estimates {estimators}"
+                f"{name}: names {len(names)} instruments ({', '.join(names)}), the checkpoint estimates {estimators}"
             )
-        rest = next((name for name in names if name in _BACKINGS), None)
-        return names, rest
-    own = names[[str(name).lower() for name in instruments or [target]].index(str(target).lower())]
+        return names, next((x for x in names if x in _BACKINGS), None)
+    own = names[where]
     if estimators != 1:
-        raise ModelError(f"the YAML has the only target {target!r}, the checkpoint estimates {estimators} stems")
-    others = [name for name in names if name != own]
+        raise ModelError(f"{name}: has the only target {target!r}, the checkpoint estimates {estimators} stems")
+    others = [x for x in names if x != own]
     if len(others) == 1:
         return [own], others[0]
     return [own], "accompaniment" if own == "vocals" else "rest" if own == "other" else "other"
 
 
 def _yaml_of(source: str | os.PathLike[str], config: str | None) -> Path:
-    if config is not None:
+    if isinstance(config, str):
         return Path(config)
+    if config is not None:
+        raise ParameterError(f"{source}: config is the name of a YAML file, not {config!r}")
     beside = [Path(source).with_suffix(suffix) for suffix in (".yaml", ".yml")]
     for path in beside:
         if path.exists():
@@ -160,6 +183,14 @@ def _yaml_of(source: str | os.PathLike[str], config: str | None) -> Path:
 def _part(about: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = about.get(name)
     return found if isinstance(found, Mapping) else {}
+
+
+def _number(name: str, key: str, *places: Mapping[str, Any], default: int) -> int:
+    """A whole number of the first section that has it; 1024.0 is one (ModelError for what is none)."""
+    value = next((place[key] for place in places if place.get(key) is not None), default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1 or value < 1:
+        raise ModelError(f"{name}: {key} must be a whole number of at least 1, not {value!r}")
+    return int(value)
 
 
 def _numbers(state: Mapping[str, Tensor], prefix: str) -> list[int]:
@@ -220,10 +251,10 @@ def _measured(state: dict[str, Tensor]) -> dict[str, Any]:
     }
 
 
-def _spectra(model: Mapping[str, Any], found: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _spectra(model: Mapping[str, Any], found: Mapping[str, Any], name: str, yaml: str) -> dict[str, Any]:
     """Settings of the spectra and bands, from the YAML; what it leaves out is as the usual code has it."""
     channels = 2 if model.get("stereo", False) else 1
-    n_fft = int(model.get("stft_n_fft", 2048))
+    n_fft = _number(yaml, "stft_n_fft", model, default=2048)
     widths = found["widths"]
     if not found["mel"] and sum(widths) != 2 * channels * (n_fft // 2 + 1):
         raise ModelError(
@@ -232,11 +263,10 @@ def _spectra(model: Mapping[str, Any], found: Mapping[str, Any], name: str) -> d
             hint="is it the YAML of this checkpoint?",
         )
     return {
-        "rate": int(model.get("sample_rate", 44_100)),
         "channels": channels,
         "n_fft": n_fft,
-        "hop": int(model.get("stft_hop_length", 512)),
-        "window": int(model.get("stft_win_length", n_fft)),
+        "hop": _number(yaml, "stft_hop_length", model, default=512),
+        "window": _number(yaml, "stft_win_length", model, default=n_fft),
         "normalized": bool(model.get("stft_normalized", False)),
         "bands": len(widths) if found["mel"] else [width // (2 * channels) for width in widths],
     }
@@ -256,5 +286,5 @@ def _compare(found: Mapping[str, Any], model: Mapping[str, Any], name: str) -> N
     for key, (theirs, own) in said.items():
         if theirs is not None and own is not None and theirs != own:
             raise ModelError(
-                f"{name}: {key} is {own}, but the YAML says {theirs}", hint="is it the YAML of this checkpoint?"
+                f"{name}: {key} is {own}, but the YAML says {theirs!r}", hint="is it the YAML of this checkpoint?"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from audiokit.errors import ModelError, ParameterError
+from audiokit.errors import DamagedError, ModelError, ParameterError
 from audiokit.models.separation.choice import DEFAULT, DEMUCS, DEMUCS_STEMS, choose, suggest
 
 __all__ = ["CLASSICAL", "DEFAULT", "DEMUCS", "RESIDUAL", "Settings", "choose_stems", "known_stems", "resolve_engine"]
@@ -148,7 +148,10 @@ def _stems_of(model: str) -> tuple[str, ...]:
     from audiokit.models.folder.checkpoint import find_for, read_card
 
     card = read_card(find_for(model, "split"))
-    return tuple(card.get("labels") or card["settings"].get("stems", ()))
+    stems = card.get("labels") or card["settings"].get("stems", ())
+    if not isinstance(stems, list | tuple) or not all(isinstance(stem, str) for stem in stems):
+        raise DamagedError(f"{model}: its labels are no list of names")
+    return tuple(stems)
 
 
 def is_demucs(model: str) -> bool:

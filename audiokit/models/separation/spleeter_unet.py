@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audiokit.errors import ModelError, ParameterError
+from audiokit.models.folder.fields import check_fields, check_stem
 from audiokit.models.folder.graph import MAIN, Graph, Port, sizes_of
 from audiokit.models.separation.settings import SPLEETER_MULTIPLE, SPLEETER_REACH
 
@@ -66,6 +67,9 @@ class SpleeterUnetConfig:
     extension: str = "zeros"
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        for stem in self.stems:
+            check_stem(stem)
         if len(self.filters) != _LEVELS:
             raise ParameterError(f"{_LEVELS} filter counts are needed, not {len(self.filters)}")
         if self.bins % 2**_LEVELS or self.bins > self.n_fft // 2:

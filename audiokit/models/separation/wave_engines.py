@@ -36,10 +36,16 @@ def roformer_engine(net: Any, settings: Settings, device: str) -> Engine:
 
 
 def mdx_engine(net: Any, settings: Settings, device: str) -> Engine:
-    """Make an engine of an MDX-Net; its windows are as long as its graph wants, whatever `segment_s` says."""
+    """Make an engine of an MDX-Net; its windows are as long as its graph wants, whatever `segment_s` says.
+
+    Raises:
+        ParameterError: its frames do not overlap.
+    """
     import torch
 
     config = net.config
+    if config.n_fft < 2 * config.hop:
+        raise ParameterError(f"frames of {config.n_fft} samples, {config.hop} apart, leave gaps", hint="see --n-fft")
 
     def estimate(y: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
         x = torch.from_numpy(np.ascontiguousarray(y)).to(device).reshape(-1, 2, y.shape[1])

@@ -33,11 +33,7 @@ def print_list(*, as_json: bool) -> None:
 
     rows: list[dict[str, Any]] = []
     for name, folder in installed().items():
-        card = checkpoint.read_card(folder)
-        size = (folder / checkpoint.WEIGHTS).stat().st_size
-        where = "shipped" if name in checkpoint.shipped() else "pulled"
-        about = card.get("about") or ", ".join(map(str, card.get("labels") or ())) or card["architecture"]
-        rows.append({"name": name, "kind": card.get("kind"), "state": where, "bytes": size, "about": about})
+        rows.append(_row(name, folder))
     here = {row["name"] for row in rows}
     for name, remote in REMOTE.items():
         if name not in here:
@@ -66,6 +62,21 @@ def print_list(*, as_json: bool) -> None:
         megabytes = f"{row['bytes'] / 1e6:6.1f} MB" if row["bytes"] else " " * 9
         line = f"{row['name']:{width}}  {row['kind'] or '':{kinds}}  {row['state']:13} {megabytes}  {row['about']}"
         print(shown(line))
+
+
+def _row(name: str, folder: Path) -> dict[str, Any]:
+    """Tell of a model that is here; of one that is not whole too, as the others are listed nevertheless."""
+    try:
+        card = checkpoint.read_card(folder)
+        size = (folder / checkpoint.WEIGHTS).stat().st_size
+    except (AudiokitError, OSError) as error:
+        reason = str(error) if isinstance(error, AudiokitError) else f"{folder}: has no {checkpoint.WEIGHTS}"
+        return {"name": name, "kind": None, "state": "damaged", "bytes": None, "about": reason}
+    where = "shipped" if name in checkpoint.shipped() else "pulled"
+    labels = card.get("labels")
+    listed = ", ".join(map(str, labels)) if isinstance(labels, list) else ""
+    about = card.get("about") or listed or card["architecture"]
+    return {"name": name, "kind": card.get("kind"), "state": where, "bytes": size, "about": about}
 
 
 def _demucs() -> dict[str, Any]:
@@ -137,7 +148,7 @@ def verify(model: str) -> dict[str, Any]:
     folder = checkpoint.find(model)
     card = checkpoint.read_card(folder)
     state = checkpoint.read_safetensors(folder / checkpoint.WEIGHTS)
-    module = checkpoint.build(card["architecture"], card["settings"])
+    module = checkpoint.build(card["architecture"], card["settings"], name=model)
     checkpoint.load_weights(module, state, name=str(model))
     for key, value in state.items():
         if value.is_floating_point() and not torch.isfinite(value).all():

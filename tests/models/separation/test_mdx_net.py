@@ -134,6 +134,48 @@ def test_sizes_that_do_not_fit(options, error, message, tmp_path):
         import_mdx(graph(tmp_path / "net.onnx"), **options)
 
 
+def altered(path, kind):
+    """A graph of other numbers, of a batch that is fixed, or one that cuts its frames short."""
+    model = onnx.load(graph(path, batch=8 if kind == "batch" else 1))
+    if kind == "float16":
+        for value in (*model.graph.input, *model.graph.output):
+            value.type.tensor_type.elem_type = TensorProto.FLOAT16
+        for held in model.graph.initializer:
+            held.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(held).astype(np.float16), held.name))
+    if kind == "NaN":
+        scale = numpy_helper.to_array(model.graph.initializer[1]) * np.float32(np.nan)
+        model.graph.initializer[1].CopyFrom(numpy_helper.from_array(scale, "scale"))
+    if kind == "cut":
+        limits = ((0, "first"), (5, "last"), (3, "axis"))
+        held = [numpy_helper.from_array(np.array([value], np.int64), name) for value, name in limits]
+        model.graph.initializer.extend(held)
+        model.graph.node[-1].output[0] = "whole"
+        model.graph.node.append(helper.make_node("Slice", ["whole", "first", "last", "axis"], ["output"]))
+        model.graph.output[0].type.tensor_type.shape.dim[3].dim_value = 5
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("float16", "does not run with these settings"),
+        ("batch", "does not run with these settings"),
+        ("cut", r"gives \(1, 4, 100, 5\) where \(1, 4, 100, 12\) is wanted"),
+        ("NaN", "makes NaN or infinity"),
+    ],
+)
+def test_a_graph_that_does_not_do_it_is_refused_before_it_is_kept(kind, message, tmp_path):
+    with pytest.raises(ModelError, match=message):
+        import_mdx(altered(tmp_path / "net.onnx", kind), n_fft=256)
+
+
+@pytest.mark.parametrize(("option", "value"), [("stem", 5), ("compensate", None), ("n_fft", "abc"), ("dim_f", True)])
+def test_settings_of_another_kind(option, value, tmp_path):
+    with pytest.raises(ParameterError, match=rf"{option} must be a \w+"):
+        import_checkpoint("mdx", graph(tmp_path / "net.onnx"), {"n_fft": 256, option: value})
+
+
 def test_files_that_are_no_mdx_net(tmp_path):
     with pytest.raises(InputError):
         import_mdx(tmp_path / "none.onnx", n_fft=256)

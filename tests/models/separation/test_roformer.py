@@ -1,6 +1,7 @@
 """RoFormers: the numbers of the package whose layout public checkpoints have, and what is refused."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -186,6 +187,68 @@ def test_yaml_is_needed_and_nothing_in_it_is_executed(tmp_path):
     evil.write_text("- 1")
     with pytest.raises(ModelError, match="not the YAML of a model"):
         read_training_yaml(evil)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "message"),
+    [
+        ("training", "target_instrument", "drums", "target 'drums' is none of its instruments"),
+        ("training", "target_instrument", ["vocals"], "must be a list of names"),
+        ("training", "instruments", "vocals", "must be a list of names"),
+        ("training", "instruments", 5, "must be a list of names"),
+        ("training", "instruments", ["vocals", "../../x", "b"], "'../../x' cannot be the name of a stem"),
+        ("model", "stft_n_fft", "abc", "stft_n_fft must be a whole number of at least 1, not 'abc'"),
+        ("model", "stft_n_fft", float("inf"), "not inf"),
+        ("model", "stft_hop_length", 0, "stft_hop_length must be"),
+        ("model", "stft_hop_length", 80, "must each be at most the next, not 80, 64, 64"),
+        ("model", "stft_win_length", 128, "must each be at most the next"),
+        ("model", "sample_rate", [44_100], "sample_rate must be"),
+        ("audio", "chunk_size", -5, "chunk_size must be"),
+        ("audio", "chunk_size", 1, "must each be at most the next"),
+    ],
+)
+def test_yaml_that_no_network_can_be_made_of(section, key, value, message, tmp_path):
+    net = tiny()
+    source, about = saved(tmp_path, net), yaml_of(net)
+    if key == "instruments" and isinstance(value, list):
+        about["training"]["target_instrument"] = value[1]
+    about.setdefault(section, {})[key] = value
+    path = tmp_path / "net.yaml"
+    path.write_text(yaml.dump(about))
+    with pytest.raises(ModelError, match=re.escape(message)) as caught:
+        import_roformer(source)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_rate_and_chunk_are_those_of_the_training_codes_own_inference(tmp_path):
+    net = tiny(BsRoformer)
+    source, about = saved(tmp_path, net), yaml_of(net)
+    about["model"].pop("sample_rate", None)
+    about["audio"] = {"sample_rate": 48_000, "chunk_size": 5000}
+    about["inference"] = {"chunk_size": 3000.0}
+    assert import_roformer(source, config=about)[0].config.chunk == 3000
+    assert import_roformer(source, config=about)[1]["frontend"]["rate"] == 48_000
+    about["model"]["sample_rate"] = 44_100
+    about["inference"]["chunk_size"] = None
+    settings = import_roformer(source, config=about)[1]["settings"]
+    assert (settings["rate"], settings["chunk"]) == (44_100, 5000)
+
+
+def test_numbers_beside_the_weights_are_passed_over_and_what_is_no_number_in_them_is_refused(tmp_path):
+    net = tiny()
+    best = {"best_metric": np.float64(9.7), "epoch": np.int64(3), "losses": np.zeros(3, np.float32)}
+    (tmp_path / "net.yaml").write_text(yaml.dump(yaml_of(net)))
+    for key, more in (("model_state_dict", best), ("state", {}), ("state_dict", {"best": torch.tensor(3.0)})):
+        torch.save({key: net.state_dict(), **more}, tmp_path / "net.ckpt")
+        found = import_roformer(tmp_path / "net.ckpt")[0].state_dict()
+        assert all(torch.equal(found[name], value) for name, value in net.state_dict().items())
+    name = "mask_estimators.0.to_freqs.0.0.0.weight"
+    whole = net.state_dict()[name]
+    changed = {"NaN": whole * np.nan, "sparse": whole.to_sparse(), "complex": whole * 1j}
+    for told, value in changed.items():
+        torch.save({**net.state_dict(), name: value}, tmp_path / "net.ckpt")
+        with pytest.raises((ModelError, DamagedError), match=told):
+            import_checkpoint("roformer", tmp_path / "net.ckpt")
 
 
 def test_from_a_checkpoint_to_stems_that_sum_to_the_mix(cli, rng, tmp_path):
