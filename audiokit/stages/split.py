@@ -130,8 +130,8 @@ def split(
 
     Returns:
         The stems by name, as long as the mix, at its rate and channels (two in compat mode); the sound alone where
-        `stem` asks for one. Where an engine's stems are complete, they add up to the mix: exactly, in the integers of
-        the files that are written together.
+        `stem` asks for one. Where an engine's stems are complete, they add up to the mix: exactly, in the integers (of
+        up to 24 bits) of the files that are written together, unless one is turned down to fit them.
 
     Raises:
         ParameterError: a stem that the engine does not know, or options that exclude each other.
@@ -167,7 +167,8 @@ def split(
     parts = Parts.together(
         sound, names, lambda: separation.run(sound.blocks()), channels=separation.channels, notes=notes
     )
-    parts.tell_bits = tell_bits
+    if separation.whole:
+        parts.tell_bits = tell_bits
     return parts
 
 

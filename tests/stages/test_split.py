@@ -252,6 +252,18 @@ def test_written_stems_sum_to_the_mix_to_the_bit(rng, banded, tmp_path, subtype,
     assert sf.info(tmp_path / "vocals.wav").subtype == subtype
 
 
+@pytest.mark.parametrize(("engine", "told"), [("hpss", True), ("center", False)])
+def test_stems_that_are_turned_down_no_longer_sum_to_the_mix_and_that_is_said(rng, tmp_path, engine, told):
+    """A mix at full scale, of which one engine's stems are louder than it is."""
+    mix = np.sign(rng.standard_normal((2, RATE // 2))).astype(np.float32) * np.float32(0.999)
+    write(tmp_path / "mix.wav", mix, RATE, subtype="PCM_16")
+    _, parts = choose_stems(Settings(engine=engine), None, None)
+    targets = {part: str(tmp_path / f"{part}.wav") for part in parts}
+    report = Work((Step(split, {"engine": engine}),), SaveOptions())(Job(str(tmp_path / "mix.wav"), "", targets))
+    over = [text for text in report["warnings"] if "turned down" in text]
+    assert any("no longer add up" in text for text in report["warnings"]) is bool(over) is told
+
+
 def test_a_damaged_input_leaves_no_stem_behind(rng, banded, tmp_path):
     y = music(rng, 0.5)
     y[0, 15_000] = np.nan

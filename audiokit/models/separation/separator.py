@@ -24,6 +24,7 @@ class Separation:
     Attributes:
         stems: names of the stems that come out.
         channels: of each stem; the input's, or 2 in compat mode.
+        whole: the stems add up to the mix.
         grid: rounds audio to what the format it will be written in can hold, so that what is left for the last stem is
             left by what is really written; nothing is rounded by default.
 
@@ -43,6 +44,7 @@ class Separation:
         # The last stem is what the others leave, where they were separated anyway: exact at any rate.
         self._rest = last if self.engine.complete and set(own) == set(self.engine.stems) and len(own) > 1 else None
         self._separated = [stem for stem in own if stem != self._rest]
+        self.whole = self._rest is not None or RESIDUAL in self.stems
         self.channels = 2 if self.engine.pairs_only else channels
 
     def run(self, blocks: Iterable[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
@@ -119,7 +121,7 @@ class Separation:
         """Add the stems that are what others leave of the mix."""
         count = next(iter(found.values())).shape[1] if found else 0
         whole = mix.pull(count)
-        if self._rest is None and RESIDUAL not in self.stems:
+        if not self.whole:
             return found
         whole = self._paired(whole) if self.engine.pairs_only else whole
         left = whole - sum(self.grid(y) for y in found.values())

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from audiokit.dsp.separation.separate import separate_windows
-from audiokit.errors import MissingExtraError, ModelError
+from audiokit.errors import DamagedError, MissingExtraError, ModelError
 from audiokit.io.audio import read, write
 from audiokit.models.folder.checkpoint import cache_folder
 from audiokit.models.folder.download import locked
@@ -94,7 +94,12 @@ def _separated(program: str, name: str, y: np.ndarray, wanted: Sequence[str], *,
             # Failures do not show in the status of the program, only in files that are not there.
             if not all(file.exists() for file in files):
                 raise ModelError(f"--engine spleeter-package: spleeter made no stems ({said})", hint=_TRY.format(name))
-            pairs.append(np.stack([_fitted(read(file)[0], y.shape[1]) for file in files]))
+            made = [read(file)[0] for file in files]
+            if any(x.shape[1] < y.shape[1] - _RATE // 10 for x in made):
+                raise DamagedError(
+                    "--engine spleeter-package: spleeter made less than it was given", hint=_TRY.format(name)
+                )
+            pairs.append(np.stack([_fitted(x, y.shape[1]) for x in made]))
         return np.concatenate(pairs, axis=1) * np.float32(loud)
 
 
