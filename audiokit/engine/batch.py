@@ -113,7 +113,7 @@ def survey(
             reports[source] = {"input": source, **(outcome.report or {})}
             show(reports[source])
     if failures:
-        _raise_failures(failures, len(jobs))
+        _raise_failures(failures, len(reports), len(jobs))
     return [reports[job.source] for job in jobs if job.source in reports]
 
 
@@ -159,21 +159,23 @@ def _report(
             if outcome.error and (batch.fail_fast or len(jobs) == 1):
                 break
     if failures:
-        _raise_failures(failures, len(jobs))
+        _raise_failures(failures, len(reports), len(jobs))
     return [reports[job.source] for job in jobs if job.source in reports]
 
 
-def _raise_failures(failures: Sequence[Outcome], total: int) -> None:
+def _raise_failures(failures: Sequence[Outcome], done: int, total: int) -> None:
     _write_traces([outcome.trace for outcome in failures if outcome.trace])
     if total == 1:
         error = failures[0].error
         assert error is not None
         raise error
     hints = {outcome.error.hint for outcome in failures if outcome.error and outcome.error.hint}
+    left = total - done - len(failures)  # --fail-fast: not begun, or not waited for
+    stopped = f", where --fail-fast stopped ({done} done, {left} left)" if left else ""
     raise BatchError(
-        f"{len(failures)} of {total} files failed:",
+        f"{len(failures)} of {total} files failed{stopped}:",
         lines=[outcome.reason for outcome in failures],
-        hint=hints.pop() if len(hints) == 1 else "the others are done" if len(failures) < total else None,
+        hint=hints.pop() if len(hints) == 1 else "the others are done" if done and not left else None,
     )
 
 

@@ -69,16 +69,25 @@ def _suffixes(accept: str) -> tuple[str, ...]:
 
 
 def _search(folder: Path, accept: str) -> Iterator[Path]:
-    suffixes = _suffixes(accept)
-    for root, folders, files in os.walk(folder, followlinks=True):
-        here = Path(root)
-        if (here / "manifest.json").exists():
-            folders.clear()
-            if accept != "audio":
-                yield here
-            continue
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (here / f for f in files if f.lower().endswith(suffixes) and not f.startswith("."))
+    suffixes, seen = _suffixes(accept), set()
+    # Links may lead back up, or to what is met by another way as well: every folder is searched once, those that are
+    # here under their own names before those that are only linked to.
+    waiting = [folder]
+    while waiting:
+        for root, folders, files in os.walk(waiting.pop(0)):
+            here, real = Path(root), os.path.realpath(root)
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            if (here / "manifest.json").exists():
+                folders.clear()
+                if accept != "audio":
+                    yield here
+                continue
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            waiting += [here / name for name in folders if os.path.islink(here / name)]
+            yield from (here / f for f in files if f.lower().endswith(suffixes) and not f.startswith("."))
 
 
 def plan(

@@ -94,6 +94,30 @@ def test_one_bad_file_does_not_stop_the_others(songs, tmp_path, capsys):
         run([songs], tmp_path / "out3", fail_fast=True)
 
 
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ("0.wav", "where --fail-fast stopped (0 done, 3 left):"),
+        ("b.wav", "where --fail-fast stopped (2 done, 1 left):"),
+    ],
+)
+def test_what_fail_fast_left_is_counted(songs, tmp_path, bad, said):
+    (songs / bad).write_text("no audio at all")
+    with pytest.raises(BatchError) as caught:
+        run([songs], tmp_path / "out", fail_fast=True)
+    assert str(caught.value).startswith(f"1 of 4 files failed, {said}") and caught.value.hint != "the others are done"
+
+
+def test_links_do_not_make_a_folder_endless(songs, tmp_path, rng):
+    (tmp_path / "far").mkdir()
+    audio.write(tmp_path / "far/d.wav", signals.noise(rng, 0.05), 22_050)
+    links = {"self": ".", "inner/up": "..", "again": "inner", "far": "../far", "far/back": "../songs"}
+    for name, to in links.items():
+        (songs / name).symlink_to(to)
+    found = sorted(name for _, name in batch.expand([str(songs)]))
+    assert found == ["a.wav", "b c.flac", "far/d.wav", "inner/ü\n-x.wav"]
+
+
 def test_a_single_failure_keeps_its_own_status(songs, tmp_path):
     (songs / "bad.wav").write_bytes(b"")
     with pytest.raises(InputError) as caught:
