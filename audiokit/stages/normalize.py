@@ -30,6 +30,13 @@ def _check(options: Options) -> None:
     aim = _aim(options)
     if (aim.mode == "match" or aim.match_spectrum) and options["reference"] is None:
         raise UsageError("there is nothing to match", hint="add --reference FILE")
+    if options["reference"] is not None and options["mode"] in ("peak", "rms"):
+        raise UsageError(f"--reference matches loudness, not --mode {options['mode']}", hint="leave one of them out")
+    if aim.to is not None and aim.mode == "match" and not (aim.match_spectrum or aim.per_frame):
+        raise UsageError(
+            "--to and --reference both say how loud it shall be",
+            hint="leave one of them out; with --spectrum or --per-frame they go together",
+        )
     if options["album"] and (aim.mode == "match" or aim.per_frame or aim.range_lu is not None):
         raise UsageError("--album takes files and one gain: not -, --reference, --per-frame or --range")
 

@@ -103,6 +103,8 @@ def test_silence_is_left_alone_and_said(cli, tmp_path):
         (["--mode", "louder"], 2, b"louder"),
         (["--mode", "match"], 2, b"--reference"),
         (["--reference", "gone.wav"], 3, b"gone.wav"),
+        (["--reference", "song.wav", "--to", "-14"], 2, b"both say how loud"),
+        (["--reference", "song.wav", "--mode", "peak"], 2, b"matches loudness"),
         (["--album", "--per-frame"], 2, b"--album"),
     ],
     ids=str,
