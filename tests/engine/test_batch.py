@@ -82,6 +82,30 @@ def test_collisions_are_refused_before_anything_runs(songs, tmp_path, rng):
         run([songs / "a.wav"], tmp_path / "out2/", name="{artist}.wav")
 
 
+def test_a_collision_is_told_with_a_way_out_that_works(songs, tmp_path, rng):
+    audio.write(songs / "a.flac", signals.noise(rng, 0.05), 22_050)
+
+    def way_out(*inputs, **options):
+        with pytest.raises(UsageError) as caught:
+            run(inputs, tmp_path / "out/", **options)
+        return str(caught.value), caught.value.hint
+
+    said, hint = way_out(songs)
+    assert "a.flac and " in said and hint == "keep them apart with --name '{stem}-{suffix}.{ext}'"
+    run([songs], tmp_path / "suffixes", name=hint.split("'")[1])
+    assert {"a-wav.wav", "a-flac.wav"} <= {path.name for path in (tmp_path / "suffixes").iterdir()}
+    assert (
+        way_out(songs / "a.wav", songs, name="same.{ext}")[1] == "keep them apart with --name '{stem}-{suffix}.{ext}'"
+    )
+    assert way_out(songs / "a.wav", songs / "b c.flac", name="same.{ext}")[1].endswith("--name '{stem}.{ext}'")
+    (tmp_path / "other").mkdir()
+    audio.write(tmp_path / "other/a.wav", signals.noise(rng, 0.05), 22_050)
+    for again in (tmp_path / "other/a.wav", tmp_path / "other"):
+        said, hint = way_out(tmp_path / "other/a.wav", again)
+        assert said == f"{tmp_path / 'other/a.wav'}: is given twice" and hint == "name it once"
+    assert way_out(songs / "a.wav", tmp_path / "other/a.wav")[1] == "give their common folder as the input"
+
+
 def test_one_bad_file_does_not_stop_the_others(songs, tmp_path, capsys):
     (songs / "bad.wav").write_text("no audio at all")
     with pytest.raises(BatchError) as caught:
