@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +18,10 @@ from audiokit.engine.execute import run_job
 from audiokit.engine.job import Job, Known, Named, Outcome, Task
 from audiokit.engine.memory import reuse_freed_memory
 from audiokit.engine.plan import check_beside, check_targets, expand, plan, up_to_date
+from audiokit.engine.remote import is_remote
 from audiokit.engine.settings import BatchOptions
 from audiokit.errors import BatchError, UsageError, shown
+from audiokit.io.files import without_empty_folders
 
 __all__ = ["Job", "Known", "Named", "Outcome", "Task", "expand", "plan", "run", "run_job", "survey"]
 
@@ -77,7 +79,13 @@ def run(
     check_targets(kept, batch, known.beside)
     if begin is not None and kept:
         begin()
-    return _report(kept, _execute(task, kept, batch), batch, stages)
+    outcomes = _execute(task, kept, batch)
+    local = [target for job in kept for target in job.outputs if target != "-" and not is_remote(target)]
+    with without_empty_folders(local):
+        try:
+            return _report(kept, outcomes, batch, stages)
+        finally:
+            outcomes.close()  # workers end before anything that they could still write to is taken away
 
 
 def survey(
@@ -117,7 +125,7 @@ def survey(
     return [reports[job.source] for job in jobs if job.source in reports]
 
 
-def _execute(task: Task, jobs: Sequence[Job], batch: BatchOptions) -> Iterable[Outcome]:
+def _execute(task: Task, jobs: Sequence[Job], batch: BatchOptions) -> Generator[Outcome, None, None]:
     if len(jobs) > 1:
         reuse_freed_memory()
     if batch.cluster:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from audiokit.errors import DamagedError, InputError, ParameterError, UsageError
 from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, TO_KEEP, AudioInfo, check_samples, parse_software_tag
-from audiokit.io.files import check_readable, is_pipe
+from audiokit.io.files import check_ends, check_readable, is_pipe
 from audiokit.io.headers import LEFT_OPEN, OPEN_64, Patched, look
 from audiokit.io.look import Look
 from audiokit.io.lossy import OGG_ORDER
@@ -338,6 +338,7 @@ class _StreamBackend:
 
 
 def _open_pipe(path: str, stack: ExitStack) -> Backend:
+    check_ends(path)
     try:
         stream = open(path, "rb")  # noqa: SIM115 - closed right below
     except OSError as error:
