@@ -189,6 +189,33 @@ def test_an_interruption_leaves_no_empty_folders(tmp_path):
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.wav", "old"]
 
 
+@pytest.mark.parametrize(
+    "command", ["split /dev/zero -o out/", "normalize /dev/zero -o a.wav", "mix /dev/zero -o a.wav", "info /dev/zero"]
+)
+def test_devices_are_no_input(cli, tmp_path, command):
+    """They may never end: what comes from a pipe is kept until it does."""
+    done = cli(*command.split(), status=3)
+    assert b"audiokit: /dev/zero: is a device, not audio" in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_the_file_in_the_way_of_a_folder_is_named(cli, tmp_path):
+    audio.write(tmp_path / "a.wav", signals.noise(np.random.default_rng(0), 0.2, 44_100), 44_100)
+    (tmp_path / "blk").touch()
+    done = cli("split", "a.wav", "-o", "blk/", "--engine", "hpss", status=3)
+    assert b"audiokit: blk: is a file, so nothing can be written inside it" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["normalize a.wav -o b.wav", "normalize a.wav -o b.flac", "mix a.wav a.wav -o b.wav"]
+)
+def test_a_full_disk_is_told_of_what_is_written(tmp_path, command):
+    audio.write(tmp_path / "a.wav", signals.noise(np.random.default_rng(0), 10.0, 44_100), 44_100)
+    run = f"ulimit -f 200; exec {sys.executable} -m audiokit {command}"
+    done = subprocess.run(["bash", "-c", run], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 3 and done.stderr.startswith(f"audiokit: {command.split()[-1]}: "), done.stderr
+    assert "free some space" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_disk_full_and_file_size_limit(tmp_path):
     audio.write(tmp_path / "a.wav", signals.noise(np.random.default_rng(0), 10.0, 44_100), 44_100)
     program = f"{sys.executable} -m audiokit"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +18,10 @@ from audiokit.engine.execute import run_job
 from audiokit.engine.job import Job, Known, Named, Outcome, Task
 from audiokit.engine.memory import reuse_freed_memory
 from audiokit.engine.plan import check_beside, check_targets, expand, plan, up_to_date
+from audiokit.engine.remote import is_remote
 from audiokit.engine.settings import BatchOptions
 from audiokit.errors import BatchError, UsageError, shown
+from audiokit.io.files import without_empty_folders
 
 __all__ = ["Job", "Known", "Named", "Outcome", "Task", "expand", "plan", "run", "run_job", "survey"]
 
@@ -77,7 +79,13 @@ def run(
     check_targets(kept, batch, known.beside)
     if begin is not None and kept:
         begin()
-    return _report(kept, _execute(task, kept, batch), batch, stages)
+    outcomes = _execute(task, kept, batch)
+    local = [target for job in kept for target in job.outputs if target != "-" and not is_remote(target)]
+    with without_empty_folders(local):
+        try:
+            return _report(kept, outcomes, batch, stages)
+        finally:
+            outcomes.close()  # workers end before anything that they could still write to is taken away
 
 
 def survey(
@@ -113,11 +121,11 @@ def survey(
             reports[source] = {"input": source, **(outcome.report or {})}
             show(reports[source])
     if failures:
-        _raise_failures(failures, len(jobs))
+        _raise_failures(failures, len(reports), len(jobs))
     return [reports[job.source] for job in jobs if job.source in reports]
 
 
-def _execute(task: Task, jobs: Sequence[Job], batch: BatchOptions) -> Iterable[Outcome]:
+def _execute(task: Task, jobs: Sequence[Job], batch: BatchOptions) -> Generator[Outcome, None, None]:
     if len(jobs) > 1:
         reuse_freed_memory()
     if batch.cluster:
@@ -159,21 +167,23 @@ def _report(
             if outcome.error and (batch.fail_fast or len(jobs) == 1):
                 break
     if failures:
-        _raise_failures(failures, len(jobs))
+        _raise_failures(failures, len(reports), len(jobs))
     return [reports[job.source] for job in jobs if job.source in reports]
 
 
-def _raise_failures(failures: Sequence[Outcome], total: int) -> None:
+def _raise_failures(failures: Sequence[Outcome], done: int, total: int) -> None:
     _write_traces([outcome.trace for outcome in failures if outcome.trace])
     if total == 1:
         error = failures[0].error
         assert error is not None
         raise error
     hints = {outcome.error.hint for outcome in failures if outcome.error and outcome.error.hint}
+    left = total - done - len(failures)  # --fail-fast: not begun, or not waited for
+    stopped = f", where --fail-fast stopped ({done} done, {left} left)" if left else ""
     raise BatchError(
-        f"{len(failures)} of {total} files failed:",
+        f"{len(failures)} of {total} files failed{stopped}:",
         lines=[outcome.reason for outcome in failures],
-        hint=hints.pop() if len(hints) == 1 else "the others are done" if len(failures) < total else None,
+        hint=hints.pop() if len(hints) == 1 else "the others are done" if done and not left else None,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -23,7 +23,7 @@ from audiokit.errors import AudiokitError, InputError, MissingExtraError, UsageE
 RETRIES = 2
 
 
-def run_on_cluster(task: Task, jobs: Sequence[Job], address: str) -> Iterator[Outcome]:
+def run_on_cluster(task: Task, jobs: Sequence[Job], address: str) -> Generator[Outcome, None, None]:
     """Run jobs on the workers of a Dask scheduler and yield outcomes as they come.
 
     Args:

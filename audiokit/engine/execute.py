@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 import traceback
 from contextlib import nullcontext
@@ -28,10 +29,11 @@ def run_job(task: Task, job: Job) -> Outcome:
     except (BrokenPipeError, KeyboardInterrupt):
         raise
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else f"{job.source}: "
         hint = "free some space or write elsewhere; temporary files lie in TMPDIR"
-        full = error.errno in (27, 28, 122)
-        failure = InputError(f"{where}{(error.strerror or str(error)).lower()}", hint=hint if full else None)
+        full = error.errno in (errno.EFBIG, errno.ENOSPC, errno.EDQUOT)
+        # What is full is never the input, and a temporary name beside the output says nothing to anybody.
+        where = job.target if full and job.target != "-" else error.filename or job.source
+        failure = InputError(f"{where}: {(error.strerror or str(error)).lower()}", hint=hint if full else None)
         return Outcome(job, error=failure, trace="" if error.strerror else traceback.format_exc())
     except MemoryError:
         hint = "use shorter chunks, fewer --jobs, or a smaller model"

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -41,7 +41,7 @@ _at_work = False
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-def run_in_processes(task: Task, jobs: Sequence[Job], count: int) -> Iterator[Outcome]:
+def run_in_processes(task: Task, jobs: Sequence[Job], count: int) -> Generator[Outcome, None, None]:
     """Run jobs in `count` processes and yield outcomes as they come.
 
     When a worker dies (out of memory, killed), the jobs that it and its neighbours were busy with are retried once,

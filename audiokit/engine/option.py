@@ -11,6 +11,7 @@ Every command builds these classes before it prints its help: named tuples are m
 from __future__ import annotations
 
 import inspect
+import math
 import types
 from collections.abc import Callable, Container, Iterable, Mapping
 from functools import cache, cached_property
@@ -166,6 +167,8 @@ class Declared:
             low, high = about.min, about.max
             if (low is not None and not given >= low) or (high is not None and not given <= high):
                 raise ParameterError(f"{self.flag} {given}: {_range(low, high)}")
+            if isinstance(given, float) and not math.isfinite(given):
+                raise ParameterError(f"{self.flag} {given}: must be a finite number")
         return given
 
 

@@ -69,16 +69,25 @@ def _suffixes(accept: str) -> tuple[str, ...]:
 
 
 def _search(folder: Path, accept: str) -> Iterator[Path]:
-    suffixes = _suffixes(accept)
-    for root, folders, files in os.walk(folder, followlinks=True):
-        here = Path(root)
-        if (here / "manifest.json").exists():
-            folders.clear()
-            if accept != "audio":
-                yield here
-            continue
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (here / f for f in files if f.lower().endswith(suffixes) and not f.startswith("."))
+    suffixes, seen = _suffixes(accept), set()
+    # Links may lead back up, or to what is met by another way as well: every folder is searched once, those that are
+    # here under their own names before those that are only linked to.
+    waiting = [folder]
+    while waiting:
+        for root, folders, files in os.walk(waiting.pop(0)):
+            here, real = Path(root), os.path.realpath(root)
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            if (here / "manifest.json").exists():
+                folders.clear()
+                if accept != "audio":
+                    yield here
+                continue
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            waiting += [here / name for name in folders if os.path.islink(here / name)]
+            yield from (here / f for f in files if f.lower().endswith(suffixes) and not f.startswith("."))
 
 
 def plan(
@@ -108,22 +117,35 @@ def plan(
         targets_of = [dict.fromkeys(parts or [""], out)]
     else:
         targets_of = [_names(out, relative, ext, parts, batch.name) for _, relative in sources]
-    taken: dict[str, str] = {}
+    taken: dict[str, tuple[str, str]] = {}
     jobs = []
     for (source, relative), targets in zip(sources, targets_of, strict=True):
         for target in targets.values():
-            owner = taken.setdefault(os.path.normpath(target), source)
-            if target != "-" and owner is not source:
-                raise UsageError(
-                    f"{owner} and {source} would both become {target}",
-                    hint="keep them apart with --name, or give their common folder as the input",
-                )
+            other = taken.setdefault(os.path.normpath(target), (source, relative))
+            if target != "-" and other[0] is not source:
+                raise _collision(other, (source, relative), target, named, batch.name)
         if len(set(targets.values())) < len(targets) and out != "-":
             raise UsageError(f"{source}: its parts would overwrite each other", hint="put {part} into --name")
         first = next(iter(targets.values()))
         several = targets if parts else {}
         jobs.append(Job(source, first, several, [], seed_of(relative, seed), batch.force, relative))
     return jobs
+
+
+def _collision(
+    first: tuple[str, str], second: tuple[str, str], target: str, named: Named, template: str | None
+) -> UsageError:
+    """Say that two inputs, (path, relative name) each, have one output, and what would keep them apart."""
+    if os.path.abspath(first[0]) == os.path.abspath(second[0]):
+        return UsageError(f"{second[0]}: is given twice", hint="name it once")
+    parted = "{stem}-{suffix}/{part}.{ext}" if named.parts else "{stem}-{suffix}.{ext}"
+    hint = "give their common folder as the input"
+    for better in ("{stem}/{part}.{ext}" if named.parts else "{stem}.{ext}", parted):
+        names = [_names("", relative, named.ext, named.parts, better) for _, relative in (first, second)]
+        if better != template and not set(names[0].values()) & set(names[1].values()):
+            hint = f"keep them apart with --name '{better}'"
+            break
+    return UsageError(f"{first[0]} and {second[0]} would both become {target}", hint=hint)
 
 
 def _is_file_target(out: str, sources: Sequence[tuple[str, str]], parts: Sequence[str] | None) -> bool:
@@ -153,16 +175,17 @@ def _names(folder: str, relative: str, ext: str, parts: Sequence[str] | None, te
     )
     if template is None:
         template = "{stem}/{part}.{ext}" if parts else "{stem}.{ext}"
-    fields = {"stem": stem, "ext": ext.removeprefix("."), "parent": str(path.parent)}
+    fields = {"stem": stem, "ext": ext.removeprefix("."), "parent": str(path.parent), "suffix": path.suffix[1:]}
     try:
         known = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
-        unknown = known - {"stem", "part", "ext", "parent"}
+        unknown = known - {"part", *fields}
         if unknown:
             raise KeyError(unknown.pop())
         made = {part: template.format(**fields, part=part) for part in parts or [""]}
     except (KeyError, ValueError, IndexError) as error:
         raise UsageError(
-            f"--name {template!r}: cannot be filled in ({error})", hint="use {stem}, {part}, {ext} and {parent}"
+            f"--name {template!r}: cannot be filled in ({error})",
+            hint="use {stem}, {part}, {ext}, {parent} and {suffix}",
         ) from None
     for name in made.values():
         if (inside := os.path.normpath(path.parent / name)).startswith(("..", os.sep)) or not name:

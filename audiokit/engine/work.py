@@ -30,7 +30,7 @@ from audiokit.engine.sound import Sound
 from audiokit.engine.stage import Call, Stage
 from audiokit.engine.talk import be_quiet
 from audiokit.errors import InputError, UsageError, shown
-from audiokit.io.files import atomic_file, check_free
+from audiokit.io.files import atomic_file, check_free, without_empty_folders
 from audiokit.io.told import heard
 
 
@@ -375,9 +375,14 @@ def run_many(
     if folders:
         raise InputError(f"{folders[0]}: is a folder", hint="name the files, for example with a shell pattern")
     recorded = {key: value for key, value in how._asdict().items() if value is not None} if stage.saves else {}
-    with heard() as told:
+    with heard() as told, without_empty_folders([] if out == "-" else [out]):
         flow = stage.apply([stage.take(path) for path in inputs], options, save=recorded, inputs=inputs)
-        warnings = save(flow, Job(inputs[0], out, force=talk.force), how)
+        try:
+            warnings = save(flow, Job(inputs[0], out, force=talk.force), how)
+        except OSError as error:  # a full disk: what is read has its own errors
+            if error.errno is not None and error.filename is None and out != "-":
+                error.filename = out
+            raise
     report = {"inputs": list(inputs), "output": out, **facts(flow), **flow.notes.report}
     report["warnings"] = [*told, *flow.notes.warnings, *warnings]
     made = f"{' + '.join(inputs)} -> {out}" + (f" ({report['engine']})" if "engine" in report else "")

@@ -12,7 +12,7 @@ import re
 import shutil
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -56,6 +56,50 @@ def is_pipe(source: str) -> bool:
     except (OSError, ValueError):
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
+
+
+def check_ends(source: str) -> None:
+    """Refuse a device: some never end, and all that comes would be kept until the disk is full.
+
+    Terminals are typed into until it is enough, and nothing comes from /dev/null.
+
+    Raises:
+        InputError: it is one.
+
+    >>> check_ends("/dev/zero")
+    Traceback (most recent call last):
+    audiokit.errors.InputError: /dev/zero: is a device, not audio
+    """
+    seen = os.stat(source)
+    if not stat.S_ISCHR(seen.st_mode) or source == "/dev/tty" or seen.st_rdev == os.stat(os.devnull).st_rdev:
+        return
+    # Opening a device may do something to it, so terminals are known by those that are open already.
+    if not any(os.isatty(number) and os.fstat(number).st_rdev == seen.st_rdev for number in range(3)):
+        raise InputError(f"{source}: is a device, not audio", hint="pipe in what reads it: ... | audiokit COMMAND -")
+
+
+@contextmanager
+def without_empty_folders(targets: Iterable[str]) -> Iterator[None]:
+    """Take back the folders above outputs that were not there before the block, where it fails and left them empty.
+
+    Only when nobody else may be about to write there: after the last job of a batch.
+
+    >>> target = getfixture("tmp_path") / "new" / "a.txt"
+    >>> with suppress(ValueError), without_empty_folders([str(target)]):
+    ...     target.parent.mkdir()
+    ...     raise ValueError
+    >>> target.parent.exists()
+    False
+    """
+    folders = {folder for parent in {Path(target).parent for target in targets} for folder in (parent, *parent.parents)}
+    made = sorted((folder for folder in folders if not folder.exists()), key=lambda folder: -len(folder.parts))
+    try:
+        yield
+    except BaseException:
+        for folder in made:
+            with suppress(OSError):  # not empty, or never made
+                folder.rmdir()
+        raise
 
 
 def check_no_device(target: str | os.PathLike[str]) -> None:
@@ -187,7 +231,8 @@ def _check_ours(folder: Path) -> None:
 def _parents(target: Path) -> Iterator[None]:
     """Make the folders above `target`; an interruption takes back those made here that are still empty.
 
-    After an ordinary failure they stay: another job of the same batch may be about to write there.
+    After an ordinary failure they stay until all is done (`without_empty_folders`): another job of the same batch may
+    be about to write there.
     """
     if os.path.isdir(target.parent):
         yield
@@ -196,9 +241,8 @@ def _parents(target: Path) -> Iterator[None]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise InputError(
-            f"{target.parent}: is a file, so nothing can be written inside it", hint="choose another -o"
-        ) from None
+        file = next((folder for folder in target.parents if folder.exists() and not folder.is_dir()), target.parent)
+        raise InputError(f"{file}: is a file, so nothing can be written inside it", hint="choose another -o") from None
     try:
         yield
     except KeyboardInterrupt:

@@ -10,8 +10,9 @@ import io
 import os
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import IO
+
+from audiokit.io.look import Look
 
 #: Sizes of 32 bits from here on say "until it ends" where less is there; sox writes them just under 2**31.
 OPEN_ENDED = 0x7FFF0000
@@ -28,29 +29,6 @@ CHUNKS = {
     b"ANNO", b"MARK", b"COMT", b"INST", b"AESD", b"APPL", b"CHAN", b"FVER", b"SSND", b"desc", b"chan", b"info", b"free",
     b"kuki", b"pakt", b"mark", b"strg", b"uuid", b"umid", b"edct", b"peak", b"regn", b"ovvw", b"midi",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a header says about its samples, beside what is there.
-
-    Attributes:
-        promised: bytes of samples that the header promises; None where it leaves that open or says nothing of use.
-        there: bytes that lie there.
-        frame_bytes: bytes of one sample of all channels, or of a packet; 0 where the promise is none to rely on.
-        fault: what is wrong with the header, in words; "" if nothing is.
-        head: the beginning of the file put right; b"" where libsndfile needs no help.
-        rest: where the file goes on after `head`.
-        open: the format allows to leave the length open, so on a pipe this is no fault.
-    """
-
-    promised: int | None
-    there: int
-    frame_bytes: int = 0
-    fault: str = ""
-    head: bytes = b""
-    rest: int = 0
-    open: bool = False
 
 
 def look(path: str | os.PathLike[str]) -> Look | None:
@@ -331,6 +309,18 @@ def _au(file: IO[bytes], size: int) -> Look | None:
     return Look(None, there, 0, fault, bytes(head), at, allowed)
 
 
+def _mp3(file: IO[bytes], size: int) -> Look | None:
+    from audiokit.io.mpeg import look_at_mp3
+
+    return look_at_mp3(file, size)
+
+
+def _ogg(file: IO[bytes], size: int) -> Look | None:
+    from audiokit.io.ogg import look_at_ogg
+
+    return look_at_ogg(file, size)
+
+
 _FORMATS: tuple[tuple[bytes, bytes, Callable[[IO[bytes], int], Look | None]], ...] = (
     (b"RIFF", b"WAVE", _wave),
     (b"RF64", b"WAVE", _wave),
@@ -340,4 +330,7 @@ _FORMATS: tuple[tuple[bytes, bytes, Callable[[IO[bytes], int], Look | None]], ..
     (b"riff" + bytes.fromhex("2e91cf11"), b"", _w64),
     (b"caff", b"", _caf),
     (b".snd", b"", _au),
+    (b"OggS", b"", _ogg),
+    (b"ID3", b"", _mp3),
+    *((bytes([0xFF, second]), b"", _mp3) for second in (0xE2, 0xE3, 0xF2, 0xF3, 0xFA, 0xFB)),
 )

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from audiokit.errors import DamagedError, InputError, ParameterError, UsageError
 from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, TO_KEEP, AudioInfo, check_samples, parse_software_tag
-from audiokit.io.files import check_readable, is_pipe
-from audiokit.io.headers import LEFT_OPEN, OPEN_64, Look, Patched, look
+from audiokit.io.files import check_ends, check_readable, is_pipe
+from audiokit.io.headers import LEFT_OPEN, OPEN_64, Patched, look
+from audiokit.io.look import Look
 from audiokit.io.lossy import OGG_ORDER
 from audiokit.io.means import averaged
 from audiokit.io.media import MediaBackend, is_media, read_tags
@@ -197,6 +198,8 @@ class _SoundfileBackend:
 
         self._name = name = name or path
         seen = look(path) if os.path.isfile(path) else None
+        # What an encoder says of a lossy file's length is rounded to frames; without its word, nothing was promised.
+        self._slack = 0 if seen is None else seen.slack
         fault = "" if seen is None or (piped and seen.open) else seen.fault
         try:
             source = os.fsencode(path) if seen is None or not seen.head else _patched(path, seen, stack)
@@ -259,7 +262,7 @@ class _SoundfileBackend:
                 f"{self._name}: damaged at {position / self.info.rate:.3f} s ({reason})",
                 hint=TO_KEEP,
             ) from None
-        if position < end and known and not self.info.lossy:
+        if position < end - self._slack and known and (self._slack or not self.info.lossy):
             raise DamagedError(
                 f"{self._name}: cut short: {end} samples promised, {position} could be decoded",
                 hint=TO_KEEP,
@@ -335,6 +338,7 @@ class _StreamBackend:
 
 
 def _open_pipe(path: str, stack: ExitStack) -> Backend:
+    check_ends(path)
     try:
         stream = open(path, "rb")  # noqa: SIM115 - closed right below
     except OSError as error:

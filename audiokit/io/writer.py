@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from audiokit.errors import DamagedError, ParameterError, UsageError
+from audiokit.errors import DamagedError, InputError, ParameterError, UsageError
 from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, AudioInfo, software_tag
 from audiokit.io.files import atomic_file
 from audiokit.io.lossy import CODECS, OGG_ORDER, Codec, bit_rate_for, rate_for, vorbis_level
@@ -300,15 +300,21 @@ class _SoundfileSink:
 
     def write(self, y: np.ndarray) -> None:
         import numpy as np
+        import soundfile as sf
 
         order = OGG_ORDER.get(len(y)) if self._writer._format == "OGG" else None
         frames = np.ascontiguousarray(y[list(order)].T if order else y.T)
         if self._integer:  # rounding and full scale as in `encode`; libsndfile would truncate
             full = float(2 ** (self._integer - 1))
             whole = np.clip(np.rint(frames.astype(np.float64) * full), -full, full - 1).astype(np.int32)
-            self._file.write(whole << (32 - self._integer))
-        else:
+            frames = whole << (32 - self._integer)
+        try:
             self._file.write(frames)
+        except sf.LibsndfileError as error:  # it does not say which error of the system it met
+            raise InputError(
+                f"{self._writer.target}: cannot be written ({str(error.error_string).rstrip('.').lower()})",
+                hint="is the disk full? free some space, or write elsewhere",
+            ) from None
 
     def close(self) -> None:
         self._file.close()

@@ -96,7 +96,7 @@ def collect(
         embed: "flac", "mp3", "link" (refer to the files beside the page), or "auto": FLAC while small, then MP3 with
             a link to each file.
         title: heading; by default the folder's name, or the page's where there is not one folder.
-        limit: at most so many audio files, the rest is counted.
+        limit: at most so many audio files that can be read, the rest is counted.
         exclude: patterns of paths below the folder that are not shown, as the shell writes them ("stems/*").
 
     Raises:
@@ -112,9 +112,10 @@ def collect(
     found = [path for path in found if not _matches(path.relative_to(folder), exclude) and path not in named]
     files = [*named, *dict.fromkeys(found)]
     audio = [path for path in files if path.suffix.lower() in (*SUFFIXES, *MEDIA_SUFFIXES)]
-    if len(audio) > limit:
-        contents.problems.append(f"{len(audio) - limit} more audio files are not shown")
-    heads, failures = _heads(audio[:limit])
+    heads, failures = _heads(audio, limit)
+    left = len(audio) - len(heads) - len(failures)
+    if left:
+        contents.problems.append(f"{left} more audio files are not shown")
     contents.problems += map(str, failures)
     chosen = _codec(embed, sum(head.seconds for head in heads))
     beside = (page or folder / "index.html").resolve().parent
@@ -136,6 +137,8 @@ def collect(
     if not (contents.tracks or contents.pictures or contents.metrics):
         if failures and not single:
             raise failures[0]
+        if failures:
+            raise InputError(f"{folder}: holds no audio that can be read ({failures[0]})", hint=failures[0].hint)
         raise InputError(f"{folder}: holds no audio, pictures or metrics to show", hint="name a folder of results")
     return contents
 
@@ -192,9 +195,13 @@ class _Head:
     made: float
 
 
-def _heads(paths: list[Path]) -> tuple[list[_Head], list[AudiokitError]]:
-    heads, failures = [], []
+def _heads(paths: list[Path], limit: int) -> tuple[list[_Head], list[AudiokitError]]:
+    """Look at sounds until so many can be read; what cannot takes nobody's place."""
+    heads: list[_Head] = []
+    failures: list[AudiokitError] = []
     for path in paths:
+        if len(heads) == limit:
+            break
         try:
             with Reader(path) as reader:
                 heads.append(_Head(path, _seconds(path, reader), len(reader.info.history), path.stat().st_mtime))

@@ -57,6 +57,8 @@ def denoise(
         Option(
             "mask: drop what is below this level in dBFS; gate: open this far above the noise, in dB.",
             when=("engine", "mask", "gate"),
+            min=-200,
+            max=200,
         ),
     ] = None,
     hard: Annotated[

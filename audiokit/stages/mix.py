@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+#: Nothing that is heard needs a larger gain, and far beyond single precision holds no samples any more.
+LARGEST_DB = 200
 Length = Literal["shortest", "longest", "first"]
 
 
@@ -27,7 +29,13 @@ def mix(
     *,
     gain: Annotated[
         list[float | str] | None,
-        Option("Gain of a track: once per track, in order, or once for all.", metavar="-3dB", parse=decibels),
+        Option(
+            "Gain of a track: once per track, in order, or once for all.",
+            metavar="-3dB",
+            parse=decibels,
+            min=-LARGEST_DB,
+            max=LARGEST_DB,
+        ),
     ] = None,
     length: Annotated[Length, Option("How long the mix is; missing audio is silence.")] = "longest",
     balance: Annotated[
@@ -36,6 +44,8 @@ def mix(
             "Loudness of the first track (the voice) against all others together, by one gain for the whole.",
             metavar="0dB",
             parse=decibels,
+            min=-LARGEST_DB,
+            max=LARGEST_DB,
         ),
     ] = None,
     rate: Annotated[int | None, Option("Sample rate (default: the first's).", min=1, max=768_000, group=FILES)] = None,
@@ -78,7 +88,7 @@ def mix(
         strip.check()
     notes = Notes()
     if balance is not None:
-        notes.report["balance_gain_db"] = _balance(strips, float(balance))
+        _balance(strips, float(balance), notes)
     notes.report["gains_db"] = [round(_db(strip.factor), 2) for strip in strips]
     notes.warnings += [
         f"{track.name}: resampled from {track.rate} to {first.rate} Hz" for track in tracks if track.rate != first.rate
@@ -130,8 +140,8 @@ class _Strip:
             raise ParameterError(f"{self.track.name}: {error}", hint=error.hint) from None
 
 
-def _balance(strips: list[_Strip], balance_db: float) -> float:
-    """Measure voice and accompaniment, and give the first strip the gain between them (dB)."""
+def _balance(strips: list[_Strip], balance_db: float, notes: Notes) -> None:
+    """Measure voice and accompaniment, give the first strip the gain between them (dB), and note it."""
     from audiokit.dsp.loudness.loudness import Meter
     from audiokit.dsp.loudness.mix import balance_gain_db
 
@@ -140,9 +150,14 @@ def _balance(strips: list[_Strip], balance_db: float) -> float:
         voice.process(block)
     for block in _sum(strips[1:], "longest"):
         rest.process(block)
-    gain_db = balance_gain_db(voice.result().integrated_lufs, rest.result().integrated_lufs, balance_db)
+    levels = voice.result().integrated_lufs, rest.result().integrated_lufs
+    gain_db = balance_gain_db(*levels, balance_db)
     strips[0].factor *= 10 ** (gain_db / 20)
-    return round(gain_db, 2)
+    names = strips[0].track.name, "all others" if strips[2:] else strips[1].track.name
+    quiet = [name for name, level in zip(names, levels, strict=True) if level == -math.inf]
+    if quiet:
+        notes.warnings.append(f"no balance: nothing is heard in {' and '.join(quiet)} above -70 LUFS")
+    notes.report["balance_gain_db"] = round(gain_db, 2)
 
 
 def _sum(strips: Sequence[_Strip], length: str) -> Iterator[NDArray[np.float32]]:

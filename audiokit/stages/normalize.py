@@ -11,7 +11,7 @@ from audiokit.engine.flow import Notes
 from audiokit.engine.option import Option
 from audiokit.engine.sound import Sound, Source
 from audiokit.engine.stage import Call, Options, stage
-from audiokit.errors import InputError, UsageError
+from audiokit.errors import AudiokitError, InputError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +30,13 @@ def _check(options: Options) -> None:
     aim = _aim(options)
     if (aim.mode == "match" or aim.match_spectrum) and options["reference"] is None:
         raise UsageError("there is nothing to match", hint="add --reference FILE")
+    if options["reference"] is not None and options["mode"] in ("peak", "rms"):
+        raise UsageError(f"--reference matches loudness, not --mode {options['mode']}", hint="leave one of them out")
+    if aim.to is not None and aim.mode == "match" and not (aim.match_spectrum or aim.per_frame):
+        raise UsageError(
+            "--to and --reference both say how loud it shall be",
+            hint="leave one of them out; with --spectrum or --per-frame they go together",
+        )
     if options["album"] and (aim.mode == "match" or aim.per_frame or aim.range_lu is not None):
         raise UsageError("--album takes files and one gain: not -, --reference, --per-frame or --range")
 
@@ -62,10 +69,12 @@ def _across(call: Call) -> Mapping[str, Any]:
     if options["album"]:
         if "-" in call.inputs:
             raise UsageError("--album takes files and one gain: not -, --reference, --per-frame or --range")
-        gain_db, level = album_gain([source for source, _ in expand(call.inputs)], _aim(options))
+        sources = [source for source, _ in expand(call.inputs)]
+        gain_db, level, failed = album_gain(sources, _aim(options))
         found["gain_db"] = gain_db
         if not call.batch.quiet:
-            print(f"album: {level:.1f}, gain {gain_db:+.1f} dB", file=sys.stderr)
+            without = f" (without {failed} of {len(sources)} files, which cannot be read)" if failed else ""
+            print(f"album: {level:.1f}, gain {gain_db:+.1f} dB{without}", file=sys.stderr)
     return found
 
 
@@ -225,7 +234,7 @@ def _listen(sound: Sound, *, dual_mono: bool) -> Reference:
     return reference
 
 
-def album_gain(sources: Sequence[Source], aim: Aim) -> tuple[float, float]:
+def album_gain(sources: Sequence[Source], aim: Aim) -> tuple[float, float, int]:
     """Measure recordings as one album.
 
     Args:
@@ -233,10 +242,12 @@ def album_gain(sources: Sequence[Source], aim: Aim) -> tuple[float, float]:
         aim: level to reach, in the mode loudness, peak or rms.
 
     Returns:
-        The gain (dB) that brings the album there, and the album's level before.
+        The gain (dB) that brings the album there, the album's level before, and how many cannot be read: the album is
+        what is left, as the batch goes on with the others too.
 
     Raises:
         InputError: all of them are silent.
+        AudiokitError: none can be read; what is wrong with the first.
     """
     import numpy as np
 
@@ -244,13 +255,20 @@ def album_gain(sources: Sequence[Source], aim: Aim) -> tuple[float, float]:
     from audiokit.dsp.loudness.mastering import DEFAULT_TO
 
     powers, peaks, squares, seconds = [], [], 0.0, 0.0
+    failures: list[AudiokitError] = []
     for source in sources:
-        meter = _meter(Sound.open(source), aim.dual_mono)
+        try:
+            meter = _meter(Sound.open(source), aim.dual_mono)
+        except AudiokitError as error:
+            failures.append(error)
+            continue
         reading = meter.result()
         powers.append(meter.gating_powers)
         peaks.append(reading.true_peak_dbtp)
         squares += reading.seconds * 10 ** (reading.rms_dbfs / 10)
         seconds += reading.seconds
+    if failures and not peaks:
+        raise failures[0]
     if aim.mode == "peak":
         level = max(peaks)
     elif aim.mode == "rms":
@@ -260,4 +278,4 @@ def album_gain(sources: Sequence[Source], aim: Aim) -> tuple[float, float]:
     if not math.isfinite(level):
         raise InputError("the album is silent", hint="check the folder")
     to = DEFAULT_TO[aim.mode] if aim.to is None else aim.to
-    return to - level, level
+    return to - level, level, len(failures)

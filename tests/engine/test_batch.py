@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 
@@ -30,6 +31,16 @@ def halve(job: batch.Job, *, noise: float = 0.0, poison: str = "", once: str = "
     y = y / 2 + noise * np.random.default_rng(job.seed).standard_normal(y.shape).astype(np.float32)
     audio.write(job.target, y.astype(np.float32), info.rate, like=info, history=job.history, force=job.force)
     return {"seconds": y.shape[1] / info.rate}
+
+
+def copy_slowly(job: batch.Job, *, wait: float) -> dict:
+    """A task that begins its output before it has read its input."""
+    from audiokit.io.writer import Writer
+
+    with Writer(job.target, 22_050, 1) as writer:
+        time.sleep(wait)
+        writer.write(audio.read(job.source)[0])
+    return {"seconds": 0}
 
 
 def run(inputs, out, task=halve, *, options=None, **changes):
@@ -82,6 +93,30 @@ def test_collisions_are_refused_before_anything_runs(songs, tmp_path, rng):
         run([songs / "a.wav"], tmp_path / "out2/", name="{artist}.wav")
 
 
+def test_a_collision_is_told_with_a_way_out_that_works(songs, tmp_path, rng):
+    audio.write(songs / "a.flac", signals.noise(rng, 0.05), 22_050)
+
+    def way_out(*inputs, **options):
+        with pytest.raises(UsageError) as caught:
+            run(inputs, tmp_path / "out/", **options)
+        return str(caught.value), caught.value.hint
+
+    said, hint = way_out(songs)
+    assert "a.flac and " in said and hint == "keep them apart with --name '{stem}-{suffix}.{ext}'"
+    run([songs], tmp_path / "suffixes", name=hint.split("'")[1])
+    assert {"a-wav.wav", "a-flac.wav"} <= {path.name for path in (tmp_path / "suffixes").iterdir()}
+    assert (
+        way_out(songs / "a.wav", songs, name="same.{ext}")[1] == "keep them apart with --name '{stem}-{suffix}.{ext}'"
+    )
+    assert way_out(songs / "a.wav", songs / "b c.flac", name="same.{ext}")[1].endswith("--name '{stem}.{ext}'")
+    (tmp_path / "other").mkdir()
+    audio.write(tmp_path / "other/a.wav", signals.noise(rng, 0.05), 22_050)
+    for again in (tmp_path / "other/a.wav", tmp_path / "other"):
+        said, hint = way_out(tmp_path / "other/a.wav", again)
+        assert said == f"{tmp_path / 'other/a.wav'}: is given twice" and hint == "name it once"
+    assert way_out(songs / "a.wav", tmp_path / "other/a.wav")[1] == "give their common folder as the input"
+
+
 def test_one_bad_file_does_not_stop_the_others(songs, tmp_path, capsys):
     (songs / "bad.wav").write_text("no audio at all")
     with pytest.raises(BatchError) as caught:
@@ -92,6 +127,64 @@ def test_one_bad_file_does_not_stop_the_others(songs, tmp_path, capsys):
     assert sorted("error" in line for line in lines) == [False, False, False, True]
     with pytest.raises(BatchError):
         run([songs], tmp_path / "out3", fail_fast=True)
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ("0.wav", "where --fail-fast stopped (0 done, 3 left):"),
+        ("b.wav", "where --fail-fast stopped (2 done, 1 left):"),
+    ],
+)
+def test_what_fail_fast_left_is_counted(songs, tmp_path, bad, said):
+    (songs / bad).write_text("no audio at all")
+    with pytest.raises(BatchError) as caught:
+        run([songs], tmp_path / "out", fail_fast=True)
+    assert str(caught.value).startswith(f"1 of 4 files failed, {said}") and caught.value.hint != "the others are done"
+
+
+def test_links_do_not_make_a_folder_endless(songs, tmp_path, rng):
+    (tmp_path / "far").mkdir()
+    audio.write(tmp_path / "far/d.wav", signals.noise(rng, 0.05), 22_050)
+    links = {"self": ".", "inner/up": "..", "again": "inner", "far": "../far", "far/back": "../songs"}
+    for name, to in links.items():
+        (songs / name).symlink_to(to)
+    found = sorted(name for _, name in batch.expand([str(songs)]))
+    assert found == ["a.wav", "b c.flac", "far/d.wav", "inner/ü\n-x.wav"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_files_that_fail_leave_no_empty_folders(songs, tmp_path, jobs):
+    whole = (songs / "b c.flac").read_bytes()
+    (songs / "inner/cut.flac").write_bytes(whole[: len(whole) // 2])
+    (songs / "none.wav").touch()
+    (tmp_path / "out/kept").mkdir(parents=True)
+    task = partial(copy_slowly, wait=0.0)
+    with pytest.raises(BatchError, match="2 of 5"):
+        run([songs], tmp_path / "out", task, jobs=jobs, name="{stem}/x.{ext}")
+    left = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_dir()}
+    assert left == {"kept", "a", "b c", "inner", "inner/ü\n-x"}
+    with pytest.raises(AudiokitError):
+        run([songs / "inner/cut.flac"], tmp_path / "deep/er/x.wav", task)
+    assert not (tmp_path / "deep").exists()
+
+
+def test_an_interrupted_batch_leaves_no_empty_folders(songs, tmp_path):
+    task = partial(copy_slowly, wait=60.0)
+
+    def interrupt():
+        while len([*tmp_path.glob("out/*/")]) < 2:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Thread(target=interrupt, daemon=True).start()
+        with pytest.raises(KeyboardInterrupt):
+            run([songs / "a.wav", songs / "b c.flac"], tmp_path / "out", task, jobs=2, name="{stem}/x.{ext}")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_single_failure_keeps_its_own_status(songs, tmp_path):

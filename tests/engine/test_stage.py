@@ -111,6 +111,7 @@ def test_the_recipe_names_what_matters_and_nothing_else():
     [
         ({"over": "soon"}, "--over 'soon': not a duration"),
         ({"over": 0.001}, "--over 0.001: must be at least 0.01"),
+        ({"over": float("inf")}, "--over inf: must be a finite number"),
         ({"shape": "square"}, "--shape square: not one of line, curve"),
         ({"power": 9}, "--power 9: must be within 1 to 4"),
     ],

@@ -179,6 +179,7 @@ def test_without_a_beat_it_says_so(cli, tmp_path):
     done = cli("align-beats", "drone.wav", "--bpm", 100, "-o", "out.wav", "--json")
     said = " ".join(json.loads(done.stdout)["warnings"])
     assert "no steady beat is heard in the track (confidence 0" in said and b"no steady beat" in done.stderr
+    assert "reference" not in said, "a tempo is no recording"
 
 
 def test_the_key_of_the_reference(cli, songs, tmp_path):

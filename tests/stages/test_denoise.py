@@ -164,6 +164,8 @@ def test_a_noise_file_is_used(cli, tmp_path, rng):
         (["--strength", "2"], 2, b"strength"),
         (["--hard"], 2, b"--engine mask"),
         (["--threshold", "-40"], 2, b"mask"),
+        (["--engine", "gate", "--threshold", "1e300"], 2, b"1e+300 is not in the range"),
+        (["--engine", "mask", "--threshold", "nan"], 2, b"--threshold nan: must be within"),
         (["--engine", "neural", "--noise", "in.wav"], 2, b"--noise is for --engine auto, wiener"),
         (["--noise", "absent.wav"], 3, b"no such file"),
         (["--engine", "gate", "--model", "denoiser"], 2, b"--model"),

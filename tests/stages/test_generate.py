@@ -174,6 +174,7 @@ def test_knobs_do_what_they_say():
         (("--pitch", "C3:C4", "-o", "x.wav"), 2, "folder"),
         (("--latent", "small.npy", "-o", "x.wav"), 5, "shape (3,)"),
         (("--latent", "none.npy", "-o", "x.wav"), 3, "no such file"),
+        (("--latent", "text.mid", "-o", "x.wav"), 3, "text.mid: not a .npy array of numbers\nhint: --like takes"),
         (("--model", "nothing", "-o", "x.wav"), 5, "no such model"),
         (("--like", "missing.wav", "-o", "x.wav"), 3, "missing.wav"),
         (("--like", "a.wav", "--latent", "b.npy", "-o", "x.wav"), 2, "both say"),

@@ -64,6 +64,14 @@ def test_through_pipes(cli, tracks, tmp_path):
         np.testing.assert_allclose(y[:, voice.shape[1] :], band[:, voice.shape[1] :], atol=1e-6)
 
 
+def test_silence_has_no_balance_and_that_is_said(cli, tracks, tmp_path):
+    write(tmp_path / "silence.wav", np.zeros((1, RATE), np.float32), RATE)
+    for silent, names in (("voice", "voice.wav silence.wav"), ("band", "silence.wav band.wav")):
+        done = cli("mix", *names.split(), "-o", f"{silent}-out.wav", "--balance", "2dB")
+        assert b"no balance: nothing is heard in silence.wav above -70 LUFS" in done.stderr
+    assert b"no balance" not in cli("mix", "voice.wav", "band.wav", "-o", "out.wav", "--balance", "2dB").stderr
+
+
 def test_never_clips_in_silence(cli, tmp_path):
     loud = sine(300, 1, RATE, 0.8)
     write(tmp_path / "loud.wav", loud, RATE, subtype="PCM_16")
@@ -84,6 +92,12 @@ def test_never_clips_in_silence(cli, tmp_path):
         (["voice.wav", "-", "-", "-o", "out.wav"], 2, b"standard input"),
         (["voice.wav", "band.wav", "-o", "out.wav", "--gain", "loud"], 2, b"--gain"),
         (["voice.wav", "band.wav", "-o", "out.wav", "--gain", "1", "--gain", "1", "--gain", "1"], 2, b"3 gains"),
+        (
+            ["voice.wav", "band.wav", "-o", "out.wav", "--gain", "5000dB"],
+            2,
+            b"--gain 5000.0: must be within -200 to 200",
+        ),
+        (["voice.wav", "band.wav", "-o", "out.wav", "--balance", "9999dB"], 2, b"--balance 9999.0: must be within"),
         (["voice.wav", "band.wav", "-o", "out.wav", "--length", "long"], 2, b"--length"),
         (["voice.wav", "-o", "out.wav", "--balance", "0dB"], 2, b"--balance"),
         (["voice.wav", "band.wav", "-o", "voice.wav"], 3, b"exists"),

@@ -71,6 +71,22 @@ def test_album_keeps_the_distance_between_its_files(cli, tmp_path, rng):
     assert together.integrated_lufs == pytest.approx(-20, abs=0.15)
 
 
+def test_an_album_goes_on_without_what_cannot_be_read(cli, tmp_path):
+    for folder in ("whole", "album"):
+        for name, level in (("a.wav", 0.5), ("b.wav", 0.1)):
+            write(tmp_path / folder / name, level * noise(np.random.default_rng(1), 1, RATE), RATE)
+    (tmp_path / "album/a0.wav").touch()
+    write(tmp_path / "album/nan.wav", np.ones((1, RATE), np.float32), RATE, subtype="FLOAT")
+    data = (tmp_path / "album/nan.wav").read_bytes()
+    (tmp_path / "album/nan.wav").write_bytes(data[:-4] + b"\xff\xff\xff\xff")
+    done = cli("normalize", "album", "-o", "out/", "--album", status=7)
+    assert b"2 of 4 files failed" in done.stderr and b"without 2 of 4 files" in done.stderr
+    cli("normalize", "whole", "-o", "wanted/", "--album")
+    for name in ("a.wav", "b.wav"):
+        assert np.array_equal(*(read(tmp_path / place / name)[0] for place in ("out", "wanted")))
+    assert b"a0.wav: is empty" in cli("normalize", "album/a0.wav", "-o", "out2/", "--album", status=3).stderr
+
+
 def test_reference_gives_the_level(cli, song, tmp_path, rng):
     write(tmp_path / "band.flac", noise(rng, 2, 48_000, 0.02), 48_000)
     cli("normalize", "song.wav", "-o", "out.wav", "--reference", "band.flac", "--spectrum")
@@ -103,6 +119,8 @@ def test_silence_is_left_alone_and_said(cli, tmp_path):
         (["--mode", "louder"], 2, b"louder"),
         (["--mode", "match"], 2, b"--reference"),
         (["--reference", "gone.wav"], 3, b"gone.wav"),
+        (["--reference", "song.wav", "--to", "-14"], 2, b"both say how loud"),
+        (["--reference", "song.wav", "--mode", "peak"], 2, b"matches loudness"),
         (["--album", "--per-frame"], 2, b"--album"),
     ],
     ids=str,

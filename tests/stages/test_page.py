@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from audiokit.errors import InputError
 from audiokit.io import audio
 from audiokit.listen.collect import collect
 from audiokit.listen.render import render
@@ -154,6 +155,18 @@ def test_nothing_to_show(tmp_path, cli, folder, status):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file.wav").touch()
     cli("page", folder, "-o", "x.html", status=status)
+
+
+def test_what_cannot_be_read_takes_no_place_of_what_can(tmp_path, rng):
+    for name in ("a.wav", "b.wav", "e.wav"):
+        (tmp_path / name).write_text("no audio")
+    with pytest.raises(InputError, match=r"holds no audio that can be read \(.*a\.wav: not audio"):
+        collect(tmp_path)
+    for name in ("c.wav", "d.wav", "f.wav"):
+        audio.write(tmp_path / name, signals.plucks(rng, 0.2, 22_050), 22_050)
+    found = collect(tmp_path, limit=2)
+    assert sorted(track.name for track in found.tracks) == ["c.wav", "d.wav"]
+    assert found.problems[0] == "2 more audio files are not shown" and len(found.problems) == 3
 
 
 def test_existing_page_is_kept(results, cli):

@@ -36,6 +36,10 @@ def test_limits_fail_a_makefile(cli, pair):
     assert b"si_sdr_db" in failed.stderr and b"under 90" in failed.stderr
     cli("score", "est.wav", "--ref", "ref.wav", "--fail-under", "beauty=1", status=2)
     cli("score", "est.wav", "--ref", "ref.wav", "--fail-under", "si_sdr_db", status=2)
+    for number in ("nan", "inf", "-inf"):  # a gate that nothing fails, or passes
+        for gate in ("--fail-under", "--fail-over"):
+            done = cli("score", "est.wav", "--ref", "ref.wav", gate, f"si_sdr_db={number}", status=2)
+            assert b"not NAME=NUMBER" in done.stderr
 
 
 def test_folders_pair_by_name_and_compare_as_wholes(cli, tmp_path, rng):

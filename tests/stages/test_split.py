@@ -219,6 +219,7 @@ def test_classical_engines_sum_to_the_mix(rng, engine):
         ({"engine": "hpss", "mwf": True}, "--mwf is for --engine auto, spleeter or"),
         ({"compat": True}, "not one of Spleeter's"),
         ({"high_band": "some"}, "average, zero, mix"),
+        ({"high_band": "zero"}, "not one of Spleeter's"),
         ({"segment": 0.1}, "between 1 and 600"),
         ({"quality": "good"}, "best, fast"),
     ],

@@ -176,6 +176,12 @@ def test_odd_sounds(model, rate, y):
     assert y.any() or not out.any()
 
 
+def test_an_empty_sound_is_named_once(cli, tmp_path, model):
+    write(tmp_path / "empty.wav", np.zeros((1, 0), np.float32), 44_100)
+    said = cli("stylize", "empty.wav", "-o", "out.wav", "--model", model).stderr
+    assert said.splitlines()[-1] == b"audiokit: empty.wav: holds no samples"
+
+
 def test_default_model_says_what_it_is():
     network, card = load(DEFAULT_MODEL, kind="stylize")
     assert card["licence"] == "MIT" and "FluidR3" in card["training_data"]["source"]

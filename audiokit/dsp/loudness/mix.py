@@ -8,6 +8,8 @@ import numpy as np
 
 from audiokit.errors import ParameterError
 
+#: Single precision holds no factor much beyond; no recording spans half of it.
+_LARGEST_DB = 700
 LENGTHS = ("shortest", "longest", "first")
 
 
@@ -149,7 +151,7 @@ def check_gains(gains_db: Sequence[float], count: int) -> list[float]:
     """Turn one gain per track (or none at all, or one for all) into factors.
 
     Raises:
-        ParameterError: another number of gains than of tracks.
+        ParameterError: another number of gains than of tracks, or a gain that single precision cannot hold.
 
     >>> check_gains([-20.0], 2), check_gains([], 1)
     ([0.1, 0.1], [1.0])
@@ -160,6 +162,9 @@ def check_gains(gains_db: Sequence[float], count: int) -> list[float]:
         raise ParameterError(
             f"{len(gains_db)} gains for {count} tracks", hint="give --gain once per track, in order, or once for all"
         )
+    for gain in gains_db:
+        if not -_LARGEST_DB <= gain <= _LARGEST_DB:
+            raise ParameterError(f"gain {gain:g} dB: must be within {-_LARGEST_DB} to {_LARGEST_DB}")
     return [10 ** (gain / 20) for gain in (gains_db if len(gains_db) == count else list(gains_db) * count)]
 
 

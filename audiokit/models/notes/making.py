@@ -160,8 +160,10 @@ def read_latents(path: str | Path) -> np.ndarray:
         values = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{path}: not a .npy array ({error})") from None
+    except (ValueError, OSError, EOFError):  # NumPy takes what it does not know for a pickle, and tells how to load one
+        raise InputError(
+            f"{path}: not a .npy array of numbers", hint="--like takes a recording, and finds its latent"
+        ) from None
     return as_latents(values, str(path))
 
 

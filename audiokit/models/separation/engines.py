@@ -58,7 +58,7 @@ def load_engine(settings: Settings) -> Engine:
     if kind == "demucs" or (model is not None and is_demucs(model)):
         from audiokit.models.separation.demucs import demucs_engine
 
-        if settings.compat or settings.mwf or settings.engine == "spleeter":
+        if settings.spleeters:
             raise _not_spleeter(model or DEMUCS)
         return demucs_engine(model or DEMUCS, settings.device)
     return _network_engine(replace(settings, model=model or DEFAULT, stems=None, residual=False, chosen=False))
@@ -120,7 +120,7 @@ def _network_engine(settings: Settings) -> Engine:
 
     model = settings.models[0]
     kind = read_card(find(model))["architecture"]
-    if kind != "spleeter-unet" and (settings.engine == "spleeter" or settings.compat or settings.mwf):
+    if kind != "spleeter-unet" and settings.spleeters:
         raise _not_spleeter(model)
     if kind in WAVES:  # straight from audio to audio, in PyTorch
         device = pick_device(settings.device)
@@ -133,7 +133,9 @@ def _network_engine(settings: Settings) -> Engine:
 
 
 def _not_spleeter(model: str) -> ParameterError:
-    return ParameterError(f"{model} is not one of Spleeter's: --engine spleeter, --compat and --mwf do not fit it")
+    return ParameterError(
+        f"{model} is not one of Spleeter's: --engine spleeter, --compat, --mwf and --high-band do not fit it"
+    )
 
 
 def _core(seconds: float, rate: int, hop: int, multiple: int) -> int:

@@ -60,6 +60,11 @@ class Settings:
     chosen: bool = False
 
     @property
+    def spleeters(self) -> bool:
+        """Whether something is asked for that only Spleeter's networks can do."""
+        return self.engine == "spleeter" or self.compat or self.mwf or self.high_band is not None
+
+    @property
     def models(self) -> tuple[str, ...]:
         """Names of the models; none where the engine needs no name."""
         return () if self.model is None else (self.model,) if isinstance(self.model, str) else self.model
@@ -117,9 +122,8 @@ def with_model(settings: Settings) -> Settings:
     """Choose a model where the engine is one and none is named."""
     if settings.model is not None or settings.engine not in ("auto", "spleeter"):
         return settings
-    spleeter = settings.engine == "spleeter" or settings.compat or settings.mwf or settings.high_band is not None
-    fast = settings.quality == "fast" and not spleeter
-    name = choose(asked_for(settings), fast=fast, only="spleeter-" if spleeter else "")
+    fast = settings.quality == "fast" and not settings.spleeters
+    name = choose(asked_for(settings), fast=fast, only="spleeter-" if settings.spleeters else "")
     if settings.engine == "spleeter" and name == DEFAULT:
         return settings
     return replace(settings, model=name, chosen=True)

@@ -148,12 +148,20 @@ def make_plan(
     if reference.key is not None:
         semitones = estimate_key(guide, rate).shift_to(reference.key)
     stretches = plan_stretches(time_map, out_rate, length)
-    report = _describe(beats, track, target, time_map, stretches, semitones)
+    # A tempo or a list is no recording in which beats could be missed.
+    report = _describe(beats, track, target, time_map, stretches, semitones, heard=reference.rate is not None)
     return Plan(track, target, time_map, stretches, out_rate, semitones, scale, report)
 
 
 def _describe(
-    found: Beats, track: Beats, target: Beats, time_map: TimeMap, stretches: Sequence[Stretch], semitones: int
+    found: Beats,
+    track: Beats,
+    target: Beats,
+    time_map: TimeMap,
+    stretches: Sequence[Stretch],
+    semitones: int,
+    *,
+    heard: bool,
 ) -> dict[str, Any]:
     speeds = [s.speed for s in stretches]
     mean = math.exp(sum(math.log(s) for s in speeds) / len(speeds))
@@ -161,7 +169,7 @@ def _describe(
     worst = max(speeds, key=lambda s: abs(math.log(s)))
     if abs(math.log(worst)) > math.log(AUDIBLE_CHANGE):
         warnings.append(f"the tempo changes {worst:.2f} times: this will be heard")
-    for name, beats in (("track", found), ("reference", target)):
+    for name, beats in (("track", found), *([("reference", target)] if heard else [])):
         if beats.confidence < UNCERTAIN:
             warnings.append(
                 f"no steady beat is heard in the {name} (confidence {beats.confidence:.2f}): "

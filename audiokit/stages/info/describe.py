@@ -72,7 +72,8 @@ def _describe_audio(source: str, check: bool) -> dict[str, Any]:
             "history": about.history,
         }
         if about.fault:
-            fields["header"] = about.fault.removeprefix("the header ")
+            _, what, said = about.fault.split(" ", 2)  # "the header says ...", "the stream has ..."
+            fields[what] = said
         if check or about.length is None:
             import numpy as np
 

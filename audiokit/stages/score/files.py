@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -222,7 +223,7 @@ def limits(pairs: Sequence[str] | None, option: str) -> dict[str, float]:
     """Read NAME=NUMBER pairs.
 
     Raises:
-        ParameterError: one is something else.
+        ParameterError: one is something else, or a number that every score misses, or none.
 
     >>> limits(["si_sdr_db=10"], "--fail-under")
     {'si_sdr_db': 10.0}
@@ -231,11 +232,12 @@ def limits(pairs: Sequence[str] | None, option: str) -> dict[str, float]:
     for text in pairs or ():
         name, _, number = text.partition("=")
         try:
-            found[name.strip()] = float(number)
+            limit = float(number)
         except ValueError:
-            raise ParameterError(
-                f"{option} {text!r}: not NAME=NUMBER", hint=f"for example {option} si_sdr_db=10"
-            ) from None
+            limit = math.nan
+        if not math.isfinite(limit):
+            raise ParameterError(f"{option} {text!r}: not NAME=NUMBER", hint=f"for example {option} si_sdr_db=10")
+        found[name.strip()] = limit
     return found
 
 

@@ -46,7 +46,7 @@ def _said_if_empty(sound: Sound, notes: Notes) -> Callable[[], Iterator[NDArray[
             empty = empty and not block.shape[1]
             yield block
         if empty:
-            notes.warnings.append(f"{sound.name}: holds no samples")
+            notes.warnings.append("holds no samples")
 
     return blocks
 
