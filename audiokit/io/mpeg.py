@@ -74,14 +74,12 @@ def look_at_mp3(file: IO[bytes], size: int) -> Look | None:
     frame = frame_at(data)
     assert frame is not None
     mark = data[frame.side :]
-    if mark.startswith((b"Xing", b"Info")):
+    if mark.startswith((b"Xing", b"Info")) and len(mark) >= 16:
         flags, count, there = struct.unpack(">III", mark[4:16])
         if not flags & 1 or not count:
             return None
         head = b""
-        if (
-            flags & 2 and abs(there - (size - start)) > there / 200
-        ):  # mpg123 complains of it, past all that is said here
+        if flags & 2 and abs(there - (size - start)) > there / 200:  # mpg123 would print that, whatever is asked of it
             file.seek(0)
             head = file.read(start + frame.side + 12) + struct.pack(">I", size - start)
         return Look(None, size - start, slack=_FRAMES_OF_SLACK * frame.samples, head=head, rest=len(head))
@@ -134,9 +132,8 @@ def _count(file: IO[bytes], at: int, size: int, first: Frame) -> int:
 
 def _header(data: bytes, count: int) -> bytes:
     """A silent frame like the first one, which says how many follow."""
-    start = bytes(
-        [data[0], data[1] | 1, (data[2] & 0x0C) | 0xE0, data[3]]
-    )  # without checksum; the largest, for its room
+    # Without checksum, and the largest, for its room.
+    start = bytes([data[0], data[1] | 1, (data[2] & 0x0C) | 0xE0, data[3]])
     frame = frame_at(start)
     assert frame is not None
     said = bytes(frame.side - 4) + b"Xing" + struct.pack(">II", 1, count)
