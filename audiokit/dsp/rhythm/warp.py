@@ -21,6 +21,8 @@ from audiokit.errors import ParameterError
 
 #: Stretch factors (input seconds per output second) above this, or below its inverse, are refused.
 FASTEST = 2.5
+# What is at the limits may be rounded beyond them.
+_ROUNDING = 1e-6
 # The simplified map may miss a beat by this much.
 _TOLERANCE_S = 0.0015
 # Joins end this long before the beat they belong to.
@@ -172,7 +174,7 @@ def plan_stretches(time_map: TimeMap, rate: int, length: int) -> list[Stretch]:
     """
     knots = _simplify(_reaching(time_map, length / rate))
     speeds = knots.speeds
-    if len(speeds) and not (speeds.min() >= 1 / FASTEST and speeds.max() <= FASTEST):
+    if len(speeds) and not (speeds.min() >= (1 - _ROUNDING) / FASTEST and speeds.max() <= (1 + _ROUNDING) * FASTEST):
         worst = float(speeds[np.argmax(np.abs(np.log(speeds)))])
         raise ParameterError(
             f"the tempo would change {worst:.2f} times, outside {1 / FASTEST:g} to {FASTEST:g}",
