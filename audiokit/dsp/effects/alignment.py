@@ -6,24 +6,20 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
 from audiokit.dsp.effects.curve import Curve, curve_values
+from audiokit.dsp.effects.warping import path_between, steady
 from audiokit.dsp.spectrum.samples import Samples
 from audiokit.errors import ParameterError
 
-#: Gives the power spectra (n, F) of some frames (n,) of a sound.
-Spectra = Callable[[np.ndarray], np.ndarray]
-#: Frames of a sound that are compared at most, and those that are worked on at once.
-_MOST, _AT_ONCE = 3000, 256
 _HOP_S, _FRAME_S = 0.01, 0.046
-#: What a step aside costs at least: what is steady is as alike at any moment, and rounding alone shall not lead there.
-_ASIDE = 1e-3
-#: What it costs to be as far from a steady pace as can be: what is steady, or silent, is played at one.
-_ASTRAY = 1e-2
 #: Alike moments may miss each other by so much, and one in twenty of what is heard by more.
 _MISSED_S = 0.25
+#: Music at a steady pace is played in parts no longer than this, to hold little of it.
+_LONGEST_S = 15.0
 
 
 def in_step(
@@ -53,7 +49,7 @@ def in_step(
 
     hop = max(1, round(_HOP_S * rate))
     heard = partial(_timbre, a, rate, hop), partial(_timbre, b, rate, hop)
-    path = path_between(*heard, 1 + a.shape[1] // hop, 1 + b.shape[1] // hop)
+    path = steady(*path_between(*heard, 1 + a.shape[1] // hop, 1 + b.shape[1] // hop))
     # Both end together, also where the last frame is not the last sample.
     ends = a.shape[1] / rate, b.shape[1] / rate
     places = [np.append(side * (hop / rate), end) for side, end in zip(path, ends, strict=True)]
@@ -63,7 +59,8 @@ def in_step(
 
     def warped(y: Samples, place: np.ndarray) -> Callable[[], Iterator[np.ndarray]]:
         bent = _within_reach(place, time_s)
-        plan = plan_stretches(TimeMap(*_rising(bent, time_s, y.shape[1] / rate, length / rate)), rate, length)
+        knots = TimeMap(*_rising(bent, time_s, y.shape[1] / rate, length / rate))
+        plan = plan_stretches(knots, rate, length, longest_s=_LONGEST_S)
         return lambda: (piece for piece, _ in play(partial(samples_of, y), rate, plan))
 
     return warped(a, places[0]), warped(b, places[1]), length
@@ -219,102 +216,14 @@ def _rising(
 
 
 def _timbre(y: Samples, rate: int, hop: int, frames: np.ndarray) -> np.ndarray:
-    """Mel power (n, 40) of some of the frames that lie `hop` samples apart, for finding alike moments."""
+    """Mel power (n, 40) of frames that follow each other `hop` samples apart, for finding alike moments."""
     from audiokit.dsp.rhythm.playing import samples_of
     from audiokit.dsp.spectrum.mel import mel_filterbank
     from audiokit.dsp.spectrum.stft import stft
 
     n_fft = 1 << max(6, round(math.log2(rate * _FRAME_S)))
-    filters = mel_filterbank(rate, n_fft, n_mels=40)
-    found = []
-    for k in range(0, len(frames), _AT_ONCE):
-        starts = frames[k : k + _AT_ONCE] * hop - n_fft // 2
-        parts = np.stack([samples_of(y, start, start + n_fft).mean(axis=0) for start in starts.tolist()])
-        spectrum = np.abs(stft(parts, n_fft=n_fft, hop=n_fft, center=False))[:, :, 0]
-        found.append((filters @ spectrum.T**2).T)
-    return np.concatenate(found)
-
-
-def warping_path(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pair alike frames of two power spectrograms (N, F), (M, F) by dynamic time warping: (rows, columns), rising.
-
-    >>> ramp = np.repeat(np.eye(4), 3, axis=0)
-    >>> rows, columns = warping_path(ramp, ramp[::1])
-    >>> bool(np.abs(rows - columns).max() <= 1)
-    True
-    """
-    return path_between(a.__getitem__, b.__getitem__, len(a), len(b))
-
-
-def path_between(a: Spectra, b: Spectra, count: int, other: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pair alike frames of two sounds by dynamic time warping.
-
-    Timbre (log spectrum without its level) and the level's rises count; long sounds are compared in coarser steps.
-
-    Args:
-        a, b: give the power spectra of frames at even distances.
-        count, other: how many frames each has.
-
-    Returns:
-        Frames of a and of b that belong together (P,), rising.
-
-    References:
-        Sakoe and Chiba (1978), Dynamic programming algorithm optimization for spoken word recognition.
-
-    >>> frames = np.repeat(np.eye(3), 2, axis=0)
-    >>> [places.tolist() for places in path_between(frames.__getitem__, frames[::2].__getitem__, 6, 3)]
-    [[0, 1, 2, 3, 4, 5], [0, 0, 1, 1, 2, 2]]
-    """
-    stride = max(1, math.ceil(max(count, other) / _MOST))
-    first, second = (_features(y(np.arange(0, n, stride))) for y, n in ((a, count), (b, other)))
-    rows, columns = np.array(_cheapest(_distances(first, second))).T
-    return rows * stride, columns * stride
-
-
-def _distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """How far each row of one (N, D) lies from each of the other (M, D), in single precision."""
-    first, second = (features.astype(np.float64) for features in (first, second))  # what cancels out leaves 1e-3 else
-    squares = (first**2).sum(1), (second**2).sum(1)
-    apart = np.empty((len(first), len(second)), np.float32)
-    for k in range(0, len(apart), _AT_ONCE):  # the whole is large enough to be held once only
-        rows = squares[0][k : k + _AT_ONCE, None] + squares[1] - 2 * first[k : k + _AT_ONCE] @ second.T
-        apart[k : k + _AT_ONCE] = np.sqrt(np.maximum(rows, 0.0))
-    return apart
-
-
-def _cheapest(cost: np.ndarray) -> list[tuple[int, int]]:
-    """The cells from the first to the last corner of costs (N, M) whose sum is least; steps aside cost more."""
-    count, other = cost.shape
-    passed, gone = (np.arange(n) / max(1, n - 1) for n in cost.shape)
-    came = np.zeros(cost.shape, np.uint8)  # from the cell before in both, in rows, in columns
-    before, last = (np.full(count + 1, np.inf) for _ in range(2))
-    before[0] = 0.0
-    for diagonal in range(count + other - 1):  # cells of one anti-diagonal do not depend on each other
-        i = np.arange(max(0, diagonal - other + 1), min(count, diagonal + 1))
-        j = diagonal - i
-        both, row, column = before[i], last[i], last[i + 1]
-        own = cost[i, j] + _ASTRAY * np.abs(passed[i] - gone[j])
-        aside = np.minimum(row, column) + 0.3 * own + _ASIDE
-        came[i, j] = np.where(both <= aside, 0, np.where(row <= column, 1, 2))
-        before, last = last, np.full(count + 1, np.inf)
-        last[i + 1] = own + np.minimum(both, aside)
-    path = [(count - 1, other - 1)]
-    steps = ((1, 1), (1, 0), (0, 1))
-    while path[-1] != (0, 0):
-        i, j = path[-1]
-        down, right = steps[came[i, j]]
-        path.append((i - down, j - right))
-    return path[::-1]
-
-
-def _features(power: np.ndarray) -> np.ndarray:
-    """Describe frames (N, F) by shape, level and onsets."""
-    bands = np.array_split(np.maximum(power, power.max(initial=0.0) * 1e-6 + 1e-20), min(24, power.shape[1]), axis=1)
-    logs = np.log(np.stack([band.mean(axis=1) for band in bands], axis=1))
-    level = logs.mean(axis=1, keepdims=True)
-    rise = np.maximum(0.0, np.diff(level, axis=0, prepend=level[:1]))
-    shape = (logs - level) / max(1e-6, float((logs - level).std()))
-    spread = max(1e-6, float(level.std()))
-    return np.concatenate(
-        [shape / math.sqrt(shape.shape[1]), 0.7 * (level - level.mean()) / spread, 2 * rise / spread], 1
-    )
+    start, stop = frames[[0, -1]] * hop + [-(n_fft // 2), n_fft - n_fft // 2]
+    edges = [*range(int(start), int(stop), n_fft), int(stop)]
+    mono = np.concatenate([samples_of(y, first, last).mean(axis=0) for first, last in pairwise(edges)])
+    spectrum = np.abs(stft(mono[None], n_fft=n_fft, hop=hop, center=False))[0]
+    return (mel_filterbank(rate, n_fft, n_mels=40) @ spectrum**2).T

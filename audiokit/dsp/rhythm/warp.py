@@ -158,13 +158,14 @@ def _beat_time(beats: Beats, index: np.ndarray) -> np.ndarray:
     return _interpolate(index.astype(np.float64), known, beats.times_s)
 
 
-def plan_stretches(time_map: TimeMap, rate: int, length: int) -> list[Stretch]:
+def plan_stretches(time_map: TimeMap, rate: int, length: int, *, longest_s: float = _LONGEST_S) -> list[Stretch]:
     """Simplify a time map to stretches of constant speed, with joins just before beats.
 
     Args:
         time_map: the map.
         rate: sample rate in Hz.
         length: samples of output wanted.
+        longest_s: what is held of the output at once, in seconds.
 
     Returns:
         Stretches that cover 0..length.
@@ -185,7 +186,7 @@ def plan_stretches(time_map: TimeMap, rate: int, length: int) -> list[Stretch]:
     for join in np.round(joins * rate).astype(int):
         if edges[-1] + shortest < join < length - shortest:
             edges.append(int(join))
-    edges = _split_long([*edges, length], round(_LONGEST_S * rate), time_map, rate)
+    edges = _split_long([*edges, length], round(longest_s * rate), time_map, rate)
     plan: list[Stretch] = []
     for start, stop in pairwise(edges):
         middle = 0.5 * (start + stop) / rate
