@@ -10,7 +10,7 @@ import numpy as np
 #: Gives the power spectra (n, F) of some frames (n,) of a sound.
 Spectra = Callable[[np.ndarray], np.ndarray]
 #: So many frames are compared each with each; of more, averages are, and then ever finer ones near what was found.
-_MOST, _FINER = 1500, 4
+_MOST, _FINER = 3000, 4
 #: On either side of what was found, so many frames of one sound are compared with as many of the other.
 _REACH = 32
 #: Frames that are described, and pairs that are compared, at once.

@@ -189,11 +189,16 @@ def _resting(sound: Passing, at: np.ndarray, rate: int, rests: np.ndarray, lengt
         moved = round(float(at[middle] - middle) * hop)
         first = max(done, round(start * hop) - reach)  # it comes and goes outside
         last = length if stop == len(rests) else max(first, min(length, round(stop * hop) + reach))
-        yield np.zeros((sound.channels, first - done), np.float32)
+        yield from _silence(sound.channels, first - done)
         for k in range(first, last, _BLOCK):
             yield sound.take(k + moved, min(k + _BLOCK, last) + moved)
         done = last
-    yield np.zeros((sound.channels, length - done), np.float32)
+    yield from _silence(sound.channels, length - done)
+
+
+def _silence(channels: int, length: int) -> Iterator[np.ndarray]:
+    for start in range(0, length, _BLOCK):
+        yield np.zeros((channels, min(_BLOCK, length - start)), np.float32)
 
 
 def _fitted(blocks: Iterator[np.ndarray], own: int, rate: int, length: int) -> Iterator[np.ndarray]:

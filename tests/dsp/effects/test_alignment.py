@@ -99,3 +99,17 @@ def test_lengths_out_of_reach_are_told_with_their_ratio():
     assert in_step(silence, music, RATE, [(0, 0.5), (1, 0.5)])[2] == 12.5 * RATE
     with pytest.raises(ParameterError, match=r"too different to be aligned: the first would be played 0\.333 times"):
         in_step(silence[:, : 4 * RATE], music, RATE, [(0, 0.5), (1, 0.5)])
+
+
+def test_what_is_not_heard_itself_is_not_held():
+    """Half a minute of silence comes in blocks, before and after a sound that is moved to its place by two seconds."""
+    from audiokit.dsp.effects.passing import Passing
+    from audiokit.dsp.effects.world_morph import _resting
+
+    sound = np.arange(70 * RATE, dtype=np.float32)[None]
+    rests = np.repeat([False, True, False], (6000, 1000, 6000))
+    pieces = list(_resting(Passing([sound], 1), np.arange(13_000) + 400.0, RATE, rests, 65 * RATE))
+    moved = np.concatenate(pieces, axis=1)
+    assert moved.shape == (1, 65 * RATE) and max(piece.shape[1] for piece in pieces) <= 1 << 16
+    np.testing.assert_array_equal(moved[:, 30 * RATE : 35 * RATE], sound[:, 32 * RATE : 37 * RATE])
+    assert not moved[:, : 29 * RATE].any() and not moved[:, 36 * RATE :].any()
