@@ -20,7 +20,7 @@ _ASIDE = 1e-3
 #: What it costs to be as far from a steady pace as can be: what is steady, or silent, is played at one.
 _ASTRAY = 1e-2
 #: A path is known to so many frames, by which one sound may lead; as long as it stays within them, so does the pace.
-_KNOWN = 2.0
+_KNOWN = 1.5
 #: Frames of both sounds from one point of a path to the next, but where the pace changes.
 _APART = 4
 
