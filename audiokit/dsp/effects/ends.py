@@ -9,7 +9,8 @@ import numpy as np
 
 from audiokit.dsp.effects.passing import Passing
 
-_FADE_S = 0.04
+#: The sound itself comes, and goes, within so long.
+FADE_S = 0.04
 _BLOCK = 1 << 16
 
 
@@ -39,12 +40,12 @@ def with_ends(
     >>> [y.tolist() for y in with_ends([0.5 * ones], *sides, 25, lambda at: np.minimum(at / 3, 1.0), length=8)]
     [[[0.0, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0]]]
     """
-    between, reach = Passing(made, a.channels), math.ceil(_FADE_S * rate)
+    between, reach = Passing(made, a.channels), math.ceil(FADE_S * rate)
     start = 0
     while start < length:
         first, last = max(0, start - reach), min(length, start + _BLOCK + 4 * reach)
         x = amount(np.arange(first, last))
-        shares = [_shares(x == value, _FADE_S * rate)[start - first :] for value in (0.0, 1.0)]
+        shares = [_shares(x == value, FADE_S * rate)[start - first :] for value in (0.0, 1.0)]
         fading = np.any([(share > 0) & (share < 1) for share in shares], axis=0)
         # No fade is cut in two: how alike both sounds are is asked of the whole.
         idle = np.flatnonzero(~fading[_BLOCK:])

@@ -39,8 +39,9 @@ def morph(
         b: audio (C, T2) with as many channels.
         rate: Hz, of both.
         amount: 0 (a) to 1 (b); or points (share of the result's length, amount) with straight lines between.
-        align: bring alike moments together first (dynamic time warping); the result then has a length between theirs.
-            Otherwise both start together and the result is as long as the longer one.
+        align: bring alike moments together first (dynamic time warping); both are then played to their ends, at a pace
+            between theirs as the amount says, from which the result's length follows. Otherwise both start together
+            and the result is as long as the longer one.
         engine: "auto", "world", "transport" or "fade"; "auto" takes "world" where both sounds are pitched and harmonic.
         tracker: who measures pitch for "world", an `audiokit.dsp.voice.pitch.PitchTracker`.
 

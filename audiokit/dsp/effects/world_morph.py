@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from audiokit.dsp.effects.alignment import between_lengths, path_between
+from audiokit.dsp.effects.alignment import between
 from audiokit.dsp.effects.curve import Curve, curve_values
-from audiokit.dsp.effects.ends import with_ends
+from audiokit.dsp.effects.ends import FADE_S, with_ends
 from audiokit.dsp.effects.passing import Passing
+from audiokit.dsp.effects.warping import path_between, steady
 from audiokit.dsp.spectrum.samples import Wave
 from audiokit.dsp.voice.envelopes import HOP_S
 from audiokit.dsp.voice.synthesis import PART, synthesise_in_parts
@@ -21,6 +24,7 @@ from audiokit.errors import InputError
 _KEPT = 2 * PART
 #: A level is heard over this long on either side of a frame.
 _AROUND_S = 0.0125
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,8 @@ def morph_by_world(
         InputError: a sound has no pitch.
     """
     found = [_heard(a.wave, inner, tracker, "first"), _heard(b.wave, inner, tracker, "second")]
-    where, x = _together(found, points, align)
-    lengths = a.length, b.length
-    length = between_lengths(points, *lengths) if align else max(lengths)
+    where, length = _together(found, points, rate, (a.length, b.length), align)
+    x = curve_values(points, len(where[0]))
 
     def frames(start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return _blended(found, [at[start:stop] for at in where], x[start:stop])
@@ -90,7 +93,10 @@ def morph_by_world(
         levels = [side.level_at(at) for side, at in zip(found, where, strict=True)]
         mono = at_level(synthesise_in_parts(frames, len(x), inner), (1 - x) * levels[0] + x * levels[1], inner)
         made = (np.tile(y, (channels, 1)) for y in _fitted(mono, inner, rate, length))
-        first, second = Passing(a.blocks(), channels), Passing(b.blocks(), channels)
+        first, second = (
+            Passing(_resting(Passing(side.blocks(), channels), at, rate, x == value, length), channels)
+            for side, at, value in zip((a, b), where, (0.0, 1.0), strict=True)
+        )
         return with_ends(made, first, second, rate, amounts, length=length)
 
     return blocks, length
@@ -110,18 +116,25 @@ def _heard(wave: Wave, rate: int, tracker: str, called: str) -> _Heard:
     return _Heard(voice, known, np.concatenate([levels(take, part, rate, len(wave)) for part in parts]))
 
 
-def _together(found: Sequence[_Heard], points: Curve, align: bool) -> tuple[list[np.ndarray], np.ndarray]:
-    """Places in both sounds, in frames, that belong together (N,), and the amount there (N,)."""
+def _together(
+    found: Sequence[_Heard], points: Curve, rate: int, lengths: tuple[int, int], align: bool
+) -> tuple[list[np.ndarray], int]:
+    """Places in both sounds, in frames, that belong together (N,), and the samples they last at a rate."""
     counts = [side.voice.frames for side in found]
     if not align:
-        count = max(counts)
-        return [np.arange(count, dtype=float)] * 2, curve_values(points, count)
-    first, second = (side.voice.envelopes.take for side in found)
-    places = path_between(first, second, *counts)
-    x = curve_values(points, len(places[0]))
-    time = np.maximum.accumulate((1 - x) * places[0] + x * places[1])
-    frames = np.arange(round(time[-1]) + 1)
-    return [np.interp(frames, time, place.astype(float)) for place in places], np.interp(frames, time, x)
+        return [np.arange(max(counts), dtype=float)] * 2, max(lengths)
+    first, second = (partial(_every_other, side.voice) for side in found)
+    path = steady(*path_between(first, second, *((count + 1) // 2 for count in counts)))
+    # The last frame need not be the last sample.
+    places = [np.append(np.minimum(at * 2 * HOP_S, n / rate), n / rate) for at, n in zip(path, lengths, strict=True)]
+    time_s = between(places[0], places[1], points)
+    frames_s = HOP_S * np.arange(round(float(time_s[-1]) / HOP_S) + 1)
+    return [np.interp(frames_s, time_s, place) / HOP_S for place in places], round(float(time_s[-1]) * rate)
+
+
+def _every_other(voice: Voice, frames: np.ndarray) -> np.ndarray:
+    """Envelopes (n, F) of every other frame, 10 ms apart: moments are not told apart more closely."""
+    return voice.envelopes.take(2 * frames)
 
 
 def _blended(
@@ -151,6 +164,41 @@ def _blended(
     shape *= (total**2 / np.maximum(shape.sum(axis=1), 1e-30))[:, None]
     breath = (1 - share)[:, None] * bands[0] + share[:, None] * bands[1]
     return f0, shape.astype(np.float32), breath.astype(np.float32)
+
+
+def _resting(sound: Passing, at: np.ndarray, rate: int, rests: np.ndarray, length: int) -> Iterator[np.ndarray]:
+    """Move a sound to where it is heard itself: stretches (C, n) of it in time with the morph, and silence between.
+
+    Args:
+        sound: the sound.
+        at: its places, in frames, along the morph (N,).
+        rate: Hz.
+        rests: in which frames of the morph (N,) it is heard itself; there both go equally fast.
+        length: samples of the morph.
+
+    >>> sound = Passing([np.arange(800, dtype=np.float32)[None]], 1)
+    >>> rests = np.repeat([False, True], (30, 70))
+    >>> moved = np.concatenate([*_resting(sound, np.arange(100) + 10.0, 1000, rests, 500)], axis=1)
+    >>> moved.shape, moved[0, 150:153].tolist()
+    ((1, 500), [200.0, 201.0, 202.0])
+    """
+    hop, done, reach = HOP_S * rate, 0, math.ceil(FADE_S * rate) + 1
+    edges = np.flatnonzero(np.diff(rests, prepend=False, append=False)).tolist()
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        middle = (start + stop - 1) // 2
+        moved = round(float(at[middle] - middle) * hop)
+        first = max(done, round(start * hop) - reach)  # it comes and goes outside
+        last = length if stop == len(rests) else max(first, min(length, round(stop * hop) + reach))
+        yield from _silence(sound.channels, first - done)
+        for k in range(first, last, _BLOCK):
+            yield sound.take(k + moved, min(k + _BLOCK, last) + moved)
+        done = last
+    yield from _silence(sound.channels, length - done)
+
+
+def _silence(channels: int, length: int) -> Iterator[np.ndarray]:
+    for start in range(0, length, _BLOCK):
+        yield np.zeros((channels, min(_BLOCK, length - start)), np.float32)
 
 
 def _fitted(blocks: Iterator[np.ndarray], own: int, rate: int, length: int) -> Iterator[np.ndarray]:

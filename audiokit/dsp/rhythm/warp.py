@@ -21,6 +21,8 @@ from audiokit.errors import ParameterError
 
 #: Stretch factors (input seconds per output second) above this, or below its inverse, are refused.
 FASTEST = 2.5
+# What is at the limits may be rounded beyond them.
+_ROUNDING = 1e-6
 # The simplified map may miss a beat by this much.
 _TOLERANCE_S = 0.0015
 # Joins end this long before the beat they belong to.
@@ -156,13 +158,14 @@ def _beat_time(beats: Beats, index: np.ndarray) -> np.ndarray:
     return _interpolate(index.astype(np.float64), known, beats.times_s)
 
 
-def plan_stretches(time_map: TimeMap, rate: int, length: int) -> list[Stretch]:
+def plan_stretches(time_map: TimeMap, rate: int, length: int, *, longest_s: float = _LONGEST_S) -> list[Stretch]:
     """Simplify a time map to stretches of constant speed, with joins just before beats.
 
     Args:
         time_map: the map.
         rate: sample rate in Hz.
         length: samples of output wanted.
+        longest_s: what is held of the output at once, in seconds.
 
     Returns:
         Stretches that cover 0..length.
@@ -172,7 +175,7 @@ def plan_stretches(time_map: TimeMap, rate: int, length: int) -> list[Stretch]:
     """
     knots = _simplify(_reaching(time_map, length / rate))
     speeds = knots.speeds
-    if len(speeds) and not (speeds.min() >= 1 / FASTEST and speeds.max() <= FASTEST):
+    if len(speeds) and not (speeds.min() >= (1 - _ROUNDING) / FASTEST and speeds.max() <= (1 + _ROUNDING) * FASTEST):
         worst = float(speeds[np.argmax(np.abs(np.log(speeds)))])
         raise ParameterError(
             f"the tempo would change {worst:.2f} times, outside {1 / FASTEST:g} to {FASTEST:g}",
@@ -183,7 +186,7 @@ def plan_stretches(time_map: TimeMap, rate: int, length: int) -> list[Stretch]:
     for join in np.round(joins * rate).astype(int):
         if edges[-1] + shortest < join < length - shortest:
             edges.append(int(join))
-    edges = _split_long([*edges, length], round(_LONGEST_S * rate), time_map, rate)
+    edges = _split_long([*edges, length], round(longest_s * rate), time_map, rate)
     plan: list[Stretch] = []
     for start, stop in pairwise(edges):
         middle = 0.5 * (start + stop) / rate

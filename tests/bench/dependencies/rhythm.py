@@ -177,7 +177,7 @@ def _paths(inputs: Inputs) -> Row:
     """The same melody played at two tempi: how evenly does the path run, and what does it cost?"""
     import librosa
 
-    from audiokit.dsp.effects.alignment import warping_path
+    from audiokit.dsp.effects.warping import warping_path
 
     folder = inputs.shared / "audio/beats/librosa"
     if (folder / "sir_duke_fast.ogg").is_file():
@@ -204,7 +204,7 @@ def _paths(inputs: Inputs) -> Row:
         "alignment of one melody at two tempi", "dsp/effects/morph.py", "librosa.sequence.dtw",
         "deviation from an even tempo", straight(rows, columns), straight(path[:, 0], path[:, 1]),
         (own_s, librosa_s),
-        ("from audiokit.dsp.effects.alignment import warping_path", "from librosa.sequence import dtw"),
+        ("from audiokit.dsp.effects.warping import warping_path", "from librosa.sequence import dtw"),
     )  # fmt: skip
 
 

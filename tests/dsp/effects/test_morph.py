@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from audiokit.dsp.effects import choice
-from audiokit.dsp.effects.alignment import warping_path
 from audiokit.dsp.effects.morph import choose_engine, morph, morph_passing
 from audiokit.dsp.effects.passing import Passing
 from audiokit.dsp.effects.transport import cut_lobes, transport
+from audiokit.dsp.effects.warping import warping_path
 from audiokit.dsp.voice.world import analyse_voice
 from audiokit.errors import InputError, ParameterError
 from tests.signals import noise, sine, talk
