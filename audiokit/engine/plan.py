@@ -104,7 +104,7 @@ def plan(
         sources = [(source, place(relative)) for source, relative in sources]
     if batch.name is not None:
         # What cannot be filled in is refused even where it is not used; how far up it may go, each input's folder says.
-        _names("", "deep/" * 99 + "name", ext, parts, batch.name)
+        _names("", "deep/" * 99 + "name.wav", ext, parts, batch.name)
     if out is None:
         raise UsageError("no output given", hint="add -o FILE, -o FOLDER/ or -o -")
     if out != "-":

@@ -55,6 +55,15 @@ def look(path: str | os.PathLike[str]) -> Look | None:
     return None
 
 
+def look_as_mp3(path: str | os.PathLike[str]) -> Look | None:
+    """Do the same for what has no head that tells what it is, but is an MP3 after all."""
+    with open(path, "rb") as file:
+        try:
+            return _mp3(file, os.fstat(file.fileno()).st_size)
+        except (struct.error, IndexError, OverflowError, ValueError):
+            return None
+
+
 class Patched(io.RawIOBase):
     """A file whose beginning is replaced: `head`, and then what lies from `rest` on.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FOLLOWS = "the stream is followed by another, which is not read"
+
 
 @dataclass(frozen=True)
 class Look:

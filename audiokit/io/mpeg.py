@@ -13,7 +13,7 @@ from __future__ import annotations
 import struct
 from typing import IO, NamedTuple
 
-from audiokit.io.look import Look
+from audiokit.io.look import FOLLOWS, Look
 
 #: kbit/s of layer III by index: of MPEG 1, and of MPEG 2 and 2.5.
 _BIT_RATES = (
@@ -66,27 +66,32 @@ def frame_at(data: bytes) -> Frame | None:
 
 def look_at_mp3(file: IO[bytes], size: int) -> Look | None:
     """Find out how long an MP3 says it is; where it does not say, count and put that before its frames."""
-    start = _after_tags(file)
-    if start > _LARGEST_TAGS or (start := _next(file, start, size, None)) < 0:
+    tags = _after_tags(file)
+    if tags > _LARGEST_TAGS or (start := _next(file, tags, size, None)) < 0:
         return None
+    file.seek(0)
+    before = file.read(tags)  # what else lies before the first frame would only be in the way
     file.seek(start)
     data = file.read(4096)
     frame = frame_at(data)
     assert frame is not None
-    mark = data[frame.side :]
+    mark, fault, slack = data[frame.side :], "", _FRAMES_OF_SLACK * frame.samples
     if mark.startswith((b"Xing", b"Info")) and len(mark) >= 16:
         flags, count, there = struct.unpack(">III", mark[4:16])
         if not flags & 1 or not count:
             return None
-        head = b""
+        head, rest = b"", 0
         if flags & 2 and abs(there - (size - start)) > there / 200:  # mpg123 would print that, whatever is asked of it
-            file.seek(0)
-            head = file.read(start + frame.side + 12) + struct.pack(">I", size - start)
-        return Look(None, size - start, slack=_FRAMES_OF_SLACK * frame.samples, head=head, rest=len(head))
+            head, rest = before + data[: frame.side + 12] + struct.pack(">I", size - start), start + frame.side + 16
+            if size - start - there > _REACH // 8 and _next(file, start + there, size, None) >= 0:
+                fault = FOLLOWS
+        return Look(None, size - start, fault=fault, slack=slack, head=head, rest=rest)
     if data[36:40] == b"VBRI":
         return None
-    file.seek(0)
-    return Look(None, size - start, head=file.read(start) + _header(data, _count(file, start, size, frame)), rest=start)
+    count, stop = _count(file, start, size, frame)
+    if stop < size and _next(file, stop, size, None) >= 0:
+        fault = FOLLOWS
+    return Look(None, size - start, fault=fault, slack=slack, head=before + _header(data, count), rest=start)
 
 
 def _after_tags(file: IO[bytes]) -> int:
@@ -115,19 +120,22 @@ def _next(file: IO[bytes], at: int, size: int, kind: int | None) -> int:
     return -1
 
 
-def _count(file: IO[bytes], at: int, size: int, first: Frame) -> int:
-    """Count the whole frames from one on; what lies between them, or behind the last, is passed over."""
+def _count(file: IO[bytes], at: int, size: int, first: Frame) -> tuple[int, int]:
+    """Count the whole frames from one on, whatever lies between them; and where there are no more."""
     count = 0
     while at < size:
         file.seek(at)
         frame = frame_at(file.read(4))
         if frame is None or frame.kind != first.kind:
-            if (at := _next(file, at, size, first.kind)) < 0:
+            near = range(at, size, _REACH)
+            found = next((place for start in near if (place := _next(file, start, size, first.kind)) >= 0), -1)
+            if found < 0:
                 break
+            at = found
             continue
         at += frame.size
         count += at <= size
-    return count
+    return count, at
 
 
 def _header(data: bytes, count: int) -> bytes:

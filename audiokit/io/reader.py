@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from audiokit.errors import DamagedError, InputError, ParameterError, UsageError
 from audiokit.io.about import BLOCK, MEDIA_SUFFIXES, TAGS, TO_KEEP, AudioInfo, check_samples, parse_software_tag
 from audiokit.io.files import check_ends, check_readable, is_pipe
-from audiokit.io.headers import LEFT_OPEN, OPEN_64, Patched, look
+from audiokit.io.headers import LEFT_OPEN, OPEN_64, Patched, look, look_as_mp3
 from audiokit.io.look import Look
 from audiokit.io.lossy import OGG_ORDER
 from audiokit.io.means import averaged
@@ -198,12 +198,11 @@ class _SoundfileBackend:
 
         self._name = name = name or path
         seen = look(path) if os.path.isfile(path) else None
-        # What an encoder says of a lossy file's length is rounded to frames; without its word, nothing was promised.
-        self._slack = 0 if seen is None else seen.slack
-        fault = "" if seen is None or (piped and seen.open) else seen.fault
         try:
-            source = os.fsencode(path) if seen is None or not seen.head else _patched(path, seen, stack)
-            self._file = stack.enter_context(sf.SoundFile(source))
+            self._file = _opened(path, seen, stack)
+            if seen is None and self._file.format == "MP3":  # what lies before its first frame hid that it is one
+                seen = look_as_mp3(path)
+                self._file = _opened(path, seen, stack)
         except (sf.LibsndfileError, TypeError) as error:
             reason = str(getattr(error, "error_string", error)).rstrip(".").lower()
             raise InputError(
@@ -211,6 +210,9 @@ class _SoundfileBackend:
                 hint="pipe WAV, FLAC, Ogg, MP3 or M4A" if piped else "is it really an audio file? try: file NAME",
             ) from None
         f = self._file
+        # What an encoder says of a lossy file's length is rounded to frames; without its word, nothing was promised.
+        self._slack = 0 if seen is None else seen.slack
+        fault = "" if seen is None or (piped and seen.open) else seen.fault
         _check_whole(seen, f, name)
         software = _software_of(path)
         frame_count = None if f.frames >= OPEN_64 else f.frames
@@ -275,8 +277,12 @@ def _mentions_us(path: str) -> bool:
         return b"audiokit " in file.read(1 << 16)
 
 
-def _patched(path: str, seen: Look, stack: ExitStack) -> Patched:
-    return stack.enter_context(Patched(open(path, "rb"), seen.head, seen.rest))
+def _opened(path: str, seen: Look | None, stack: ExitStack) -> Any:
+    import soundfile as sf
+
+    if seen is None or not seen.head:
+        return stack.enter_context(sf.SoundFile(os.fsencode(path)))
+    return stack.enter_context(sf.SoundFile(stack.enter_context(Patched(open(path, "rb"), seen.head, seen.rest))))
 
 
 def _check_whole(seen: Look | None, file: Any, name: str) -> None:
@@ -378,4 +384,7 @@ def _open_file(path: str, stack: ExitStack, *, name: str | None = None, piped: b
         except InputError:
             if not os.path.isfile(path) or not is_media(path):
                 raise
-    return MediaBackend(path, stack, name=name)
+    backend = MediaBackend(path, stack, name=name)
+    if (seen := look(path)) is not None and seen.fault:
+        backend.info = replace(backend.info, fault=seen.fault)
+    return backend

@@ -105,6 +105,8 @@ def test_a_collision_is_told_with_a_way_out_that_works(songs, tmp_path, rng):
     assert "a.flac and " in said and hint == "keep them apart with --name '{stem}-{suffix}.{ext}'"
     run([songs], tmp_path / "suffixes", name=hint.split("'")[1])
     assert {"a-wav.wav", "a-flac.wav"} <= {path.name for path in (tmp_path / "suffixes").iterdir()}
+    run([songs], tmp_path / "folders", name="{suffix}/{stem}.{ext}")
+    assert (tmp_path / "folders/flac/a.wav").exists() and (tmp_path / "folders/wav/a.wav").exists()
     assert (
         way_out(songs / "a.wav", songs, name="same.{ext}")[1] == "keep them apart with --name '{stem}-{suffix}.{ext}'"
     )

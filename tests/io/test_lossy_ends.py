@@ -108,3 +108,49 @@ def test_an_ogg_without_its_end_is_told_of(tmp_path, cli, song, suffix):
         info(half)
     assert b"audiokit: half" in cli("normalize", half.name, "-o", "out.wav").stderr
     assert json.loads(cli("info", half.name, "--json").stdout)["stream"].startswith("has no end")
+
+
+def test_what_lies_before_the_first_frame_is_passed_over_and_a_hole_is_damage(tmp_path, song):
+    data, length = without_header(tmp_path, song)
+    (tmp_path / "before.mp3").write_bytes(bytes(1000) + data)
+    assert length - 1152 < opened(tmp_path / "before.mp3")[0].shape[1] <= length
+    middle = list(walk(data))[40]
+    (tmp_path / "hole.mp3").write_bytes(data[:middle] + bytes(80_000) + data[middle:])
+    with pytest.raises(DamagedError):
+        opened(tmp_path / "hole.mp3")
+
+
+FOLLOWED = "the stream is followed by another, which is not read"
+
+
+@pytest.mark.parametrize("said", [True, False], ids=["header", "no header"])
+def test_an_mp3_behind_an_mp3_is_told_of(tmp_path, song, said):
+    write(tmp_path / "a.mp3", song, 44_100)
+    write(tmp_path / "b.mp3", song, 44_100 if said else 48_000)
+    first = (tmp_path / "a.mp3").read_bytes() if said else without_header(tmp_path, song)[0]
+    (tmp_path / "both.mp3").write_bytes(first + (tmp_path / "b.mp3").read_bytes())
+    y, _, told = opened(tmp_path / "both.mp3")
+    assert told == [f"{tmp_path / 'both.mp3'}: {FOLLOWED}"] and y.shape[1] > song.shape[1] - 1152
+
+
+@pytest.mark.parametrize("suffix", [".ogg", ".opus"])
+def test_an_ogg_behind_an_ogg_is_told_of(tmp_path, song, suffix):
+    for name in "ab":
+        write(tmp_path / f"{name}{suffix}", song, 48_000)
+    first, second = ((tmp_path / f"{name}{suffix}").read_bytes() for name in "ab")
+    assert first[14:18] != second[14:18], "streams have numbers of their own"
+    both = tmp_path / f"both{suffix}"
+    both.write_bytes(first + second)
+    assert opened(both)[2] == [f"{both}: {FOLLOWED}"]
+    both.write_bytes(first + bytes(300_000))  # what another program left behind the end
+    assert opened(both)[2] == []
+
+
+def test_an_opus_that_is_damaged_inside_is_no_shorter_whole(tmp_path, song):
+    write(tmp_path / "a.opus", np.tile(song, 3), 48_000)
+    data = bytearray((tmp_path / "a.opus").read_bytes())
+    middle = data.index(b"OggS", len(data) // 2)
+    data[middle + 30 : middle + 80] = bytes(50)
+    (tmp_path / "a.opus").write_bytes(data)
+    with pytest.raises(DamagedError, match="samples promised"):
+        opened(tmp_path / "a.opus")

@@ -145,6 +145,8 @@ def fetch(name: str, remote: Remote, report: Report | None = None, *, again: boo
         try:
             download(url, file, size=remote.size, summed=summed, report=report)
         except BROKEN as error:
+            if not partial.stat().st_size:
+                partial.unlink()
             raise _offline(name, url, target, error) from None
         except DamagedError as error:
             kept = "what was fetched before is kept" if partial.stat().st_size else "nothing was fetched"

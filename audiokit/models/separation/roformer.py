@@ -32,6 +32,10 @@ USUAL_BANDS = (2,) * 24 + (4,) * 12 + (12,) * 8 + (24,) * 8 + (48,) * 8 + (128, 
 _AT_ONCE = 1 << 21
 
 
+#: Nothing was trained on longer windows; they would not fit into memory.
+_LONGEST_S = 600
+
+
 @dataclass(frozen=True)
 class RoformerConfig:
     """Settings of both networks.
@@ -86,6 +90,8 @@ class RoformerConfig:
                 "hop, window, n_fft and chunk must each be at most the next, not "
                 f"{self.hop}, {self.window}, {self.n_fft} and {self.chunk}"
             )
+        if not 1000 <= self.rate <= 768_000 or self.chunk > _LONGEST_S * self.rate:
+            raise ParameterError(f"rate {self.rate} or chunk {self.chunk} is out of reach: 768 kHz, ten minutes")
         if self.channels not in (1, 2):
             raise ParameterError(f"channels must be 1 or 2, not {self.channels}")
         bins = self.n_fft // 2 + 1

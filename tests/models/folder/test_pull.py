@@ -151,6 +151,7 @@ def test_without_a_network_the_way_out_is_told(serve, archive, tmp_path):
     with pytest.raises(ModelError) as caught:
         pull.pull(NAME)
     hint = caught.value.hint
+    assert leftovers(tmp_path) == []
     assert f"curl -L -o tiny.tar.gz {server.url}" in hint and f"models pull {NAME} --from tiny.tar.gz" in hint
     place = tmp_path / "home" / "downloads" / "tiny.tar.gz"
     assert f"put it at {place} " in hint

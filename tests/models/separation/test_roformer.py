@@ -203,6 +203,8 @@ def test_yaml_is_needed_and_nothing_in_it_is_executed(tmp_path):
         ("model", "stft_hop_length", 80, "must each be at most the next, not 80, 64, 64"),
         ("model", "stft_win_length", 128, "must each be at most the next"),
         ("model", "sample_rate", [44_100], "sample_rate must be"),
+        ("audio", "sample_rate", 10**9, "is out of reach"),
+        ("audio", "chunk_size", 10**12, "is out of reach"),
         ("audio", "chunk_size", -5, "chunk_size must be"),
         ("audio", "chunk_size", 1, "must each be at most the next"),
     ],
