@@ -235,7 +235,7 @@ class Parts(Flow):
         self.notes.report["peaks"] = {name: round(writer.peak, 5) for name, writer in writers.items()}
         warnings = [f"{name}: {text}" for name, writer in writers.items() for text in writer.warnings]
         if self.tell_bits is not None and any(w.warnings and w.peak > 1.0 for w in writers.values()):
-            warnings.append("so the files no longer add up to the mix; --subtype FLOAT keeps what is over full scale")
+            warnings.append("the files no longer add up to the mix; --subtype FLOAT keeps what is over full scale")
         return warnings
 
     def _fill(self, folder: Path, target: Path, suffix: str, how: Encoding, told: Told | None) -> list[str]:
