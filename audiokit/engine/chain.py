@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 #: What the names of further files may hold, filled in per input.
-FIELDS = ("{stem}", "{part}", "{ext}", "{parent}")
+FIELDS = ("{stem}", "{part}", "{ext}", "{parent}", "{suffix}")
 #: Options that name networks, which may be folders of one's own.
 _MODELS = ("model", "vocoder", "features")
 
@@ -82,7 +82,7 @@ class Step:
         return self.stage.apply(tracks, self.options, save=save, inputs=[track.name for track in tracks])
 
     def filled_in(self, fields: Mapping[str, str]) -> Step:
-        """Fill {stem}, {part}, {ext} and {parent} into the names of files: of options, and of further inputs."""
+        """Fill {stem}, {part}, {ext}, {parent} and {suffix} into names of files: of options, and of further inputs."""
 
         def fill(value: Any) -> Any:
             for name, text in fields.items() if isinstance(value, str) else ():

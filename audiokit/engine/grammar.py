@@ -71,7 +71,9 @@ def _check_files(step: Step) -> None:
         if any(field in path for field in FIELDS) or is_remote(path):
             continue
         if not os.path.exists(path):
-            raise InputError(f"{path}: no such file", hint="names may hold {stem}, {part}, {ext} and {parent}")
+            raise InputError(
+                f"{path}: no such file", hint="names may hold {stem}, {part}, {ext}, {parent} and {suffix}"
+            )
 
 
 def _blamed(message: str, words: list[Word]) -> tuple[int, int] | None:

@@ -99,7 +99,12 @@ class Work:
         if not self.templates:
             return self.steps
         path = Path(job.relative or job.source)
-        fields = {"stem": path.stem, "parent": str(path.parent), "ext": self.ext.removeprefix(".")}
+        fields = {
+            "stem": path.stem,
+            "parent": str(path.parent),
+            "ext": self.ext.removeprefix("."),
+            "suffix": path.suffix[1:],
+        }
         return tuple(replace(step.filled_in(fields), force=job.force) for step in self.steps)
 
     def needs(self, job: Job) -> list[str]:

@@ -128,6 +128,8 @@ def test_a_folder_in_one_pass_named_failures_and_resuming(cli, songs, tmp_path):
 def test_a_failing_stage_is_named(cli, songs, tmp_path):
     done = cli("run", "normalize --to -20 | mix beds/{stem}.wav", "songs/a.wav", "-o", "x.wav", status=3)
     assert b"mix: beds/a.wav: no such file" in done.stderr and not (tmp_path / "x.wav").exists()
+    done = cli("run", "normalize --to -20 | mix {suffix}/{stem}.wav", "songs/a.wav", "-o", "x.wav", status=3)
+    assert b"mix: wav/a.wav: no such file" in done.stderr
 
 
 def test_further_inputs_are_templates_and_count_as_prerequisites(cli, songs, tmp_path, rng):
