@@ -342,6 +342,15 @@ def load_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], *, 
     module.load_state_dict(dict(state))
 
 
+def check_finite(state: Mapping[str, torch.Tensor], name: str) -> None:
+    """Refuse weights that are no numbers (DamagedError)."""
+    for key, value in state.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise DamagedError(
+                f"{name}: {key} holds NaN or infinity", hint="train or get it again, or an earlier one of it"
+            )
+
+
 def _few(keys: list[str]) -> str:
     return ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
 

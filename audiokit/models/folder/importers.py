@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from audiokit.errors import DamagedError, InputError, ModelError, ParameterError
+from audiokit.errors import InputError, ModelError, ParameterError
 
 if TYPE_CHECKING:
     import torch
@@ -97,6 +97,8 @@ def import_checkpoint(kind: str, source: str | os.PathLike[str], options: dict[s
         raise ModelError(f"models import {kind}: unknown kind", hint=f"there are: {', '.join(IMPORTERS)}")
     if not os.path.lexists(source):
         raise InputError(f"{source}: no such file or folder")
+    from audiokit.models.folder.checkpoint import check_finite
+
     module, _, name = IMPORTERS[kind][0].partition(":")
     function = getattr(import_module(module), name)
     options = dict(options or {})
@@ -109,7 +111,7 @@ def import_checkpoint(kind: str, source: str | os.PathLike[str], options: dict[s
         if not _like(value, known[option]):
             raise ParameterError(f"models import {kind}: {option} must be {_KINDS[type(known[option])]}, not {value!r}")
     net, card = function(source, **options)
-    _check_finite(net, str(source))
+    check_finite(net.state_dict(), str(source))
     return net, card
 
 
@@ -120,11 +122,3 @@ def _like(value: Any, default: Any) -> bool:
     if isinstance(value, bool) or isinstance(default, bool):
         return type(value) is type(default)
     return isinstance(value, int | float if isinstance(default, float) else type(default))
-
-
-def _check_finite(net: torch.nn.Module, name: str) -> None:
-    for key, value in net.state_dict().items():
-        if value.is_floating_point() and not value.isfinite().all():
-            raise DamagedError(
-                f"{name}: {key} holds NaN or infinity", hint="get it again, or an earlier checkpoint of it"
-            )

@@ -20,6 +20,7 @@ from audiokit.models.folder.download import BROKEN, Report, download, locked
 from audiokit.models.folder.remotes import REMOTE, Remote, hub_folder
 
 Tell = Callable[[str], None]
+_AGAIN = "try again, perhaps from another network"
 __all__ = ["REMOTE", "Remote", "check", "fetch", "hub_folder", "mirrored", "pull", "recorded_sum", "unpack"]
 
 
@@ -89,7 +90,7 @@ def _made_of_fetched(name: str, remote: Remote, path: Path, place: Path) -> str:
             raise
         for suspect in suspects:
             suspect.unlink(missing_ok=True)
-        hint = error.hint or "try again, perhaps from another network"
+        hint = error.hint or _AGAIN
         raise type(error)(f"{error}; what was fetched is removed", hint=hint) from None
 
 
@@ -144,20 +145,19 @@ def fetch(name: str, remote: Remote, report: Report | None = None, *, again: boo
             return target
         try:
             download(url, file, size=remote.size, summed=summed, report=report)
-        except BROKEN as error:
+        except (*BROKEN, DamagedError) as error:
+            kept = "what was fetched before is kept"
             if not partial.stat().st_size:
+                kept = "nothing was fetched"
                 partial.unlink()
-            raise _offline(name, url, target, error) from None
-        except DamagedError as error:
-            kept = "what was fetched before is kept" if partial.stat().st_size else "nothing was fetched"
-            if not partial.stat().st_size:
-                partial.unlink()
-            raise DamagedError(f"{url}: {error}; {kept}", hint="try again, perhaps from another network") from None
+            if not isinstance(error, DamagedError):
+                raise _offline(name, url, target, error) from None
+            raise DamagedError(f"{url}: {error}; {kept}", hint=_AGAIN) from None
         try:
             check(partial, remote)
         except DamagedError as error:
             partial.unlink(missing_ok=True)
-            raise DamagedError(f"{url}: {error}; removed", hint="try again, perhaps from another network") from None
+            raise DamagedError(f"{url}: {error}; removed", hint=_AGAIN) from None
         os.replace(partial, target)
     return target
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audiokit.engine.talk import on_terminal, show_table
-from audiokit.errors import AudiokitError, BatchError, DamagedError, UsageError, shown
+from audiokit.errors import AudiokitError, BatchError, UsageError, shown
 from audiokit.models.folder import checkpoint
 
 
@@ -143,16 +143,12 @@ def verify(model: str) -> dict[str, Any]:
         ModelError: unknown, or the weights do not fit the card.
         DamagedError: the weights are damaged, or hold NaN or infinity.
     """
-    import torch
-
     folder = checkpoint.find(model)
     card = checkpoint.read_card(folder)
     state = checkpoint.read_safetensors(folder / checkpoint.WEIGHTS)
     module = checkpoint.build(card["architecture"], card["settings"], name=model)
     checkpoint.load_weights(module, state, name=str(model))
-    for key, value in state.items():
-        if value.is_floating_point() and not torch.isfinite(value).all():
-            raise DamagedError(f"{folder}: {key} holds NaN or infinity", hint="train or copy it again")
+    checkpoint.check_finite(state, str(folder))
     return {"architecture": card["architecture"], "parameters": sum(value.numel() for value in state.values())}
 
 

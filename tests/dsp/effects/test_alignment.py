@@ -8,6 +8,7 @@ from audiokit.dsp.effects.curve import curve_values
 from audiokit.dsp.effects.morph import morph
 from audiokit.dsp.voice.world import analyse_voice
 from audiokit.errors import ParameterError
+from tests.dsp.effects.test_morph import note
 
 RATE = 8000
 SCALE = (220.0, 261.6, 329.6, 392.0, 440.0)
@@ -113,3 +114,24 @@ def test_what_is_not_heard_itself_is_not_held():
     assert moved.shape == (1, 65 * RATE) and max(piece.shape[1] for piece in pieces) <= 1 << 16
     np.testing.assert_array_equal(moved[:, 30 * RATE : 35 * RATE], sound[:, 32 * RATE : 37 * RATE])
     assert not moved[:, : 29 * RATE].any() and not moved[:, 36 * RATE :].any()
+
+
+def test_a_long_song_is_aligned_with_a_faster_one(rng):
+    """Coarse steps and rests in which any moment is like any other ask for speeds at which nothing can be played."""
+    rate, faster, rests = 4000, 1.04, ((0, 5), (60, 66), (120, 124))
+    at = np.cumsum(rng.uniform(0.2, 0.8, 340))
+    at = at[[not any(first < second < last for first, last in rests) for second in at]]
+    heights = rng.integers(36, 84, len(at))
+
+    def played(speed: float) -> np.ndarray:
+        y = np.zeros((1, round(180 / speed * rate)), np.float32)
+        for second, height in zip(at[at < 179] / speed, heights, strict=False):
+            struck = note(440 * 2 ** ((height - 69) / 12), 0.3)[:, : round(0.15 * rate)]
+            first = round(second * rate)
+            y[:, first : first + struck.shape[1]] += struck[:, : y.shape[1] - first]
+        return y
+
+    first, second, length = in_step(played(1.0), played(faster), rate, [(0.0, 0.5), (1.0, 0.5)])
+    whole = length // 200 * 200
+    loud = [np.concatenate(list(y()), axis=1)[0, :whole].reshape(-1, 200).std(axis=1) for y in (first, second)]
+    assert np.corrcoef(*loud)[0, 1] > 0.8

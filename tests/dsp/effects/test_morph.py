@@ -373,37 +373,6 @@ def test_alike_moments_of_long_sounds_are_found_in_parts(rng, minutes):
     assert max(read) <= 61 * rate
 
 
-def test_rounding_does_not_lead_aside_where_nothing_changes(rng):
-    """What is steady is as alike at any moment: only what processors round differently could tell them apart."""
-    steady = np.repeat(rng.random((2, 40)), (30, 170), axis=0)
-    a, b = (steady * (1 + 1e-6 * rng.standard_normal(steady.shape)) for _ in range(2))
-    rows, columns = warping_path(a.astype(np.float32), b.astype(np.float32))
-    np.testing.assert_array_equal(rows, columns)
-
-
-def test_a_long_song_is_aligned_with_a_faster_one(rng):
-    """Coarse steps and rests in which any moment is like any other ask for speeds at which nothing can be played."""
-    from audiokit.dsp.effects.alignment import in_step
-
-    rate, faster, rests = 4000, 1.04, ((0, 5), (60, 66), (120, 124))
-    at = np.cumsum(rng.uniform(0.2, 0.8, 340))
-    at = at[[not any(first < second < last for first, last in rests) for second in at]]
-    heights = rng.integers(36, 84, len(at))
-
-    def played(speed: float) -> np.ndarray:
-        y = np.zeros((1, round(180 / speed * rate)), np.float32)
-        for second, height in zip(at[at < 179] / speed, heights, strict=False):
-            struck = note(440 * 2 ** ((height - 69) / 12), 0.3)[:, : round(0.15 * rate)]
-            first = round(second * rate)
-            y[:, first : first + struck.shape[1]] += struck[:, : y.shape[1] - first]
-        return y
-
-    first, second, length = in_step(played(1.0), played(faster), rate, CURVES["half"])
-    whole = length // 200 * 200
-    loud = [np.concatenate(list(y()), axis=1)[0, :whole].reshape(-1, 200).std(axis=1) for y in (first, second)]
-    assert np.corrcoef(*loud)[0, 1] > 0.8
-
-
 def test_what_is_steady_is_played_at_a_steady_pace():
     """Three seconds of a tone beside one: all moments are alike, none is waited at."""
     frames = np.ones((300, 8)), np.ones((100, 8))

@@ -89,3 +89,11 @@ def test_the_shortest_paths(rng, count, other):
     assert len(rows) < count + other and (not len(steps) or (steps.min() >= 1 and steps.max() <= 2))
     first, second = steady(rows, columns)
     assert (first[0], second[0], first[-1], second[-1]) == (0, 0, count - 1, other - 1)
+
+
+def test_rounding_does_not_lead_aside_where_nothing_changes(rng):
+    """What is steady is as alike at any moment: only what processors round differently could tell them apart."""
+    steady = np.repeat(rng.random((2, 40)), (30, 170), axis=0)
+    a, b = (steady * (1 + 1e-6 * rng.standard_normal(steady.shape)) for _ in range(2))
+    rows, columns = warping_path(a.astype(np.float32), b.astype(np.float32))
+    np.testing.assert_array_equal(rows, columns)
